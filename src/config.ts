@@ -1,0 +1,155 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Pinned: the guest image changes fast, and what vapiorc relies on was checked against this release. */
+const DEFAULT_IMAGE = 'dockurr/windows:6.05';
+
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const port = () => count(1, 65_535);
+/** Names that may stand in a URL or a Docker argument. */
+const hostName = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'give a host name or an IP address, without a scheme or a port');
+const flag = z.enum(['on', 'off']);
+
+const Env = z
+  .object({
+    VAPIORC_HOST: z
+      .union([z.ipv4(), z.ipv6(), z.literal('localhost')], 'give an IP address to listen on')
+      .default('127.0.0.1'),
+    VAPIORC_PORT: port().default(8000),
+    VAPIORC_PUBLIC_HOST: hostName.optional(),
+    VAPIORC_HOST_IP: hostName.optional(),
+    DATABASE_URL: z
+      .url({ protocol: /^postgres(ql)?$/, error: 'give a URL such as postgresql://user:password@host:5432/vapiorc' })
+      .optional(),
+    REDIS_URL: z.url({ protocol: /^(rediss?|unix)$/, error: 'give a URL such as redis://host:6379/0' }).optional(),
+    VAPIORC_STORAGE_PATH: z.string().default('./.vapiorc'),
+    VAPIORC_HOST_STORAGE_PATH: z.string().startsWith('/', 'give an absolute path on the Docker host').optional(),
+    VAPIORC_PROVISIONER: z.enum(['docker', 'simulated']).default('docker'),
+    VAPIORC_DOCKER_SOCKET: z
+      .string()
+      .startsWith('/', 'give the absolute path of the socket')
+      .default('/var/run/docker.sock'),
+    VAPIORC_IMAGE: z.string().min(1).max(255).default(DEFAULT_IMAGE),
+    VAPIORC_KVM: flag.default('on'),
+    VAPIORC_NETWORK: z
+      .string()
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, 'give the name of a Docker network')
+      .default('vapiorc_default'),
+    VAPIORC_GUEST_PORT: port().default(8890),
+    VAPIORC_PORT_START: port().default(8001),
+    VAPIORC_PORT_END: port().default(8100),
+    VAPIORC_PUBLISH_ADDRESS: z.union([z.ipv4(), z.ipv6()], 'give an IP address').default('127.0.0.1'),
+    VAPIORC_HOT_SPARES: count(0, 1000).default(2),
+    VAPIORC_MAX_VMS: count(0, 1000).default(20),
+    VAPIORC_CPU_CORES: count(1, 256).default(2),
+    VAPIORC_RAM_MIB: count(512, 1_048_576).default(4096),
+    VAPIORC_DISK_GIB: count(1, 16_384).default(64),
+    VAPIORC_READINESS: z.enum(['agent', 'rdp', 'either']).default('agent'),
+    VAPIORC_BOOT_TIMEOUT_SECONDS: count(1, 86_400).default(900),
+    VAPIORC_INSTALL_TIMEOUT_SECONDS: count(1, 604_800).default(4 * 3600),
+    VAPIORC_STOP_TIMEOUT_SECONDS: count(120, 3600).default(180),
+    VAPIORC_ASSIGN_WAIT_SECONDS: count(0, 3600).default(60),
+    VAPIORC_PARALLEL_STARTS: count(1, 64).default(4),
+    VAPIORC_CAPACITY_CHECK: flag.default('on'),
+    VAPIORC_SIMULATED_CREATE_MS: count(0, 3_600_000).default(200),
+    VAPIORC_SIMULATED_BOOT_MS: count(0, 3_600_000).default(2000),
+    VAPIORC_SIMULATED_INSTALL_MS: count(0, 3_600_000).default(10_000),
+    VAPIORC_SIMULATED_FAILURE_RATE: z.coerce.number().min(0).max(1).default(0),
+    VAPIORC_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  })
+  .superRefine((e, ctx) => {
+    const bad = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message });
+    if (e.VAPIORC_PORT_END < e.VAPIORC_PORT_START) {
+      bad(
+        'VAPIORC_PORT_END',
+        `${e.VAPIORC_PORT_END} is below VAPIORC_PORT_START (${e.VAPIORC_PORT_START}): give a range of at least one port`,
+      );
+    }
+    if (e.VAPIORC_PORT_END - e.VAPIORC_PORT_START >= 1000) {
+      bad('VAPIORC_PORT_END', 'RDP is published on port + 1000, so the range may span 1000 ports at most');
+    }
+    if (e.VAPIORC_PORT_END + 1000 > 65_535)
+      bad('VAPIORC_PORT_END', 'RDP is published on port + 1000: give at most 64535');
+    for (const [name, value] of [
+      ['VAPIORC_PORT', e.VAPIORC_PORT],
+      ['VAPIORC_GUEST_PORT', e.VAPIORC_GUEST_PORT],
+    ] as const) {
+      const offset = value - e.VAPIORC_PORT_START;
+      const size = e.VAPIORC_PORT_END - e.VAPIORC_PORT_START;
+      if ((offset >= 0 && offset <= size) || (offset >= 1000 && offset <= size + 1000)) {
+        bad(
+          name,
+          `${value} lies in the range that is for VMs (${e.VAPIORC_PORT_START} to ${e.VAPIORC_PORT_END}, and the same + 1000)`,
+        );
+      }
+    }
+    const ports = e.VAPIORC_PORT_END - e.VAPIORC_PORT_START + 1;
+    if (e.VAPIORC_HOT_SPARES > ports) {
+      bad(
+        'VAPIORC_HOT_SPARES',
+        `${e.VAPIORC_HOT_SPARES} spares need as many ports, the range has ${ports}: widen VAPIORC_PORT_START to VAPIORC_PORT_END`,
+      );
+    }
+    if (e.VAPIORC_PUBLIC_HOST && e.VAPIORC_HOST_IP && e.VAPIORC_PUBLIC_HOST !== e.VAPIORC_HOST_IP) {
+      bad('VAPIORC_HOST_IP', 'is the old name of VAPIORC_PUBLIC_HOST and says something else: set one of them');
+    }
+  });
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** Reads the settings. Throws one error that names every bad variable. An empty value counts as unset. */
+export function loadConfig(env: NodeJS.ProcessEnv) {
+  const parsed = Env.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      const given = env[name];
+      const shown = given === undefined || /URL/.test(name) ? '' : ` (given: ${JSON.stringify(given)})`;
+      return `  ${name}: ${issue.message}${shown}`;
+    });
+    throw new Error(`bad configuration\n${lines.join('\n')}`);
+  }
+  const e = parsed.data;
+  return {
+    host: e.VAPIORC_HOST,
+    port: e.VAPIORC_PORT,
+    publicHost: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP ?? 'localhost',
+    databaseUrl: e.DATABASE_URL,
+    redisUrl: e.REDIS_URL,
+    storagePath: resolve(e.VAPIORC_STORAGE_PATH),
+    hostStoragePath: e.VAPIORC_HOST_STORAGE_PATH,
+    provisioner: e.VAPIORC_PROVISIONER,
+    dockerSocket: e.VAPIORC_DOCKER_SOCKET,
+    image: e.VAPIORC_IMAGE,
+    kvm: e.VAPIORC_KVM === 'on',
+    network: e.VAPIORC_NETWORK,
+    guestPort: e.VAPIORC_GUEST_PORT,
+    ports: { start: e.VAPIORC_PORT_START, end: e.VAPIORC_PORT_END },
+    publishAddress: e.VAPIORC_PUBLISH_ADDRESS,
+    /** Defaults of a new pool and of a new golden image. */
+    defaults: {
+      hotSpares: e.VAPIORC_HOT_SPARES,
+      maxVms: e.VAPIORC_MAX_VMS,
+      cpuCores: e.VAPIORC_CPU_CORES,
+      ramMiB: e.VAPIORC_RAM_MIB,
+      diskGiB: e.VAPIORC_DISK_GIB,
+    },
+    readiness: e.VAPIORC_READINESS,
+    bootTimeoutMs: e.VAPIORC_BOOT_TIMEOUT_SECONDS * 1000,
+    installTimeoutMs: e.VAPIORC_INSTALL_TIMEOUT_SECONDS * 1000,
+    stopTimeoutSeconds: e.VAPIORC_STOP_TIMEOUT_SECONDS,
+    assignWaitSeconds: e.VAPIORC_ASSIGN_WAIT_SECONDS,
+    parallelStarts: e.VAPIORC_PARALLEL_STARTS,
+    capacityCheck: e.VAPIORC_CAPACITY_CHECK === 'on',
+    simulated: {
+      createMs: e.VAPIORC_SIMULATED_CREATE_MS,
+      bootMs: e.VAPIORC_SIMULATED_BOOT_MS,
+      installMs: e.VAPIORC_SIMULATED_INSTALL_MS,
+      failureRate: e.VAPIORC_SIMULATED_FAILURE_RATE,
+    },
+    logLevel: e.VAPIORC_LOG_LEVEL,
+  } as const;
+}
