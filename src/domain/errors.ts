@@ -1,0 +1,106 @@
+/**
+ * Refusals: answers that a caller must expect. They are returned, not thrown, and are types in the GraphQL schema.
+ * Each names what was refused, the value, and what to do next. Anything thrown is a fault.
+ */
+
+export abstract class Refusal extends Error {
+  abstract readonly code: RefusalCode;
+  /** What the caller can do about it, one sentence. */
+  abstract readonly fix: string;
+}
+
+export type RefusalCode =
+  | 'INVALID_INPUT'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'NO_GOLDEN_IMAGE'
+  | 'NO_VM_IN_TIME'
+  | 'CAPACITY_EXHAUSTED'
+  | 'UNAVAILABLE';
+
+/** A value of the input is out of its range or form. */
+export class InvalidInput extends Refusal {
+  readonly code = 'INVALID_INPUT';
+  constructor(
+    readonly field: string,
+    readonly value: string,
+    readonly fix: string,
+  ) {
+    super(
+      `${field}: ${JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value)} is not accepted. ${fix}`,
+    );
+  }
+}
+
+/** There is no such thing. */
+export class NotFound extends Refusal {
+  readonly code = 'NOT_FOUND';
+  readonly fix: string;
+  constructor(
+    readonly what: 'golden image' | 'VM' | 'assignment' | 'pool',
+    readonly value: string,
+  ) {
+    super(`there is no ${what} ${JSON.stringify(value.slice(0, 100))}`);
+    this.fix = `List what exists and take the id from there.`;
+  }
+}
+
+/** The thing exists, but its present state does not allow this. */
+export class Conflict extends Refusal {
+  readonly code = 'CONFLICT';
+  constructor(
+    message: string,
+    readonly fix: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Nothing to clone from. */
+export class NoGoldenImage extends Refusal {
+  readonly code = 'NO_GOLDEN_IMAGE';
+  readonly fix: string;
+  constructor(readonly vmType: string) {
+    super(`there is no golden image of vmType ${JSON.stringify(vmType)}, ready or being installed`);
+    this.fix = `Create one first: createGoldenImage(input: {vmType: ${JSON.stringify(vmType)}}).`;
+  }
+}
+
+/** The caller's wait ended before a VM was there. */
+export class NoVmInTime extends Refusal {
+  readonly code = 'NO_VM_IN_TIME';
+  readonly fix: string;
+  constructor(
+    readonly vmType: string,
+    readonly waitedSeconds: number,
+    readonly retryAfterSeconds: number,
+    why: string | null,
+  ) {
+    super(`no VM of vmType ${JSON.stringify(vmType)} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`);
+    this.fix = `Try again in ${retryAfterSeconds} s, wait longer, or raise hotSpares or maxVms of the pool.`;
+  }
+}
+
+/** The host has no room for what was asked. */
+export class CapacityExhausted extends Refusal {
+  readonly code = 'CAPACITY_EXHAUSTED';
+  constructor(
+    readonly resource: 'memory' | 'disk' | 'processors' | 'ports',
+    message: string,
+    readonly fix: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Something outside that this needs (the engine, KVM, storage) is not usable now. */
+export class Unavailable extends Refusal {
+  readonly code = 'UNAVAILABLE';
+  constructor(
+    readonly part: 'docker' | 'kvm' | 'image' | 'network' | 'storage',
+    message: string,
+    readonly fix: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,56 @@
+/** Everything that can be told to the outside. */
+
+export const EVENT_KINDS = [
+  'GOLDEN_IMAGE_REQUESTED',
+  'GOLDEN_IMAGE_INSTALLING',
+  'GOLDEN_IMAGE_PROGRESS',
+  'GOLDEN_IMAGE_SEALING',
+  'GOLDEN_IMAGE_READY',
+  'GOLDEN_IMAGE_PROMOTED',
+  'GOLDEN_IMAGE_RETIRED',
+  'GOLDEN_IMAGE_DELETED',
+  'GOLDEN_IMAGE_FAILED',
+  'GOLDEN_IMAGE_CLEANED',
+  'VM_REQUESTED',
+  'VM_BOOTING',
+  'VM_READY',
+  'VM_ASSIGNED',
+  'VM_RELEASING',
+  'VM_DESTROYED',
+  'VM_FAILED',
+  'VM_CLEANED',
+  'ASSIGNMENT_QUEUED',
+  'ASSIGNMENT_ENDED',
+  'POOL_CHANGED',
+  'POOL_BLOCKED',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** Who caused an event: a caller of the API, the guest, or vapiorc's own reconciler. */
+export type Actor = 'api' | 'guest' | 'reconciler';
+
+export interface NewEvent {
+  kind: EventKind;
+  actor: Actor;
+  vmType?: string;
+  vmId?: string;
+  goldenImageId?: string;
+  assignmentId?: string;
+  reason?: string;
+  /** Small facts for machines. Never a secret. */
+  data?: Record<string, string | number | boolean | null>;
+}
+
+export interface Event {
+  /** Position in the one order of all events; a cursor. */
+  seq: bigint;
+  at: Date;
+  kind: EventKind;
+  actor: Actor;
+  vmType: string | null;
+  vmId: string | null;
+  goldenImageId: string | null;
+  assignmentId: string | null;
+  reason: string | null;
+  data: Record<string, string | number | boolean | null>;
+}

@@ -1,0 +1,100 @@
+/** The life of one VM: states, what may happen in each, and what to do next. Pure. */
+
+export const VM_STATUSES = ['REQUESTED', 'BOOTING', 'READY', 'ASSIGNED', 'RELEASING', 'DESTROYED', 'FAILED'] as const;
+export type VmStatus = (typeof VM_STATUSES)[number];
+
+export const VM_EVENTS = ['STARTED', 'GUEST_READY', 'CLAIMED', 'RELEASED', 'BROKE', 'GONE'] as const;
+export type VmEvent = (typeof VM_EVENTS)[number];
+
+export const VM_ACTIONS = ['RELEASE', 'DESTROY'] as const;
+export type VmAction = (typeof VM_ACTIONS)[number];
+
+const table = {
+  // A quick guest may report before we have noted that its container started.
+  REQUESTED: { STARTED: 'BOOTING', GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  BOOTING: { GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  READY: { CLAIMED: 'ASSIGNED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  ASSIGNED: { BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  RELEASING: { GONE: 'DESTROYED' },
+  FAILED: {},
+  DESTROYED: {},
+} as const satisfies Record<VmStatus, Partial<Record<VmEvent, VmStatus>>>;
+
+/** The status after `event`, or undefined when a VM in `status` may not see it. */
+export function vmTransition(status: VmStatus, event: VmEvent): VmStatus | undefined {
+  const row: Partial<Record<VmEvent, VmStatus>> = table[status];
+  return row[event];
+}
+
+/** What a caller may ask of a VM in `status`; a dashboard shows just these. */
+export function vmActions(status: VmStatus): VmAction[] {
+  if (vmTransition(status, 'RELEASED') === undefined) return [];
+  return status === 'ASSIGNED' ? ['RELEASE', 'DESTROY'] : ['DESTROY'];
+}
+
+/** What the engine shows of one machine (a container and what belongs to it). */
+export interface Machine {
+  /** The engine's own id of the container. */
+  engineId: string;
+  state: 'created' | 'running' | 'exited';
+  /** Meaningful when exited. */
+  exitCode?: number;
+  startedAt?: Date;
+}
+
+export type VmStep =
+  | { do: 'nothing' }
+  | { do: 'start' }
+  | { do: 'probe' }
+  | { do: 'clean' }
+  | { do: 'record'; event: VmEvent; reason?: string };
+
+/** What `vmStep` must know of a VM. */
+export interface VmFacts {
+  status: VmStatus;
+  /** When the status last changed. */
+  changedAt: Date;
+  /** When its container and disk were seen to be gone. */
+  cleanedAt: Date | null;
+}
+
+/**
+ * The next thing to do for a VM, given what the engine shows of it now (undefined: nothing).
+ * `bootTimeoutMs` is how long a VM may stay BOOTING.
+ */
+export function vmStep(
+  vm: VmFacts,
+  machine: Machine | undefined,
+  now: Date,
+  bootTimeoutMs: number,
+  explainExit: (exitCode: number) => string,
+): VmStep {
+  const lost = (): VmStep => ({
+    do: 'record',
+    event: 'BROKE',
+    reason:
+      machine === undefined ? 'its container vanished' : `its container ended: ${explainExit(machine.exitCode ?? -1)}`,
+  });
+  switch (vm.status) {
+    case 'REQUESTED':
+      return { do: 'start' };
+    case 'BOOTING':
+      if (machine?.state !== 'running') return lost();
+      if (now.getTime() - vm.changedAt.getTime() > bootTimeoutMs) {
+        const seconds = Math.round(bootTimeoutMs / 1000);
+        return { do: 'record', event: 'BROKE', reason: `the guest was not ready within ${seconds} s` };
+      }
+      return { do: 'probe' };
+    case 'READY':
+    case 'ASSIGNED':
+      return machine?.state === 'running' ? { do: 'nothing' } : lost();
+    case 'RELEASING':
+      return { do: 'clean' };
+    case 'FAILED':
+      return vm.cleanedAt === null ? { do: 'clean' } : { do: 'nothing' };
+    case 'DESTROYED':
+      return { do: 'nothing' };
+    default:
+      return vm.status satisfies never;
+  }
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import {
+  IMAGE_EVENTS,
+  IMAGE_STATUSES,
+  type ImageEvent,
+  type ImageStatus,
+  imageActions,
+  imageStep,
+  imageTransition,
+} from '../../src/domain/image.js';
+import type { Machine } from '../../src/domain/vm.js';
+
+const allowed: Record<ImageStatus, Partial<Record<ImageEvent, ImageStatus>>> = {
+  REQUESTED: { STARTED: 'INSTALLING', INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
+  INSTALLING: { INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
+  SEALING: { SEALED: 'READY', BROKE: 'FAILED' },
+  READY: { RETIRED: 'RETIRED', BROKE: 'FAILED' },
+  RETIRED: { DELETED: 'DELETED' },
+  DELETED: {},
+  FAILED: { DELETED: 'DELETED' },
+};
+
+describe('the transitions of a golden image', () => {
+  for (const status of IMAGE_STATUSES) {
+    for (const event of IMAGE_EVENTS) {
+      const to = allowed[status][event];
+      test(`${event} in ${status} ${to ? `leads to ${to}` : 'is refused'}`, () =>
+        expect(imageTransition(status, event)).toBe(to));
+    }
+  }
+});
+
+test('what a caller may ask follows from the status', () => {
+  expect(IMAGE_STATUSES.map((status) => [status, imageActions(status, false)])).toEqual([
+    ['REQUESTED', ['DELETE']],
+    ['INSTALLING', ['MARK_READY', 'DELETE']],
+    ['SEALING', []],
+    ['READY', ['PROMOTE', 'RETIRE']],
+    ['RETIRED', ['DELETE']],
+    ['DELETED', []],
+    ['FAILED', ['DELETE']],
+  ]);
+  expect(imageActions('READY', true)).toEqual(['RETIRE']);
+});
+
+describe('the next step of a golden image', () => {
+  const now = new Date('2026-01-01T10:00:00Z');
+  const running: Machine = { engineId: 'c', state: 'running' };
+  const ended = (exitCode: number): Machine => ({ engineId: 'c', state: 'exited', exitCode });
+  const step = (status: ImageStatus, machine: Machine | undefined, changedAt = now) =>
+    imageStep({ status, changedAt, cleanedAt: null }, machine, now, 3_600_000, (code) => `code ${code}`);
+
+  test('an installation is watched while its container runs', () =>
+    expect(step('INSTALLING', running)).toEqual({ do: 'watch' }));
+  test('a guest that shut itself down has installed', () =>
+    expect(step('INSTALLING', ended(0))).toEqual({ do: 'record', event: 'INSTALLED' }));
+  test('any other end breaks it', () =>
+    expect(step('INSTALLING', ended(68))).toEqual({
+      do: 'record',
+      event: 'BROKE',
+      reason: 'its container ended: code 68',
+    }));
+  test('a container that vanished breaks it', () =>
+    expect(step('INSTALLING', undefined)).toEqual({ do: 'record', event: 'BROKE', reason: 'its container vanished' }));
+  test('an installation that hangs breaks after its limit', () =>
+    expect(step('INSTALLING', running, new Date(now.getTime() - 3_600_001))).toMatchObject({ event: 'BROKE' }));
+
+  for (const [status, what] of [
+    ['REQUESTED', 'start'],
+    ['SEALING', 'seal'],
+    ['READY', 'nothing'],
+    ['RETIRED', 'nothing'],
+    ['DELETED', 'clean'],
+    ['FAILED', 'clean'],
+  ] as const) {
+    for (const machine of [undefined, running, ended(0)]) {
+      test(`${status} with ${machine?.state ?? 'no'} container: ${what}`, () =>
+        expect(step(status, machine)).toEqual({ do: what }));
+    }
+  }
+});
