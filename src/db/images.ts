@@ -1,0 +1,59 @@
+import { type ImageEvent, imageTransition } from '../domain/image.js';
+import type { GoldenImage, Prisma } from '../generated/prisma/client.js';
+import type { Db, Tx } from './client.js';
+
+export type { GoldenImage };
+
+export function getImage(db: Db | Tx, id: string): Promise<GoldenImage | null> {
+  return db.goldenImage.findUnique({ where: { id } });
+}
+
+/** The image with its row held until the transaction ends. */
+export async function lockImage(tx: Tx, id: string): Promise<GoldenImage | null> {
+  await tx.$executeRaw`SELECT 1 FROM "GoldenImage" WHERE "id" = ${id}::uuid FOR UPDATE`;
+  return getImage(tx, id);
+}
+
+/** Images that may need something done: all but those that rest (READY, RETIRED) or are cleaned up. */
+export async function busyImageIds(db: Db): Promise<string[]> {
+  const rows = await db.goldenImage.findMany({
+    where: { cleanedAt: null, status: { notIn: ['READY', 'RETIRED'] } },
+    select: { id: true },
+  });
+  return rows.map((row) => row.id);
+}
+
+/** Moves an image on, or answers undefined: another writer got there first, or its status does not allow the event. */
+export async function moveImage(
+  tx: Tx,
+  image: Pick<GoldenImage, 'id' | 'status' | 'generation'>,
+  event: ImageEvent,
+  also: Prisma.GoldenImageUpdateManyMutationInput = {},
+): Promise<GoldenImage | undefined> {
+  const status = imageTransition(image.status, event);
+  if (status === undefined) return undefined;
+  const [moved] = await tx.goldenImage.updateManyAndReturn({
+    where: { id: image.id, generation: image.generation },
+    data: { ...also, status, changedAt: new Date(), generation: { increment: 1 } },
+  });
+  return moved;
+}
+
+/** Makes this READY image the one that new spares of its vmType use. */
+export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'vmType'>): Promise<void> {
+  // One statement would meet the unique index in the middle of itself.
+  await tx.goldenImage.updateMany({
+    where: { vmType: image.vmType, current: true, id: { not: image.id } },
+    data: { current: false },
+  });
+  await tx.goldenImage.update({ where: { id: image.id }, data: { current: true } });
+}
+
+export function currentImage(db: Db | Tx, vmType: string): Promise<GoldenImage | null> {
+  return db.goldenImage.findFirst({ where: { vmType, current: true } });
+}
+
+/** Clones of this image that may still own a disk. */
+export function liveClones(db: Db | Tx, imageId: string): Promise<number> {
+  return db.vm.count({ where: { goldenImageId: imageId, cleanedAt: null } });
+}

@@ -1,0 +1,65 @@
+import { type VmEvent, type VmStatus, vmTransition } from '../domain/vm.js';
+import { Prisma, type Vm } from '../generated/prisma/client.js';
+import type { Db, Tx } from './client.js';
+
+export type { Vm };
+
+export function getVm(db: Db | Tx, id: string): Promise<Vm | null> {
+  return db.vm.findUnique({ where: { id } });
+}
+
+/** The VM with its row held until the transaction ends, so that what is decided on it still holds when it is written. */
+export async function lockVm(tx: Tx, id: string): Promise<Vm | null> {
+  await tx.$executeRaw`SELECT 1 FROM "Vm" WHERE "id" = ${id}::uuid FOR UPDATE`;
+  return getVm(tx, id);
+}
+
+/** VMs that may still own a container or a disk. */
+export async function liveVmIds(db: Db): Promise<string[]> {
+  const rows = await db.vm.findMany({ where: { cleanedAt: null }, select: { id: true } });
+  return rows.map((row) => row.id);
+}
+
+/**
+ * Moves a VM on, or answers undefined when another writer got there first or its status does not allow the event.
+ * Guarded by `generation`: `vm` may have been read long ago.
+ */
+export async function moveVm(
+  tx: Tx,
+  vm: Pick<Vm, 'id' | 'status' | 'generation'>,
+  event: VmEvent,
+  also: Prisma.VmUpdateManyMutationInput = {},
+): Promise<Vm | undefined> {
+  const status: VmStatus | undefined = vmTransition(vm.status, event);
+  if (status === undefined) return undefined;
+  const [moved] = await tx.vm.updateManyAndReturn({
+    where: { id: vm.id, generation: vm.generation },
+    data: { ...also, status, changedAt: new Date(), generation: { increment: 1 } },
+  });
+  return moved;
+}
+
+/**
+ * Takes ready spares, longest ready first, one for each assignee as far as they go; `n` is the assignee's position from 1.
+ * One statement. Rows that another caller holds are skipped, not waited for, so two callers never get the same VM
+ * and never stand behind each other. Newcomers (`ahead: false`) get none while somebody waits in the queue.
+ */
+export function claimSpares(
+  tx: Tx,
+  vmType: string,
+  assignees: readonly string[],
+  { ahead }: { ahead: boolean },
+): Promise<{ id: string; n: number }[]> {
+  return tx.$queryRaw<{ id: string; n: number }[]>(Prisma.sql`
+    WITH free AS (
+      SELECT vm."id" FROM "Vm" vm
+      JOIN "GoldenImage" image ON image."id" = vm."goldenImageId"
+      WHERE vm."vmType" = ${vmType} AND vm."status" = 'READY' AND vm."hotSpare" AND image."status" = 'READY'
+        AND (${ahead} OR NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'))
+      ORDER BY vm."readyAt" LIMIT ${assignees.length}::int FOR UPDATE OF vm SKIP LOCKED
+    ), numbered AS (SELECT "id", row_number() OVER ()::int AS n FROM free)
+    UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = (${[...assignees]}::text[])[numbered.n],
+      "assignedAt" = now(), "changedAt" = now(), "generation" = "generation" + 1
+    FROM numbered WHERE "Vm"."id" = numbered."id"
+    RETURNING "Vm"."id", numbered.n`);
+}
