@@ -1,0 +1,28 @@
+import type { Assignment } from '../db/assignments.js';
+import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
+import type { CommandDeps } from './deps.js';
+import { checked, uuidOf } from './input.js';
+
+/** Takes a request out of the queue. One that ended is left as it is; one that holds a VM is not taken from its holder. */
+export async function cancelAssignment(
+  { write }: Pick<CommandDeps, 'write'>,
+  given: { id: string },
+  reason: 'cancelled' | 'no VM in time' = 'cancelled',
+): Promise<Assignment | NotFound | Conflict | InvalidInput> {
+  const id = checked(() => uuidOf('id', given.id));
+  if (id instanceof Error) return id;
+  return write(async (tx, tell) => {
+    const [ended] = await tx.assignment.updateManyAndReturn({
+      where: { id, status: 'QUEUED' },
+      data: { status: 'ENDED', reason, endedAt: new Date() },
+    });
+    if (ended) {
+      tell({ kind: 'ASSIGNMENT_ENDED', actor: 'api', vmType: ended.vmType, assignmentId: id, reason });
+      return ended;
+    }
+    const assignment = await tx.assignment.findUnique({ where: { id } });
+    if (assignment === null) return new NotFound('assignment', given.id);
+    if (assignment.status === 'ENDED') return assignment;
+    return new Conflict(`assignment ${id} has its VM (${assignment.vmId})`, 'Release the VM with releaseVm.');
+  });
+}

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import type { GoldenImage } from '../db/images.js';
+import type { CapacityExhausted, InvalidInput, Unavailable } from '../domain/errors.js';
+import { vmTypeFacts } from '../domain/vmTypes.js';
+import { Prisma } from '../generated/prisma/client.js';
+import type { CommandDeps } from './deps.js';
+import { ensurePool } from './ensurePool.js';
+import { checked, isoUrlOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
+
+export interface CreateGoldenImageInput {
+  vmType: string;
+  name?: string | undefined;
+  cpuCores?: number | undefined;
+  ramMiB?: number | undefined;
+  diskGiB?: number | undefined;
+  /** As the guest image understands it: "en", "German", "fr-FR". */
+  language?: string | undefined;
+  /** Own installation medium, http or https. */
+  isoUrl?: string | undefined;
+}
+
+/** Asks for a new golden image: the next version of its vmType. Windows is installed by the reconciler, in about half an hour. */
+export async function createGoldenImage(
+  deps: CommandDeps,
+  given: CreateGoldenImageInput,
+): Promise<GoldenImage | InvalidInput | Unavailable | CapacityExhausted> {
+  const input = checked(() => {
+    const vmType = vmTypeOf(given.vmType);
+    const least = vmTypeFacts(vmType);
+    return {
+      vmType,
+      name: textOf('name', given.name ?? `Windows ${vmType}`, 100),
+      cpuCores: wholeNumberOf('cpuCores', given.cpuCores ?? deps.defaults.cpuCores, 1, 256),
+      ramMiB: wholeNumberOf('ramMiB', given.ramMiB ?? deps.defaults.ramMiB, least?.minRamMiB ?? 512, 1_048_576),
+      diskGiB: wholeNumberOf('diskGiB', given.diskGiB ?? deps.defaults.diskGiB, least?.minDiskGiB ?? 1, 16_384),
+      language: textOf('language', given.language ?? 'en', 40),
+      isoUrl: given.isoUrl === undefined ? null : isoUrlOf(given.isoUrl),
+    };
+  });
+  if (input instanceof Error) return input;
+  const refusal = await deps.admit({ kind: 'install', ...input });
+  if (refusal) return refusal;
+  for (;;) {
+    try {
+      return await deps.write(async (tx, tell) => {
+        await ensurePool(tx, deps, input.vmType);
+        const { _max } = await tx.goldenImage.aggregate({ where: { vmType: input.vmType }, _max: { version: true } });
+        const image = await tx.goldenImage.create({
+          data: { id: randomUUID(), version: (_max.version ?? 0) + 1, ...input },
+        });
+        const { id: goldenImageId, vmType, version } = image;
+        tell({ kind: 'GOLDEN_IMAGE_REQUESTED', actor: 'api', vmType, goldenImageId, data: { version } });
+        return image;
+      });
+    } catch (err) {
+      // Somebody else took the same version number; the next one is free.
+      if (!(err instanceof Prisma.PrismaClientKnownRequestError && err.code === 'P2002')) throw err;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { Db } from '../db/client.js';
+import type { Write } from '../db/write.js';
+import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
+
+/** What commands work with. */
+export interface CommandDeps {
+  db: Db;
+  write: Write;
+  /** Sizes where the caller names none. */
+  defaults: { hotSpares: number; maxVms: number; cpuCores: number; ramMiB: number; diskGiB: number };
+  /** How many VMs the port range has room for. */
+  portCount: number;
+  /** Whether the host could take one more such machine now (Provisioner.admit). */
+  admit: (need: {
+    kind: 'install' | 'clone';
+    cpuCores: number;
+    ramMiB: number;
+    diskGiB: number;
+  }) => Promise<Unavailable | CapacityExhausted | undefined>;
+}

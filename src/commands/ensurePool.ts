@@ -1,0 +1,13 @@
+import type { Tx } from '../db/client.js';
+import type { CommandDeps } from './deps.js';
+
+/** Makes the pool of this vmType, with the configured defaults, unless it is there. */
+export async function ensurePool(
+  tx: Tx,
+  deps: Pick<CommandDeps, 'defaults' | 'portCount'>,
+  vmType: string,
+): Promise<void> {
+  const maxVms = Math.min(deps.defaults.maxVms, deps.portCount);
+  const hotSpares = Math.min(deps.defaults.hotSpares, maxVms);
+  await tx.pool.createMany({ data: [{ vmType, hotSpares, maxVms }], skipDuplicates: true });
+}

@@ -1,0 +1,57 @@
+import { InvalidInput } from '../domain/errors.js';
+import { normalizeVmType, VM_TYPES, vmTypeFacts } from '../domain/vmTypes.js';
+
+/** Thrown inside a command by the checks below and turned into its answer by `checked`. */
+class Rejected extends Error {
+  constructor(readonly refusal: InvalidInput) {
+    super(refusal.message);
+  }
+}
+
+/** Runs the checks of a command's input; the first that fails is the answer. */
+export function checked<T>(checks: () => T): T | InvalidInput {
+  try {
+    return checks();
+  } catch (err) {
+    if (err instanceof Rejected) return err.refusal;
+    throw err;
+  }
+}
+
+function reject(field: string, value: unknown, fix: string): never {
+  throw new Rejected(new InvalidInput(field, String(value), fix));
+}
+
+export function vmTypeOf(given: string): string {
+  const vmType = normalizeVmType(given);
+  if (vmTypeFacts(vmType) === undefined) reject('vmType', given, `Give one of: ${VM_TYPES.join(', ')}.`);
+  return vmType;
+}
+
+/** A line of text that people wrote: 1 to `max` characters, no control characters, trimmed. */
+export function textOf(field: string, given: string, max: number): string {
+  const text = given.trim();
+  if (text === '') reject(field, given, 'It must not be empty.');
+  if (text.length > max) reject(field, given, `Give at most ${max} characters, not ${text.length}.`);
+  if (/\p{Cc}/u.test(text)) reject(field, given, 'Leave out control characters and line breaks.');
+  return text;
+}
+
+export function wholeNumberOf(field: string, given: number, min: number, max: number): number {
+  if (!Number.isInteger(given) || given < min || given > max)
+    reject(field, given, `Give a whole number from ${min} to ${max}.`);
+  return given;
+}
+
+export function isoUrlOf(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) reject('isoUrl', given, 'Give an http or https URL.');
+  if (given.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
+  return given;
+}
+
+export function uuidOf(field: string, given: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(given))
+    reject(field, given, 'Give an id as this API returned it.');
+  return given.toLowerCase();
+}
