@@ -1,0 +1,156 @@
+import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import type { PartHealth } from '../domain/health.js';
+import type { InstallPhase } from '../domain/image.js';
+import type { Machine } from '../domain/vm.js';
+
+/** What a machine is: a clone, or the installation of a golden image. The id is the row's. */
+export interface MachineRef {
+  kind: 'vm' | 'golden';
+  id: string;
+}
+
+/** A golden image to install. */
+export interface InstallSpec {
+  id: string;
+  /** Passed to Windows setup as VERSION; `isoUrl`, where given, replaces it. */
+  vmType: string;
+  language: string;
+  isoUrl: string | null;
+  cpuCores: number;
+  /** What the guest sees. */
+  ramMiB: number;
+  diskGiB: number;
+  /** Web port to publish; RDP is published on this + 1000. */
+  port: number;
+  /** What the guest needs in order to call us. A secret. */
+  token: string;
+}
+
+/** A VM to clone from a sealed golden image and start. */
+export interface CloneSpec {
+  id: string;
+  goldenImageId: string;
+  vmType: string;
+  /** Container image that installed the golden image. */
+  containerImage: string;
+  language: string;
+  cpuCores: number;
+  ramMiB: number;
+  diskGiB: number;
+  port: number;
+  token: string;
+}
+
+/** What a new machine would need of the host. */
+export interface Need {
+  kind: 'install' | 'clone';
+  cpuCores: number;
+  ramMiB: number;
+  diskGiB: number;
+}
+
+/** One thing that is marked as ours. */
+export interface Listed {
+  ref: MachineRef;
+  /** Undefined: a folder without a container. */
+  machine: Machine | undefined;
+}
+
+/** A started machine. */
+export interface Started {
+  engineId: string;
+  /** Reference of the container image it runs. */
+  containerImage: string;
+}
+
+/** Somebody else holds the port: take another. */
+export class PortTaken extends Error {
+  constructor(readonly port: number) {
+    super(`port ${port} or ${port + 1000} is held by another program`);
+  }
+}
+
+/** Will not get better by trying again: the row is marked FAILED with this message. */
+export class Broken extends Error {}
+
+export interface InstallProgress {
+  phase: InstallPhase;
+  /** 0..1, null while unknown. */
+  progress: number | null;
+  /** The image's own words. Text from outside: bounded, no control characters. */
+  message: string;
+}
+
+export interface Sealed {
+  /** Bytes of the golden disk's file. */
+  sizeBytes: number;
+  sha256: string;
+}
+
+/**
+ * Makes and destroys machines: a container and all that belongs to it (disk, shared folder). Knows no database.
+ * Every operation may be asked twice and may be killed anywhere; asking again carries on.
+ * An engine that does not answer is an `Unavailable`, returned where listed and thrown elsewhere.
+ */
+export interface Provisioner {
+  readonly kind: 'docker' | 'simulated';
+
+  /**
+   * Starts the installation of a golden image and returns once its container runs: half an hour before Windows is up.
+   * Pulls the container image if it is missing and reports that as phase PULLING.
+   * @throws PortTaken, Broken
+   */
+  install(
+    spec: InstallSpec,
+    onProgress: (progress: InstallProgress) => void,
+  ): Promise<Started | Unavailable | CapacityExhausted>;
+
+  /** How far the installation is, or undefined when nothing new is known. */
+  progress(goldenImageId: string): Promise<InstallProgress | undefined>;
+
+  /**
+   * Shuts the guest down cleanly, checks that its disk is whole, makes it read-only and removes the container.
+   * @throws Broken  the disk is not usable; the message says why.
+   */
+  seal(goldenImageId: string): Promise<Sealed | Unavailable>;
+
+  /** Removes a sealed golden image's files. The caller has made sure that no clone lives. */
+  deleteGolden(goldenImageId: string): Promise<void>;
+
+  /**
+   * Clones the golden image's disk and starts a VM on it; returns once its container runs.
+   * A machine that already runs under this id is left as it is.
+   * @throws PortTaken
+   * @throws Broken  the golden image is missing or was changed.
+   */
+  clone(spec: CloneSpec): Promise<Started | Unavailable | CapacityExhausted>;
+
+  /** The machine as the engine shows it now; undefined: there is none. */
+  inspect(ref: MachineRef): Promise<Machine | undefined>;
+
+  /** Whether the guest answers an RDP connection request now. */
+  answersRdp(vmId: string): Promise<boolean>;
+
+  /**
+   * Removes the container, its volumes, its disk and its shared folder, at once and without asking the guest.
+   * Resolves when all of it is seen to be gone. A sealed golden image is not touched.
+   */
+  destroy(ref: MachineRef): Promise<void>;
+
+  /** Everything that is marked as ours: containers and folders, whole or half-made. Golden images that are sealed are not listed. */
+  list(): Promise<Listed[]>;
+
+  /** Whether the host could take one more such machine now; asked before a request is accepted, without a long wait. */
+  admit(need: Need): Promise<Unavailable | CapacityExhausted | undefined>;
+
+  /** Calls back when something happened to a machine. A hint: may be late, doubled or missing. Returns how to stop. */
+  watch(onHint: (ref: MachineRef) => void): () => void;
+
+  /** Never throws; answers within 5 s. */
+  health(): Promise<{ provisioner: PartHealth; storage: PartHealth }>;
+
+  close(): Promise<void>;
+
+  /** In words, why a machine's container ended with this code. Pure. */
+  explainExit(exitCode: number): string;
+}

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { INSTALL_PHASES } from '../domain/image.js';
+import type { Machine } from '../domain/vm.js';
+import {
+  Broken,
+  type CloneSpec,
+  type InstallProgress,
+  type InstallSpec,
+  type MachineRef,
+  type Provisioner,
+  type Started,
+} from './provisioner.js';
+
+export interface SimulatedOptions {
+  /** How long creating a container takes, until a clone's guest is ready, and until an installation is done. */
+  createMs: number;
+  bootMs: number;
+  installMs: number;
+  /** Share of the clones whose container ends while it boots, 0..1. */
+  failureRate: number;
+  /** Called as the guest's own report would be. */
+  onReady: (vmId: string) => void;
+  onInstalled: (goldenImageId: string) => void;
+}
+
+/** Ways to break the next machine, for tests. Each is used up by the machine that it breaks. */
+export type Fault = 'clone' | 'boot' | 'never-ready' | 'seal';
+
+export interface SimulatedProvisioner extends Provisioner {
+  readonly kind: 'simulated';
+  /** The next machine takes this path. */
+  failNext(fault: Fault): void;
+  /** The machine's container ends, as by a crash. */
+  kill(ref: MachineRef, exitCode: number): void;
+}
+
+interface Simulated extends Machine {
+  ref: MachineRef;
+  startedMs: number;
+  readyMs: number;
+  timer?: NodeJS.Timeout;
+}
+
+/**
+ * Machines that exist only in this process, in real time: for tests, demos and load. The same rules as real ones,
+ * no VM behind them. A restart of the server loses them all, like a host that lost power.
+ */
+export function createSimulatedProvisioner(options: SimulatedOptions): SimulatedProvisioner {
+  const machines = new Map<string, Simulated>();
+  const goldens = new Set<string>();
+  const watchers = new Set<(ref: MachineRef) => void>();
+  const faults: Fault[] = [];
+
+  const keyOf = (ref: MachineRef) => `${ref.kind}:${ref.id}`;
+  const hint = (ref: MachineRef) => {
+    for (const watcher of watchers) watcher(ref);
+  };
+  const takeFault = (fault: Fault) => {
+    const at = faults.indexOf(fault);
+    if (at >= 0) faults.splice(at, 1);
+    return at >= 0;
+  };
+  const end = (ref: MachineRef, exitCode: number) => {
+    const machine = machines.get(keyOf(ref));
+    if (machine === undefined || machine.state === 'exited') return;
+    clearTimeout(machine.timer);
+    machines.set(keyOf(ref), { ...machine, state: 'exited', exitCode });
+    hint(ref);
+  };
+
+  async function start(ref: MachineRef, readyMs: number, then: () => void): Promise<Started> {
+    const running = machines.get(keyOf(ref));
+    const started = { engineId: `simulated-${ref.id}`, containerImage: 'simulated' };
+    if (running) return started;
+    await sleep(options.createMs);
+    const startedAt = new Date();
+    // A timer takes 24 days at most; a guest that never gets ready has none.
+    const timer = Number.isFinite(readyMs) ? setTimeout(then, readyMs).unref() : undefined;
+    machines.set(keyOf(ref), {
+      ref,
+      engineId: started.engineId,
+      state: 'running',
+      startedAt,
+      startedMs: startedAt.getTime(),
+      readyMs,
+      ...(timer && { timer }),
+    });
+    hint(ref);
+    return started;
+  }
+
+  return {
+    kind: 'simulated',
+    failNext: (fault) => faults.push(fault),
+    kill: end,
+
+    install: (spec: InstallSpec) =>
+      start({ kind: 'golden', id: spec.id }, options.installMs, () => options.onInstalled(spec.id)),
+
+    progress: async (id): Promise<InstallProgress | undefined> => {
+      const machine = machines.get(keyOf({ kind: 'golden', id }));
+      if (machine === undefined) return undefined;
+      const done = Math.min(1, (Date.now() - machine.startedMs) / Math.max(1, machine.readyMs));
+      const phases = INSTALL_PHASES.filter((phase) => phase !== 'PULLING');
+      const phase = phases[Math.min(phases.length - 1, Math.floor(done * phases.length))] ?? 'SETUP';
+      return { phase, progress: Math.round(done * 100) / 100, message: `Simulated: ${phase.toLowerCase()}` };
+    },
+
+    seal: async (id) => {
+      if (goldens.has(id)) return sealed;
+      if (takeFault('seal')) throw new Broken('simulated: the disk is not usable');
+      await sleep(options.createMs);
+      goldens.add(id);
+      machines.delete(keyOf({ kind: 'golden', id }));
+      return sealed;
+    },
+
+    deleteGolden: async (id) => {
+      goldens.delete(id);
+    },
+
+    clone: async (spec: CloneSpec) => {
+      const ref: MachineRef = { kind: 'vm', id: spec.id };
+      if (takeFault('clone')) throw new Broken('simulated: the golden image is missing');
+      const breaks = takeFault('boot') || Math.random() < options.failureRate;
+      if (breaks) return start(ref, options.bootMs, () => end(ref, 1));
+      if (takeFault('never-ready')) return start(ref, Number.POSITIVE_INFINITY, () => {});
+      return start(ref, options.bootMs, () => options.onReady(spec.id));
+    },
+
+    inspect: async (ref) => machines.get(keyOf(ref)),
+    answersRdp: async (id) => {
+      const machine = machines.get(keyOf({ kind: 'vm', id }));
+      return machine?.state === 'running' && Date.now() - machine.startedMs >= machine.readyMs;
+    },
+    destroy: async (ref) => {
+      clearTimeout(machines.get(keyOf(ref))?.timer);
+      if (machines.delete(keyOf(ref))) hint(ref);
+    },
+    list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
+    admit: async () => undefined,
+    watch: (onHint) => {
+      watchers.add(onHint);
+      return () => watchers.delete(onHint);
+    },
+    health: async () => ({
+      provisioner: { status: 'OK', message: `simulated: ${machines.size} machines that are not real` },
+      storage: { status: 'OK', message: 'simulated: no disks' },
+    }),
+    close: async () => {
+      for (const machine of machines.values()) clearTimeout(machine.timer);
+    },
+    explainExit: (exitCode) => `simulated exit code ${exitCode}`,
+  };
+}
+
+const sealed = { sizeBytes: 1, sha256: '0'.repeat(64) };

@@ -1,0 +1,27 @@
+import type { Deps } from './deps.js';
+
+/** Notes why the pool does not grow, for people to read; null: it does. Told once, when it changes. */
+export async function blockPool(
+  { write, log }: Pick<Deps, 'write' | 'log'>,
+  vmType: string,
+  why: string | null,
+): Promise<void> {
+  const changed = await write(async (tx, tell) => {
+    const { count } = await tx.pool.updateMany({
+      where: {
+        vmType,
+        OR: why === null ? [{ blocked: { not: null } }] : [{ blocked: null }, { blocked: { not: why } }],
+      },
+      data: { blocked: why },
+    });
+    if (count === 0) return false;
+    tell({
+      kind: why === null ? 'POOL_CHANGED' : 'POOL_BLOCKED',
+      actor: 'reconciler',
+      vmType,
+      ...(why !== null && { reason: why }),
+    });
+    return true;
+  });
+  if (changed && why !== null) log.warn({ vmType, why }, 'pool is blocked');
+}

@@ -1,0 +1,189 @@
+import { guestToken } from '../db/deployment.js';
+import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
+import { Refusal } from '../domain/errors.js';
+import { imageStep } from '../domain/image.js';
+import { Broken, type InstallProgress } from '../provisioner/provisioner.js';
+import type { Deps } from './deps.js';
+import { startMachine } from './startMachine.js';
+
+/** Looks at one golden image and does the one next thing for it. The decision is pure (`imageStep`). */
+export async function reconcileImage(deps: Deps, imageId: string): Promise<void> {
+  const { db, provisioner, now, installTimeoutMs } = deps;
+  const image = await getImage(db, imageId);
+  if (image === null) return;
+  const ref = { kind: 'golden', id: imageId } as const;
+  const machine = await provisioner.inspect(ref);
+  const step = imageStep(image, machine, now(), installTimeoutMs, (code) => provisioner.explainExit(code));
+  try {
+    switch (step.do) {
+      case 'nothing':
+        return;
+      case 'start':
+        return await install(deps, image);
+      case 'watch': {
+        const progress = await provisioner.progress(imageId);
+        return progress && (await noteProgress(deps, imageId, progress));
+      }
+      case 'seal':
+        return await seal(deps, image);
+      case 'clean':
+        return await clean(deps, image);
+      case 'record':
+        return step.event === 'INSTALLED'
+          ? await noteInstalled(deps, image)
+          : await breakImage(deps, image, step.reason ?? step.event);
+      default:
+        step satisfies never;
+    }
+  } catch (err) {
+    if (err instanceof Broken) return breakImage(deps, image, err.message);
+    throw err;
+  }
+}
+
+async function install(deps: Deps, image: GoldenImage): Promise<void> {
+  const { write, provisioner, deployment, log } = deps;
+  const { id, vmType } = image;
+  // Notes are written one after another and only the newest matters, so a slow database does not pile them up.
+  let newest: InstallProgress | undefined;
+  let noting: Promise<void> | undefined;
+  const note = async () => {
+    while (newest !== undefined) {
+      const progress = newest;
+      newest = undefined;
+      await noteProgress(deps, id, progress).catch((err: unknown) =>
+        log.warn({ err, imageId: id }, 'progress was not noted'),
+      );
+    }
+    noting = undefined;
+  };
+  const started = await startMachine(deps, { kind: 'golden', id }, (port) =>
+    provisioner.install({ ...image, port, token: guestToken(deployment, id) }, (progress) => {
+      newest = progress;
+      noting ??= note();
+    }),
+  );
+  await noting;
+  if (started instanceof Refusal) {
+    return noteProgress(deps, id, {
+      phase: image.phase ?? 'PULLING',
+      progress: null,
+      message: `waiting: ${started.message}`,
+    });
+  }
+  await write(async (tx, tell) => {
+    const latest = await lockImage(tx, id);
+    if (latest === null) return;
+    const facts = { containerId: started.engineId, containerImage: started.containerImage };
+    const moved = await moveImage(tx, latest, 'STARTED', facts);
+    if (moved === undefined) await tx.goldenImage.update({ where: { id }, data: facts });
+    else
+      tell({
+        kind: 'GOLDEN_IMAGE_INSTALLING',
+        actor: 'reconciler',
+        vmType,
+        goldenImageId: id,
+        data: { port: latest.port },
+      });
+  });
+  log.info({ imageId: id, vmType, containerImage: started.containerImage }, 'installation started');
+}
+
+/** Writes and tells what is new; the same again is not news. */
+async function noteProgress({ write }: Deps, id: string, { phase, progress, message }: InstallProgress): Promise<void> {
+  await write(async (tx, tell) => {
+    const image = await lockImage(tx, id);
+    if (image === null || (image.status !== 'INSTALLING' && image.status !== 'REQUESTED')) return;
+    if (image.phase === phase && image.progress === progress && image.message === message) return;
+    await tx.goldenImage.update({ where: { id }, data: { phase, progress, message } });
+    tell({
+      kind: 'GOLDEN_IMAGE_PROGRESS',
+      actor: 'reconciler',
+      vmType: image.vmType,
+      goldenImageId: id,
+      data: { phase, progress, message },
+    });
+  });
+}
+
+async function noteInstalled({ write }: Deps, image: GoldenImage): Promise<void> {
+  await write(async (tx, tell) => {
+    const latest = await lockImage(tx, image.id);
+    const moved = latest && (await moveImage(tx, latest, 'INSTALLED'));
+    if (moved) {
+      const reason = 'the guest shut itself down';
+      tell({
+        kind: 'GOLDEN_IMAGE_SEALING',
+        actor: 'reconciler',
+        vmType: image.vmType,
+        goldenImageId: image.id,
+        reason,
+      });
+    }
+  });
+}
+
+async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage): Promise<void> {
+  const started = now().getTime();
+  const sealed = await provisioner.seal(image.id);
+  if (sealed instanceof Refusal) {
+    log.warn({ imageId: image.id, why: sealed.message }, 'sealing waits');
+    return;
+  }
+  const { sizeBytes, sha256 } = sealed;
+  await write(async (tx, tell) => {
+    const latest = await lockImage(tx, image.id);
+    if (latest === null) return;
+    const moved = await moveImage(tx, latest, 'SEALED', {
+      sizeBytes: BigInt(sizeBytes),
+      sha256,
+      readyAt: new Date(),
+      port: null,
+      containerId: null,
+      phase: null,
+      progress: null,
+      message: null,
+    });
+    if (moved === undefined) return;
+    await makeCurrent(tx, moved);
+    const { vmType, version } = image;
+    tell({
+      kind: 'GOLDEN_IMAGE_READY',
+      actor: 'reconciler',
+      vmType,
+      goldenImageId: image.id,
+      data: { version, sizeBytes, sha256 },
+    });
+  });
+  log.info(
+    { imageId: image.id, vmType: image.vmType, sizeBytes, sealMs: now().getTime() - started },
+    'golden image ready',
+  );
+}
+
+/** What a FAILED installation or a DELETED image left. The files of a sealed image that FAILED later stay until it is deleted. */
+async function clean({ write, provisioner, log }: Deps, image: GoldenImage): Promise<void> {
+  await provisioner.destroy({ kind: 'golden', id: image.id });
+  if (image.status === 'DELETED') await provisioner.deleteGolden(image.id);
+  await write(async (tx, tell) => {
+    const { count } = await tx.goldenImage.updateMany({
+      where: { id: image.id, status: image.status, cleanedAt: null },
+      data: { cleanedAt: new Date(), port: null, containerId: null },
+    });
+    if (count > 0)
+      tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });
+  });
+  log.info({ imageId: image.id, status: image.status }, 'golden image cleaned up');
+}
+
+async function breakImage({ write, log }: Deps, image: GoldenImage, reason: string): Promise<void> {
+  const moved = await write(async (tx, tell) => {
+    const latest = await lockImage(tx, image.id);
+    if (latest === null || latest.generation !== image.generation) return undefined;
+    const moved = await moveImage(tx, latest, 'BROKE', { reason, current: false });
+    if (moved)
+      tell({ kind: 'GOLDEN_IMAGE_FAILED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id, reason });
+    return moved;
+  });
+  if (moved) log.warn({ imageId: image.id, from: image.status, reason }, 'golden image failed');
+}

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { release } from '../commands/releaseVm.js';
+import { serveQueue } from '../db/assignments.js';
+import { currentImage } from '../db/images.js';
+import { lockVm } from '../db/vms.js';
+import { poolPlan } from '../domain/pool.js';
+import { blockPool } from './blockPool.js';
+import type { Deps } from './deps.js';
+
+/** Most assignments that one transaction serves. */
+const BATCH = 64;
+
+/** Serves those who wait, then makes the pool as large as it should be. */
+export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
+  const { db, write, now } = deps;
+  while ((await db.assignment.count({ where: { vmType, status: 'QUEUED' } })) > 0) {
+    const served = await write((tx, tell) => serveQueue(tx, vmType, BATCH, tell));
+    if (served < BATCH) break;
+  }
+  const plan = await write(async (tx, tell) => {
+    // The row is held, so the sum below and createVm's do not overtake each other.
+    await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
+    const pool = await tx.pool.findUnique({ where: { vmType } });
+    if (pool === null) return undefined;
+    const image = await currentImage(tx, vmType);
+    const queued = await tx.assignment.count({ where: { vmType, status: 'QUEUED' } });
+    const rows = await tx.vm.findMany({
+      where: { vmType, cleanedAt: null },
+      select: {
+        id: true,
+        status: true,
+        hotSpare: true,
+        goldenImageId: true,
+        cleanedAt: true,
+        createdAt: true,
+        goldenImage: { select: { status: true } },
+      },
+    });
+    const vms = rows.map(({ goldenImage, ...vm }) => ({
+      ...vm,
+      current: vm.goldenImageId === image?.id,
+      retired: goldenImage.status !== 'READY',
+    }));
+    const plan = poolPlan({ ...pool, queued, vms });
+    if (image === null) return { ...plan, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
+    // Rests after failures; why is written on the pool already.
+    if (pool.retryAt !== null && pool.retryAt > now()) return { ...plan, add: 0, why: undefined };
+    for (let n = 0; n < plan.add; n++) {
+      const vm = await tx.vm.create({
+        data: {
+          id: randomUUID(),
+          vmType,
+          goldenImageId: image.id,
+          hotSpare: true,
+          cpuCores: pool.cpuCores ?? image.cpuCores,
+          ramMiB: pool.ramMiB ?? image.ramMiB,
+        },
+      });
+      tell({ kind: 'VM_REQUESTED', actor: 'reconciler', vmType, vmId: vm.id, goldenImageId: image.id });
+    }
+    const waiting = vms.some((vm) => vm.status === 'REQUESTED') || plan.add > 0;
+    const full = plan.short > plan.add ? `maxVms (${pool.maxVms}) is reached` : null;
+    // While VMs wait to be started, what holds them up is noted by whoever starts them.
+    return { ...plan, why: full ?? (waiting ? undefined : null) };
+  });
+  if (plan === undefined) return;
+  for (const id of plan.retire) await retireSpare(deps, id);
+  if (plan.why !== undefined) await blockPool(deps, vmType, plan.why);
+}
+
+/** Lets a spare go, unless somebody was given it since the plan was made. */
+async function retireSpare({ write }: Deps, id: string): Promise<void> {
+  await write(async (tx, tell) => {
+    const vm = await lockVm(tx, id);
+    if (vm?.hotSpare === true) await release(tx, tell, vm, 'reconciler', 'not needed');
+  });
+}

@@ -1,0 +1,107 @@
+import type { Event } from '../domain/events.js';
+import type { Feed } from '../events/feed.js';
+import type { Deps } from './deps.js';
+import { reconcileImage } from './image.js';
+import { reconcileLeases } from './leases.js';
+import { Loop } from './loop.js';
+import { reconcilePool } from './pool.js';
+import { sweep } from './sweep.js';
+import { Tasks } from './tasks.js';
+import { reconcileVm } from './vm.js';
+
+/** What is listed against the rows, all of it. Hints make most of it happen sooner. */
+const SWEEP_MS = 10_000;
+/** Machines that are being waited for: readiness probes and installation progress. */
+const WATCH_MS = 1_000;
+/** Work that is under way at a stop gets this long; what is cut off is carried on by the next start. */
+const STOP_MS = 10_000;
+
+/**
+ * Makes the world match the rows. Acts only in the process that leads (`lead`); takes no input but hints, and every step can be
+ * killed and asked again.
+ */
+export class Reconciler {
+  readonly #tasks: Tasks;
+  readonly #loops: Loop[];
+  readonly #deps: Deps;
+  readonly #feed: Feed;
+  #unsubscribe: (() => void)[] = [];
+  /** What a sweep saw in motion: polled until a sweep no longer sees it so. */
+  #watched = new Set<string>();
+
+  constructor(deps: Deps, feed: Feed) {
+    this.#deps = deps;
+    this.#feed = feed;
+    const { log } = deps;
+    this.#tasks = new Tasks({ work: (key) => this.#work(key), log });
+    this.#loops = [
+      new Loop({ name: 'sweep', everyMs: SWEEP_MS, pass: () => this.#sweep(), log }),
+      new Loop({ name: 'leases', everyMs: WATCH_MS, pass: () => reconcileLeases(deps), log }),
+      new Loop({ name: 'watch', everyMs: WATCH_MS, pass: async () => this.#pokeAll(this.#watched), log }),
+    ];
+  }
+
+  start(): void {
+    for (const loop of this.#loops) loop.start();
+    this.#unsubscribe = [
+      this.#feed.onEvents((events) => events.forEach((event) => this.#onEvent(event))),
+      this.#deps.provisioner.watch((ref) => this.#tasks.poke(`${ref.kind}:${ref.id}`)),
+    ];
+  }
+
+  /** Compares everything now instead of at the next tick. */
+  poke(): void {
+    this.#loops[0]?.poke();
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await this.#tasks.stop(STOP_MS);
+  }
+
+  #onEvent(event: Event): void {
+    const { vmId, goldenImageId, vmType } = event;
+    if (vmId !== null) this.#track(`vm:${vmId}`, event.kind === 'VM_BOOTING' || event.kind === 'VM_REQUESTED');
+    if (goldenImageId !== null && vmId === null && event.kind !== 'GOLDEN_IMAGE_PROGRESS') {
+      this.#track(
+        `golden:${goldenImageId}`,
+        event.kind === 'GOLDEN_IMAGE_INSTALLING' || event.kind === 'GOLDEN_IMAGE_REQUESTED',
+      );
+    }
+    if (vmType !== null && event.kind !== 'GOLDEN_IMAGE_PROGRESS' && event.kind !== 'POOL_BLOCKED')
+      this.#tasks.poke(`pool:${vmType}`);
+  }
+
+  #track(key: string, inMotion: boolean): void {
+    if (inMotion) this.#watched.add(key);
+    else this.#watched.delete(key);
+    this.#tasks.poke(key);
+  }
+
+  #pokeAll(keys: Iterable<string>): void {
+    for (const key of keys) this.#tasks.poke(key);
+  }
+
+  async #sweep(): Promise<void> {
+    const { provisioner, log } = this.#deps;
+    const found = await sweep(this.#deps);
+    const moving = [...found.vmIds.map((id) => `vm:${id}`), ...found.imageIds.map((id) => `golden:${id}`)];
+    this.#watched = new Set(moving);
+    this.#pokeAll(moving);
+    this.#pokeAll(found.vmTypes.map((vmType) => `pool:${vmType}`));
+    for (const ref of found.orphans) {
+      log.warn({ kind: ref.kind, id: ref.id }, 'removing a machine of ours that no row owns');
+      await provisioner
+        .destroy(ref)
+        .catch((err: unknown) => log.error({ err, id: ref.id }, 'orphan was not removed; it is tried again'));
+    }
+  }
+
+  #work(key: string): Promise<void> {
+    const [kind, id] = key.split(/:(.*)/s) as [string, string];
+    if (kind === 'vm') return reconcileVm(this.#deps, id);
+    if (kind === 'golden') return reconcileImage(this.#deps, id);
+    return reconcilePool(this.#deps, id);
+  }
+}

@@ -1,0 +1,52 @@
+import { imageStep } from '../domain/image.js';
+import { vmStep } from '../domain/vm.js';
+import type { Listed, MachineRef } from '../provisioner/provisioner.js';
+import type { Deps } from './deps.js';
+
+/** What a sweep found to do. */
+export interface Sweep {
+  /** Rows that need a step. */
+  vmIds: string[];
+  imageIds: string[];
+  vmTypes: string[];
+  /** Machines that carry our mark but have no row that may own them. */
+  orphans: MachineRef[];
+}
+
+/**
+ * Compares all rows with all that the engine shows, in two queries and one listing, however many VMs there are. The listing
+ * comes first: a row is always written before its machine is made, so a machine that is listed has its row by then.
+ */
+export async function sweep({ db, provisioner, now, bootTimeoutMs, installTimeoutMs }: Deps): Promise<Sweep> {
+  const listed = new Map<string, Listed>();
+  for (const item of await provisioner.list()) listed.set(`${item.ref.kind}:${item.ref.id}`, item);
+  const [vms, images, pools] = await Promise.all([
+    db.vm.findMany({
+      where: { cleanedAt: null },
+      select: { id: true, status: true, changedAt: true, cleanedAt: true },
+    }),
+    db.goldenImage.findMany({
+      where: { cleanedAt: null },
+      select: { id: true, status: true, changedAt: true, cleanedAt: true },
+    }),
+    db.pool.findMany({ select: { vmType: true } }),
+  ]);
+  const unexplained = () => '';
+  const at = now();
+  const vmIds = vms
+    .filter((vm) => vmStep(vm, listed.get(`vm:${vm.id}`)?.machine, at, bootTimeoutMs, unexplained).do !== 'nothing')
+    .map(({ id }) => id);
+  const imageIds = images
+    .filter(
+      (image) =>
+        imageStep(image, listed.get(`golden:${image.id}`)?.machine, at, installTimeoutMs, unexplained).do !== 'nothing',
+    )
+    .map(({ id }) => id);
+  // READY and RETIRED images rest in their own folders: what is listed for them is left over from their installation.
+  const owned = new Set([
+    ...vms.map(({ id }) => `vm:${id}`),
+    ...images.filter(({ status }) => status !== 'READY' && status !== 'RETIRED').map(({ id }) => `golden:${id}`),
+  ]);
+  const orphans = [...listed].filter(([key]) => !owned.has(key)).map(([, { ref }]) => ref);
+  return { vmIds, imageIds, vmTypes: pools.map(({ vmType }) => vmType), orphans };
+}

@@ -1,0 +1,113 @@
+import { reportVmReady } from '../commands/reportGuest.js';
+import { endAssignmentOf } from '../db/assignments.js';
+import { guestToken } from '../db/deployment.js';
+import { getImage } from '../db/images.js';
+import { poolFailed } from '../db/pools.js';
+import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
+import { Refusal } from '../domain/errors.js';
+import { vmStep } from '../domain/vm.js';
+import { Broken } from '../provisioner/provisioner.js';
+import { blockPool } from './blockPool.js';
+import type { Deps } from './deps.js';
+import { startMachine } from './startMachine.js';
+
+/** Looks at one VM and does the one next thing for it. The decision is pure (`vmStep`). */
+export async function reconcileVm(deps: Deps, vmId: string): Promise<void> {
+  const { db, provisioner, now, bootTimeoutMs, readiness } = deps;
+  const vm = await getVm(db, vmId); // read now, not taken from the list that led here
+  if (vm === null) return;
+  const machine = await provisioner.inspect({ kind: 'vm', id: vmId });
+  const step = vmStep(vm, machine, now(), bootTimeoutMs, (code) => provisioner.explainExit(code));
+  switch (step.do) {
+    case 'nothing':
+      return;
+    case 'start':
+      return startVm(deps, vm);
+    case 'probe':
+      if (readiness !== 'agent' && (await provisioner.answersRdp(vmId))) await reportVmReady(deps, vmId, 'reconciler');
+      return;
+    case 'clean':
+      return cleanVm(deps, vm);
+    case 'record':
+      return breakVm(deps, vm, step.reason ?? step.event);
+    default:
+      step satisfies never;
+  }
+}
+
+async function startVm(deps: Deps, vm: Vm): Promise<void> {
+  const { db, write, provisioner, deployment, log } = deps;
+  const image = await getImage(db, vm.goldenImageId);
+  if (image === null || image.status !== 'READY')
+    return breakVm(deps, vm, `its golden image is ${image?.status ?? 'gone'}`);
+  let started: Awaited<ReturnType<typeof startMachine>>;
+  try {
+    started = await startMachine(deps, { kind: 'vm', id: vm.id }, (port) =>
+      provisioner.clone({
+        id: vm.id,
+        goldenImageId: image.id,
+        vmType: vm.vmType,
+        containerImage: image.containerImage ?? '',
+        language: image.language,
+        cpuCores: vm.cpuCores,
+        ramMiB: vm.ramMiB,
+        diskGiB: image.diskGiB,
+        port,
+        token: guestToken(deployment, vm.id),
+      }),
+    );
+  } catch (err) {
+    if (err instanceof Broken) return breakVm(deps, vm, err.message);
+    throw err;
+  }
+  if (started instanceof Refusal) return blockPool(deps, vm.vmType, started.message);
+  const { engineId } = started;
+  await write(async (tx, tell) => {
+    const latest = await lockVm(tx, vm.id);
+    if (latest === null) return;
+    // A quick guest may have reported already: then only the container is news.
+    const moved = await moveVm(tx, latest, 'STARTED', { containerId: engineId });
+    if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { containerId: engineId } });
+    else tell({ kind: 'VM_BOOTING', actor: 'reconciler', vmType: vm.vmType, vmId: vm.id, data: { port: latest.port } });
+  });
+  await blockPool(deps, vm.vmType, null);
+  log.info({ vmId: vm.id, imageId: image.id }, 'vm started');
+}
+
+async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void> {
+  await provisioner.destroy({ kind: 'vm', id: vm.id });
+  await write(async (tx, tell) => {
+    const latest = await lockVm(tx, vm.id);
+    if (latest === null || latest.cleanedAt !== null) return;
+    const clean = { cleanedAt: new Date(), port: null, containerId: null };
+    const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
+    const gone = await moveVm(tx, latest, 'GONE', clean);
+    if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });
+    await tx.vm.update({ where: { id: vm.id }, data: clean });
+    tell({ kind: 'VM_CLEANED', ...subject });
+  });
+  log.info({ vmId: vm.id, status: vm.status }, 'vm destroyed');
+}
+
+/** FAILED with the reason; whoever held it is told, and a pool whose VM never got ready rests for a while. */
+async function breakVm({ write, now, log }: Deps, vm: Vm, reason: string): Promise<void> {
+  const moved = await write(async (tx, tell) => {
+    const latest = await lockVm(tx, vm.id);
+    // Decided on a status that is no longer so: look again.
+    if (latest === null || latest.generation !== vm.generation) return undefined;
+    const moved = await moveVm(tx, latest, 'BROKE', { reason });
+    if (moved === undefined) return undefined;
+    const assignmentId = await endAssignmentOf(tx, vm.id, `the VM failed: ${reason}`);
+    if (vm.readyAt === null) await poolFailed(tx, vm.vmType, reason, now());
+    tell({
+      kind: 'VM_FAILED',
+      actor: 'reconciler',
+      vmType: vm.vmType,
+      vmId: vm.id,
+      reason,
+      ...(assignmentId !== undefined && { assignmentId }),
+    });
+    return moved;
+  });
+  if (moved) log.warn({ vmId: vm.id, from: vm.status, reason }, 'vm failed');
+}
