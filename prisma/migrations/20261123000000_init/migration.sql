@@ -1,6 +1,3 @@
--- CreateSchema
-CREATE SCHEMA IF NOT EXISTS "public";
-
 -- CreateEnum
 CREATE TYPE "GoldenImageStatus" AS ENUM ('REQUESTED', 'INSTALLING', 'SEALING', 'READY', 'RETIRED', 'DELETED', 'FAILED');
 

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const src = fileURLToPath(new URL('../src', import.meta.url));
+
+/**
+ * Who may import what: the direction in which data flows. A name is a folder of src/, a file in it, or a library; what is not
+ * listed is forbidden. Node's own modules are free, but not to the domain.
+ */
+const allowed: Record<string, string[]> = {
+  domain: [],
+  'config.ts': ['zod'],
+  'log.ts': ['pino'],
+  'version.ts': [],
+  db: ['domain', 'generated', 'log.ts', '@prisma/adapter-pg', 'pg'],
+  commands: ['db', 'domain', 'generated'],
+  storage: ['domain', 'log.ts', 'zod'],
+  // The type of the settings only; reading them is config.ts's.
+  provisioner: ['config.ts', 'domain', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],
+  events: ['db', 'domain', 'log.ts', 'ioredis', 'pg', 'graphql-yoga', '@graphql-yoga/redis-event-target'],
+  reconciler: ['commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'provisioner/provisioner.ts'],
+  graphql: [
+    'commands',
+    'db',
+    'domain',
+    'events',
+    'generated',
+    'log.ts',
+    'zod',
+    'ws',
+    'graphql',
+    'graphql-yoga',
+    'graphql-ws',
+    '@pothos',
+    '@graphql-yoga/render-graphiql',
+  ],
+  rest: ['commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'zod', 'hono', '@hono', 'swagger-ui-dist'],
+  http: ['domain', 'log.ts'],
+};
+/** Builds and wires everything, so it may import all. */
+const wiring = ['main.ts', 'app.ts', 'core.ts', 'banner.ts', 'closers.ts'];
+/** The pure domain hashes, which needs no world. */
+const pureBuiltins = ['node:crypto'];
+
+interface Import {
+  file: string;
+  from: string;
+  target: string;
+}
+
+function sourceFiles(): string[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('generated'))
+    .toSorted();
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(src, file), 'utf8');
+  const specifiers = [...text.matchAll(/(?:\bfrom|^import|\bimport\()\s*'([^']+)'/gm)].map(
+    (match) => match[1] as string,
+  );
+  return specifiers.map((specifier) => {
+    if (!specifier.startsWith('.')) return { file, from: roomOf(file), target: specifier };
+    return {
+      file,
+      from: roomOf(file),
+      target: relative(src, join(src, dirname(file), specifier)).replace(/\.js$/, '.ts'),
+    };
+  });
+}
+
+const roomOf = (file: string) => (file.includes('/') ? (file.split('/')[0] as string) : file);
+
+function isAllowed({ from, target }: Import): boolean {
+  if (wiring.includes(from)) return true;
+  if (target.startsWith('node:')) return from !== 'domain' || pureBuiltins.includes(target);
+  if (target.startsWith('..')) return false;
+  const mayUse = allowed[from] ?? [];
+  return roomOf(target) === from || mayUse.some((name) => target === name || target.startsWith(`${name}/`));
+}
+
+describe('the house', () => {
+  test('every folder and file of src/ has its place in the table', () => {
+    const rooms = new Set(sourceFiles().map(roomOf));
+    expect([...rooms].filter((room) => !(room in allowed) && !wiring.includes(room))).toEqual([]);
+  });
+
+  test('imports go in the direction of the table', () => {
+    const wrong = sourceFiles()
+      .flatMap(importsOf)
+      .filter((found) => !isAllowed(found))
+      .map(({ file, target }) => `${file} imports ${target}`);
+    expect(wrong).toEqual([]);
+  });
+
+  test('the settings are read in one place', () => {
+    const readers = sourceFiles().filter((file) => readFileSync(join(src, file), 'utf8').includes('process.env'));
+    expect(readers.filter((file) => file !== 'main.ts' && file !== 'config.ts')).toEqual([]);
+  });
+
+  test('files are small', () => {
+    const large = sourceFiles().filter((file) => readFileSync(join(src, file), 'utf8').split('\n').length > 260);
+    expect(large).toEqual([]);
+  });
+
+  test('no name says nothing', () => {
+    expect(
+      sourceFiles().filter((file) => /(^|\/)(utils?|helpers?|common|services?|managers?|index)\b/.test(file)),
+    ).toEqual([]);
+  });
+});

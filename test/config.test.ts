@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../src/config.js';
+
+describe('the settings', () => {
+  test('need nothing', () => {
+    expect(loadConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 8000,
+      publicHost: 'localhost',
+      provisioner: 'docker',
+      kvm: true,
+      ports: { start: 8001, end: 8100 },
+    });
+  });
+  test('that are empty count as unset', () =>
+    expect(loadConfig({ VAPIORC_PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 8000, databaseUrl: undefined }));
+  test('keep the prototype’s name for the public host', () =>
+    expect(loadConfig({ VAPIORC_HOST_IP: '10.0.0.7' }).publicHost).toBe('10.0.0.7'));
+  test('take a Redis on a socket', () =>
+    expect(loadConfig({ REDIS_URL: 'unix:///run/redis/redis.sock' }).redisUrl).toBe('unix:///run/redis/redis.sock'));
+
+  test('that are bad are all named in one message, and a URL’s password is not shown', () => {
+    const read = () =>
+      loadConfig({
+        VAPIORC_PORT: 'abc',
+        VAPIORC_PROVISIONER: 'vmware',
+        VAPIORC_HOT_SPARES: '-1',
+        DATABASE_URL: 'mysql://u:hunter2@h/d',
+      });
+    expect(read).toThrow(/VAPIORC_PORT: .*"abc"/);
+    expect(read).toThrow(/VAPIORC_PROVISIONER: .*"vmware"/);
+    expect(read).toThrow(/VAPIORC_HOT_SPARES/);
+    expect(read).toThrow(/DATABASE_URL: give a URL such as/);
+    expect(read).not.toThrow(/hunter2/);
+  });
+
+  test.each([
+    [{ VAPIORC_PORT_START: '9000', VAPIORC_PORT_END: '8999' }, 'below VAPIORC_PORT_START'],
+    [{ VAPIORC_PORT_START: '8001', VAPIORC_PORT_END: '9500' }, 'may span 1000 ports'],
+    [{ VAPIORC_PORT_START: '64000', VAPIORC_PORT_END: '64999' }, 'at most 64535'],
+    [{ VAPIORC_PORT: '8050' }, 'lies in the range that is for VMs'],
+    [{ VAPIORC_GUEST_PORT: '9050' }, 'lies in the range that is for VMs'],
+    [{ VAPIORC_PORT_START: '8001', VAPIORC_PORT_END: '8001' }, 'the range has 1'],
+    [{ VAPIORC_STOP_TIMEOUT_SECONDS: '10' }, 'VAPIORC_STOP_TIMEOUT_SECONDS'],
+    [{ VAPIORC_HOST_STORAGE_PATH: 'relative' }, 'absolute path'],
+    [{ VAPIORC_PUBLIC_HOST: 'http://x' }, 'without a scheme'],
+    [{ VAPIORC_HOST_IP: 'a', VAPIORC_PUBLIC_HOST: 'b' }, 'old name of VAPIORC_PUBLIC_HOST'],
+  ])('%j is refused with the fix', (env, words) => expect(() => loadConfig(env)).toThrow(words));
+});
