@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Transport, TransportEvents } from './bus.js';
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MOST_MS = 5_000;
+/** A query that takes longer means that nobody is there. */
+const ANSWER_LIMIT_MS = 5_000;
+/** How long a connection may be dead before it is noticed: a listener only waits, and TCP tells it nothing. */
+const PROBE_EVERY_MS = 15_000;
+const CLOSE_LIMIT_MS = 2_000;
+
+/** Hints by LISTEN and NOTIFY, over one connection of its own: a pool would give the listening one away. */
+export function openNotify(url: string, channel: string, events: TransportEvents): Transport {
+  const closing = new AbortController();
+  let client: pg.Client | undefined; // only while it listens
+
+  /** One connection, from its start to its end, which is always an error. */
+  const session = async (): Promise<never> => {
+    const fresh = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: ANSWER_LIMIT_MS,
+      query_timeout: ANSWER_LIMIT_MS,
+      keepAlive: true,
+      application_name: 'vapiorc bus',
+    });
+    let fail: (err: Error) => void = () => undefined;
+    const lost = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
+    lost.catch(() => undefined); // it may come before anybody waits for it
+    const closed = () => fail(new Error('closed'));
+    fresh.on('error', fail);
+    fresh.on('end', () => fail(new Error('the connection was closed')));
+    closing.signal.addEventListener('abort', closed);
+    const probe = setInterval(() => void fresh.query('SELECT 1').catch(fail), PROBE_EVERY_MS).unref();
+    try {
+      await Promise.race([fresh.connect(), lost]);
+      fresh.on('notification', ({ payload }) => {
+        if (payload !== undefined && /^\d{1,19}$/.test(payload)) events.hint(BigInt(payload));
+      });
+      await Promise.race([fresh.query(`LISTEN ${pg.escapeIdentifier(channel)}`), lost]);
+      client = fresh;
+      events.up();
+      return await lost;
+    } finally {
+      client = undefined;
+      clearInterval(probe);
+      closing.signal.removeEventListener('abort', closed);
+      await end(fresh);
+    }
+  };
+
+  const run = async () => {
+    let retryMs = RETRY_FIRST_MS;
+    while (!closing.signal.aborted) {
+      const startedAt = Date.now();
+      try {
+        await session();
+      } catch (err) {
+        if (!closing.signal.aborted) events.down((err as Error).message);
+      }
+      if (Date.now() - startedAt > PROBE_EVERY_MS) retryMs = RETRY_FIRST_MS;
+      await sleep(retryMs * (0.5 + Math.random() / 2), undefined, { signal: closing.signal }).catch(() => undefined);
+      retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
+    }
+  };
+  const running = run();
+
+  return {
+    async send(seq) {
+      if (!client) throw new Error('not connected');
+      const used = client;
+      try {
+        await used.query('SELECT pg_notify($1, $2)', [channel, String(seq)]);
+      } catch (err) {
+        await end(used); // the session ends, and a new one begins
+        throw err;
+      }
+    },
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+/** Says good-bye, and does not wait for an answer for ever. */
+async function end(client: pg.Client): Promise<void> {
+  const limit = new AbortController();
+  const late = sleep(CLOSE_LIMIT_MS, undefined, { signal: limit.signal }).then(() =>
+    client.connection.stream.destroy(),
+  );
+  await Promise.race([client.end().catch(() => undefined), late.catch(() => undefined)]);
+  limit.abort();
+}
