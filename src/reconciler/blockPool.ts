@@ -1,6 +1,9 @@
 import type { Deps } from './deps.js';
 
-/** Notes why the pool does not grow, for people to read; null: it does. Told once, when it changes. */
+/**
+ * Notes why the pool does not grow, for people to read; null: it does, unless its VMs break, which stays noted until one
+ * becomes ready. Told once, when it changes.
+ */
 export async function blockPool(
   { write, log }: Pick<Deps, 'write' | 'log'>,
   vmType: string,
@@ -10,7 +13,9 @@ export async function blockPool(
     const { count } = await tx.pool.updateMany({
       where: {
         vmType,
-        OR: why === null ? [{ blocked: { not: null } }] : [{ blocked: null }, { blocked: { not: why } }],
+        ...(why === null
+          ? { blocked: { not: null }, failures: 0 }
+          : { OR: [{ blocked: null }, { blocked: { not: why } }] }),
       },
       data: { blocked: why },
     });

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { createAssignVm } from '../../src/commands/assignVm.js';
+import type { CommandDeps } from '../../src/commands/deps.js';
+import { reportInstalled, reportVmReady } from '../../src/commands/reportGuest.js';
+import { openDatabase } from '../../src/db/client.js';
+import { createWrite } from '../../src/db/write.js';
+import { openBus } from '../../src/events/bus.js';
+import { Feed } from '../../src/events/feed.js';
+import { createLog } from '../../src/log.js';
+import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
+import type { Deps } from '../../src/reconciler/deps.js';
+import { Reconciler } from '../../src/reconciler/reconciler.js';
+import { createTestDatabase } from './database.js';
+
+/** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
+export async function createWorld(over: Partial<Deps> = {}) {
+  const database = await createTestDatabase();
+  const log = createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent');
+  const db = openDatabase(database.url);
+  const bus = openBus({ databaseUrl: database.url, log });
+  const write = createWrite(db, (seq) => bus.publish(seq));
+  const feed = new Feed({ db, bus, log });
+  await feed.start();
+  const provisioner = createSimulatedProvisioner({
+    createMs: 1,
+    bootMs: 5,
+    installMs: 5,
+    failureRate: 0,
+    onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
+    onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
+  });
+  const deps: Deps = {
+    db,
+    write,
+    provisioner,
+    deployment: { name: randomUUID(), guestSecret: 'secret' },
+    log,
+    now: () => new Date(),
+    ports: { start: 8001, end: 8100 },
+    readiness: 'agent',
+    bootTimeoutMs: 60_000,
+    installTimeoutMs: 60_000,
+    ...over,
+  };
+  const commands: CommandDeps = {
+    db,
+    write,
+    defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
+    portCount: 100,
+    admit: (need) => provisioner.admit(need),
+  };
+  let reconciler: Reconciler | undefined;
+  return {
+    url: database.url,
+    db,
+    bus,
+    write,
+    feed,
+    log,
+    provisioner,
+    deps,
+    commands,
+    assignVm: createAssignVm({ write }),
+    /** Makes the world match the rows from now on. */
+    reconcile: () => {
+      reconciler = new Reconciler(deps, feed);
+      reconciler.start();
+      return reconciler;
+    },
+    kinds: async () => (await db.event.findMany({ orderBy: { seq: 'asc' } })).map((event) => event.kind),
+    close: async () => {
+      await reconciler?.stop();
+      await feed.stop();
+      await bus.close();
+      await provisioner.close();
+      await db.$disconnect();
+      await database.drop();
+    },
+  };
+}
+
+export type World = Awaited<ReturnType<typeof createWorld>>;
