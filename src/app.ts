@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Closer, closeAll } from './closers.js';
+import type { Config } from './config.js';
+import { type Core, startCore } from './core.js';
+import { startEmbeddedPostgres } from './db/embedded.js';
+import { migrate, waitForDatabase } from './db/migrate.js';
+import type { HealthReport } from './domain/health.js';
+import { closeServer, listen } from './http/listen.js';
+import type { Logger } from './log.js';
+import { isHostAllowed } from './rest/hostCheck.js';
+
+const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
+const DATABASE_WAIT_MS = 10_000;
+const DATABASE_RETRY_MS = 2_000;
+/** Requests that are under way at a stop get this long. */
+const GRACE_MS = 3_000;
+
+export interface App {
+  /** Where the API answers, without a slash at its end. */
+  url: string;
+  /** Resolves once the database is there and everything works, with what was found. */
+  ready: Promise<HealthReport>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the server. It listens at once; while a database of the user's own is away it says so to whoever asks and tries on.
+ * @throws Error  the address can't be had, or the embedded Postgres can't be started; the message says what to do.
+ */
+export async function start(config: Config, log: Logger): Promise<App> {
+  const closers: Closer[] = [];
+  const stopping = new AbortController();
+  let core: Core | undefined;
+  let waiting = 'starting';
+
+  const handle = (req: IncomingMessage, res: ServerResponse) => {
+    if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
+      return answer(res, 403, 'HOST_REFUSED', `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`, 'Use an IP address, localhost, or the name in VAPIORC_PUBLIC_HOST.');
+    }
+    if (core === undefined) return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
+    return core.handle(req, res);
+  };
+  const server = createServer({ headersTimeout: 20_000, maxHeaderSize: 16_384 }, (req, res) => void handle(req, res));
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host])) return core.upgrade(req, socket, head);
+    socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+  });
+  const port = await listen(server, config.host, config.port);
+  closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });
+
+  const bringUp = async (): Promise<HealthReport> => {
+    const url = config.databaseUrl ?? (await embedded(config, log, closers));
+    for (;;) {
+      try {
+        await waitForDatabase(url, DATABASE_WAIT_MS);
+        await migrate(url, MIGRATIONS, log);
+        break;
+      } catch (err) {
+        if (config.databaseUrl === undefined || stopping.signal.aborted) throw err;
+        const message = (err as Error).message;
+        if (message !== waiting) log.error({ err }, 'the database cannot be used; trying on');
+        waiting = message;
+        await sleep(DATABASE_RETRY_MS, undefined, { signal: stopping.signal });
+      }
+    }
+    core = await startCore(config, url, log, closers);
+    return core.health();
+  };
+  const ready = bringUp();
+  const stop = async () => {
+    stopping.abort();
+    await ready.catch(() => {});
+    // New requests are refused before what they need is closed.
+    core = undefined;
+    waiting = 'stopping';
+    await closeAll(closers, log);
+  };
+  return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, ready, stop };
+}
+
+async function embedded(config: Config, log: Logger, closers: Closer[]): Promise<string> {
+  const postgres = await startEmbeddedPostgres({ dir: join(config.storagePath, 'postgres'), log });
+  closers.push({ name: 'embedded postgres', close: () => postgres.stop() });
+  return postgres.url;
+}
+
+function answer(res: ServerResponse, status: number, code: string, message: string, fix: string): void {
+  res.writeHead(status, { 'content-type': 'application/json', ...(status === 503 && { 'retry-after': '5' }) });
+  res.end(JSON.stringify({ detail: message, code, message, fix }));
+}

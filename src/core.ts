@@ -1,0 +1,123 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { getRequestListener } from '@hono/node-server';
+import type { Closer } from './closers.js';
+import { createAssignVm } from './commands/assignVm.js';
+import type { CommandDeps } from './commands/deps.js';
+import { reportInstalled, reportVmReady } from './commands/reportGuest.js';
+import type { Config } from './config.js';
+import { openDatabase } from './db/client.js';
+import { getDeployment } from './db/deployment.js';
+import { Leader } from './db/leader.js';
+import { pingDatabase } from './db/pingDatabase.js';
+import { createWrite } from './db/write.js';
+import { type HealthReport, overall, type PartHealth } from './domain/health.js';
+import { openBus } from './events/bus.js';
+import { Feed } from './events/feed.js';
+import { createGraphql } from './graphql/server.js';
+import { GuestDoor } from './http/guestDoor.js';
+import type { Logger } from './log.js';
+import { createDockerProvisioner } from './provisioner/docker.js';
+import type { Provisioner } from './provisioner/provisioner.js';
+import { createSimulatedProvisioner } from './provisioner/simulated.js';
+import { Reconciler } from './reconciler/reconciler.js';
+import { createGuestRoutes } from './rest/guest.js';
+import { createRest } from './rest/rest.js';
+import { createStorage } from './storage/storage.js';
+import { VERSION } from './version.js';
+
+/** What answers requests once the database is there. */
+export interface Core {
+  handle: RequestListener;
+  upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  health: () => Promise<HealthReport>;
+}
+
+/** Builds and wires everything that needs the database, once. Each thing that must be closed is pushed as it is opened. */
+export async function startCore(config: Config, databaseUrl: string, log: Logger, closers: Closer[]): Promise<Core> {
+  const opened = (name: string, close: () => Promise<void>) => closers.push({ name, close });
+
+  const db = openDatabase(databaseUrl);
+  opened('database', () => db.$disconnect());
+  const deployment = await getDeployment(db);
+  const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
+  opened('bus', () => bus.close());
+  const write = createWrite(db, (seq) => bus.publish(seq));
+  const feed = new Feed({ db, bus, log });
+  await feed.start();
+  opened('feed', () => feed.stop());
+
+  const { provisioner, gatewayAddress } = openProvisioner(config, deployment.name, log, {
+    onReady: (vmId) => fault(reportVmReady({ write }, vmId, 'guest')),
+    onInstalled: (imageId) => fault(reportInstalled({ write }, imageId)),
+  });
+  opened('provisioner', () => provisioner.close());
+  /** A simulated guest has nobody to answer to. */
+  function fault(report: Promise<unknown>): void {
+    report.catch((err: unknown) => log.error({ err }, 'a simulated guest could not report'));
+  }
+
+  const deps: CommandDeps = {
+    db,
+    write,
+    defaults: config.defaults,
+    portCount: config.ports.end - config.ports.start + 1,
+    admit: (need) => provisioner.admit(need),
+  };
+  const assignVm = createAssignVm({ write });
+
+  const guestRoutes = createGuestRoutes({ db, write, deployment, readiness: config.readiness, log });
+  const guests = gatewayAddress && new GuestDoor({ handle: getRequestListener(guestRoutes.fetch), port: config.guestPort, gatewayAddress, log });
+  guests?.start();
+  if (guests) opened('guest door', () => guests.stop());
+
+  const health = async (): Promise<HealthReport> => {
+    const [database, engine] = await Promise.all([pingDatabase(db), provisioner.health()]);
+    const noDoor: PartHealth = { status: 'OK', message: 'simulated guests need no door' };
+    const parts = { database, bus: bus.health(), ...engine, guests: guests?.health() ?? noDoor };
+    return { status: overall(parts), version: VERSION, ...parts };
+  };
+
+  const shared = { db, deps, assignVm, feed, health, publicHost: config.publicHost, assignWaitSeconds: config.assignWaitSeconds, log };
+  const graphql = createGraphql(shared);
+  opened('graphql', () => graphql.close());
+  const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch);
+
+  const leader = new Leader({
+    url: databaseUrl,
+    log,
+    lead: async () => {
+      const reconciler = new Reconciler({ ...config, db, write, provisioner, deployment, log, now: () => new Date() }, feed);
+      reconciler.start();
+      return () => reconciler.stop();
+    },
+  });
+  leader.start();
+  opened('leader', () => leader.stop());
+
+  return {
+    health,
+    upgrade: (req, socket, head) => graphql.upgrade(req, socket, head),
+    handle: (req, res) => (isGraphql(req) ? graphql.handle(req, res) : rest(req, res)),
+  };
+}
+
+function isGraphql(req: IncomingMessage): boolean {
+  return /^\/graphql(?=[?/]|$)/.test(req.url ?? '');
+}
+
+function openProvisioner(
+  config: Config,
+  deployment: string,
+  log: Logger,
+  guest: { onReady: (vmId: string) => void; onInstalled: (imageId: string) => void },
+): { provisioner: Provisioner; gatewayAddress?: () => Promise<string> } {
+  if (config.provisioner === 'simulated') return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
+  const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
+  const storage = createStorage({ path: config.storagePath, deployment, oemPath, log });
+  // The name under which the Docker host answers in a guest of the image's own NAT network.
+  const guestUrl = `http://system.lan:${config.guestPort}`;
+  const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });
+  return { provisioner, gatewayAddress: () => provisioner.gatewayAddress() };
+}

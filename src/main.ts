@@ -1,0 +1,41 @@
+import { start } from './app.js';
+import { banner } from './banner.js';
+import { loadConfig } from './config.js';
+import { createLog } from './log.js';
+
+/** A stop that takes longer is cut off; what was under way is carried on by the next start. */
+const STOP_DEADLINE_MS = 30_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog(config.logLevel);
+  const app = await start(config, log);
+
+  let stopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // The second signal does not wait any more.
+      if (stopping) process.exit(1);
+      stopping = true;
+      log.info({ signal, deadlineMs: STOP_DEADLINE_MS }, 'stopping');
+      setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
+      app.stop().catch(() => {
+        process.exitCode = 1;
+      });
+    });
+  }
+
+  process.stdout.write(`vapiorc: starting at ${app.url}\n`);
+  try {
+    process.stdout.write(banner(app.url, config, await app.ready));
+  } catch (err) {
+    if (stopping) return;
+    await app.stop().catch(() => {});
+    throw err;
+  }
+}
+
+main().catch((err: unknown) => {
+  process.stderr.write(`vapiorc cannot start: ${err instanceof Error ? err.message : String(err)}\n`);
+  process.exitCode = 1;
+});
