@@ -1,0 +1,129 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { checked, uuidOf, vmTypeOf } from '../commands/input.js';
+import type { Db } from '../db/client.js';
+import { type EventFilter, lastSeq } from '../db/events.js';
+import { InvalidInput } from '../domain/errors.js';
+import type { Event } from '../domain/events.js';
+import type { Feed } from '../events/feed.js';
+import type { Logger } from '../log.js';
+import { unwrap } from './refusals.js';
+import { EventKind, refusals, text } from './schemas.js';
+import { eventView } from './views.js';
+
+/** Proxies and clients take a connection that is silent for longer for dead. */
+const KEEP_ALIVE_MS = 15_000;
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/vms/events',
+  tags: ['events'],
+  summary: 'What happens, as it happens (Server-Sent Events)',
+  description:
+    'Starts now, or after the event that `after` or `Last-Event-ID` names: nothing is left out and nothing comes twice. `after=0` starts at the beginning.',
+  request: {
+    query: z.object({
+      after: text('Cursor: the id of the last event that was seen.').optional(),
+      instance_id: text('Just what concerns this VM.').optional(),
+      golden_id: text('Just what concerns this golden image.').optional(),
+      vm_type: text('Just what concerns this pool and its VMs.').optional(),
+      kinds: text(`Just these kinds, with commas between: ${EventKind.options.join(', ')}.`).optional(),
+    }),
+    headers: z.object({
+      'last-event-id': z.string().optional().openapi({ description: 'What an EventSource sends when it reconnects.' }),
+    }),
+  },
+  responses: {
+    200: { description: 'Events, one JSON object each.', content: { 'text/event-stream': { schema: z.string() } } },
+    ...refusals(422),
+  },
+});
+
+export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; feed: Feed; log: Logger }): void {
+  app.openapi(route, async (c) => {
+    const { after, instance_id, golden_id, vm_type, kinds } = c.req.valid('query');
+    const filter: EventFilter = unwrap(
+      checked(() => ({
+        ...(instance_id !== undefined && { vmId: uuidOf('instance_id', instance_id) }),
+        ...(golden_id !== undefined && { goldenImageId: uuidOf('golden_id', golden_id) }),
+        ...(vm_type !== undefined && { vmType: vmTypeOf(vm_type) }),
+      })),
+    );
+    if (kinds !== undefined) filter.kinds = unwrap(kindsOf(kinds));
+    const given = c.req.valid('header')['last-event-id'] ?? after;
+    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(db, feed, given));
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, c.req.raw.signal]);
+    const body = eventStream(feed.subscribe(cursor, filter, signal), stop, log);
+    return c.body(body, 200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+  });
+}
+
+function kindsOf(given: string): string[] | InvalidInput {
+  const kinds = given.split(',').map((kind) => kind.trim().toUpperCase());
+  const unknown = kinds.find((kind) => !EventKind.safeParse(kind).success);
+  return unknown === undefined
+    ? kinds
+    : new InvalidInput('kinds', unknown, `Give some of: ${EventKind.options.join(', ')}.`);
+}
+
+/** A cursor beyond the log's end would wait in silence for ever: it comes from another database. */
+async function cursorOf(db: Db, feed: Feed, given: string): Promise<bigint | InvalidInput> {
+  const cursor = /^\d{1,18}$/.test(given) ? BigInt(given) : undefined;
+  if (cursor === undefined) return new InvalidInput('after', given, 'Give the id of an event, or 0 for all.');
+  if (cursor <= feed.head || cursor <= (await lastSeq(db))) return cursor;
+  return new InvalidInput(
+    'after',
+    given,
+    'There is no such event in this database yet: start with 0, or leave it out.',
+  );
+}
+
+/** One event for each time the client takes one, so that a slow client holds nothing here. Ends with `stop`. */
+function eventStream(
+  events: AsyncGenerator<Event, void, undefined>,
+  stop: AbortController,
+  log: Logger,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let next: Promise<IteratorResult<Event, void>> | undefined;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      // So that the client sees at once that it is connected.
+      controller.enqueue(encoder.encode('retry: 2000\n: connected\n\n'));
+    },
+    async pull(controller) {
+      const send = (text: string) => controller.enqueue(encoder.encode(`${text}\n\n`));
+      try {
+        next ??= events.next();
+        const result = await orSilence(next);
+        if (result === 'silence') return send(': still here');
+        next = undefined;
+        if (result.done) controller.close();
+        else send(`id: ${result.value.seq}\ndata: ${JSON.stringify(eventView(result.value))}`);
+      } catch (err) {
+        // The client reconnects with its cursor and misses nothing.
+        log.error({ err }, 'an event stream broke off');
+        controller.close();
+      }
+    },
+    cancel() {
+      stop.abort();
+    },
+  });
+}
+
+async function orSilence<T>(next: Promise<T>): Promise<T | 'silence'> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<'silence'>((resolve) => {
+    timer = setTimeout(() => resolve('silence'), KEEP_ALIVE_MS);
+  });
+  try {
+    return await Promise.race([next, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,19 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'hono';
+import { Refusal } from '../domain/errors.js';
+import type { Logger } from '../log.js';
+import { answerRefusal, problem } from './refusals.js';
+
+/**
+ * Whatever a handler threw: a refusal says itself; anything else is a fault, which is logged once and told to the caller as an id
+ * that leads to that line, and nothing more.
+ */
+export function answerFault(c: Context, err: Error, log: Logger): Response {
+  if (err instanceof Refusal) return answerRefusal(c, err);
+  const faultId = randomUUID();
+  log.error({ err, faultId, method: c.req.method, path: c.req.path }, 'request failed');
+  return c.json(
+    problem('FAULT', 'something failed inside vapiorc', `Look for ${faultId} in its log.`, { fault_id: faultId }),
+    500,
+  );
+}

@@ -1,0 +1,97 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { markGoldenImageReady } from '../commands/changeGoldenImage.js';
+import { createGoldenImage } from '../commands/createGoldenImage.js';
+import type { CommandDeps } from '../commands/deps.js';
+import { unwrap } from './refusals.js';
+import { Done, GoldenId, GoldenImage, ok, refusals, text, vmType, wholeNumber } from './schemas.js';
+import { imageView } from './views.js';
+
+const tags = ['golden images'];
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/vms/golden-images',
+  tags,
+  summary: 'Golden images, with the progress of those that are being installed',
+  responses: { 200: ok('Golden images, newest first. Deleted ones are not listed.', z.array(GoldenImage)) },
+});
+
+const create = createRoute({
+  method: 'post',
+  path: '/api/vms/golden-images',
+  tags,
+  summary: 'Install Windows once, as the next version of its vm_type',
+  description:
+    'Returns at once; the installation takes about half an hour. When the guest reports that it is done the image is sealed.',
+  request: {
+    query: z.object({
+      vm_type: vmType('11'),
+      name: text('What people call it.').optional(),
+      cpu_cores: wholeNumber('Processors of the installation and of VMs cloned from it.').optional(),
+      ram_mib: wholeNumber('Memory, in MiB.').optional(),
+      disk_gib: wholeNumber('Size of the disk, in GiB.').optional(),
+      language: text('Language of Windows, by name or code.').optional(),
+      iso_url: text('Your own installation medium, http or https.').optional(),
+    }),
+  },
+  responses: {
+    200: ok(
+      'The installation is on its way.',
+      z
+        .object({ golden_id: z.string(), status: z.literal('creating'), message: z.string() })
+        .openapi('GoldenImageCreating'),
+    ),
+    ...refusals(422, 503),
+  },
+});
+
+const markReady = createRoute({
+  method: 'post',
+  path: '/api/vms/golden-images/{golden_id}/ready',
+  tags,
+  summary: 'Say by hand that Windows is installed',
+  description:
+    "The guest's own report does the same and makes this unnecessary. The image is then shut down, checked and sealed.",
+  request: { params: GoldenId },
+  responses: { 200: ok('Noted.', Done), ...refusals(404, 409, 422) },
+});
+
+export function addGoldenImageRoutes(
+  app: OpenAPIHono,
+  { deps, publicHost }: { deps: CommandDeps; publicHost: string },
+): void {
+  app.openapi(list, async (c) => {
+    const images = await deps.db.goldenImage.findMany({
+      where: { status: { not: 'DELETED' } },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+    });
+    return c.json(
+      images.flatMap((image) => imageView(image, publicHost) ?? []),
+      200,
+    );
+  });
+
+  app.openapi(create, async (c) => {
+    const query = c.req.valid('query');
+    const image = unwrap(
+      await createGoldenImage(deps, {
+        vmType: query.vm_type,
+        name: query.name,
+        cpuCores: query.cpu_cores,
+        ramMiB: query.ram_mib,
+        diskGiB: query.disk_gib,
+        language: query.language,
+        isoUrl: query.iso_url,
+      }),
+    );
+    const message = `Golden image creation started. It becomes ready by itself; POST /api/vms/golden-images/${image.id}/ready says so by hand.`;
+    return c.json({ golden_id: image.id, status: 'creating' as const, message }, 200);
+  });
+
+  app.openapi(markReady, async (c) => {
+    const image = unwrap(await markGoldenImageReady(deps, { id: c.req.valid('param').golden_id }));
+    const message =
+      image.status === 'READY' ? 'Golden image is ready' : 'Golden image marked as ready: it is being sealed';
+    return c.json({ status: 'success' as const, message }, 200);
+  });
+}

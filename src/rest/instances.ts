@@ -1,0 +1,192 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createVm } from '../commands/createVm.js';
+import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
+import { releaseVm } from '../commands/releaseVm.js';
+import { ensureHotSpares } from '../commands/setPool.js';
+import { getVm } from '../db/vms.js';
+import { NotFound } from '../domain/errors.js';
+import { createHandOut, type HandOutDeps } from './handOut.js';
+import { unwrap } from './refusals.js';
+import {
+  Assigned,
+  Done,
+  Instance,
+  InstanceDetails,
+  InstanceId,
+  ok,
+  refusals,
+  text,
+  vmType,
+  wholeNumber,
+} from './schemas.js';
+import { addressesOf, instanceView } from './views.js';
+
+const tags = ['vms'];
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/vms/instances',
+  tags,
+  summary: 'Every VM that there is',
+  responses: {
+    200: ok('VMs, oldest first. Those that are destroyed or cleaned up are not listed.', z.array(Instance)),
+  },
+});
+
+const show = createRoute({
+  method: 'get',
+  path: '/api/vms/instances/{instance_id}',
+  tags,
+  summary: 'One VM; a failed one too, with the reason',
+  request: { params: InstanceId },
+  responses: { 200: ok('The VM.', InstanceDetails), ...refusals(404, 422) },
+});
+
+const create = createRoute({
+  method: 'post',
+  path: '/api/vms/instances',
+  tags,
+  summary: 'Create a VM outside the pool of hot spares',
+  request: { query: z.object({ vm_type: vmType('win11') }) },
+  responses: {
+    200: ok(
+      'The VM is on its way.',
+      z.object({ instance_id: z.string(), status: z.literal('creating') }).openapi('Creating'),
+    ),
+    ...refusals(409, 422, 503),
+  },
+});
+
+const assign = createRoute({
+  method: 'post',
+  path: '/api/vms/assign',
+  tags,
+  summary: 'Assign a VM to a task',
+  description:
+    'Hands out a hot spare at once, or waits for a VM, first come, first served. When none is there in time the request leaves the queue.',
+  request: {
+    query: z.object({
+      assigned_to: text('Who or what the VM is for: a task, a job, a person.'),
+      vm_type: vmType('11'),
+      wait_seconds: wholeNumber(
+        'How long to wait for a VM, 0 to 3600; else what the server is configured with.',
+      ).optional(),
+      lease_seconds: wholeNumber('The VM is released by itself this long after it was handed out.').optional(),
+      idempotency_key: text('The same key gets the same VM again, however often it is asked.').optional(),
+    }),
+  },
+  responses: { 200: ok('The VM is yours until it is released.', Assigned), ...refusals(409, 422, 503) },
+});
+
+const release = createRoute({
+  method: 'post',
+  path: '/api/vms/instances/{instance_id}/release',
+  tags,
+  summary: 'Give a VM back: it is destroyed with all that was written to it',
+  request: { params: InstanceId },
+  responses: { 200: ok('It is on its way out, or was before.', Done), ...refusals(404, 422) },
+});
+
+const destroy = createRoute({
+  method: 'delete',
+  path: '/api/vms/instances/{instance_id}',
+  tags,
+  summary: 'Destroy a VM, whatever it does',
+  request: { params: InstanceId },
+  responses: { 200: ok('It is on its way out, or was before.', Done), ...refusals(404, 422) },
+});
+
+const ensure = createRoute({
+  method: 'post',
+  path: '/api/vms/hot-spares/ensure',
+  tags,
+  summary: 'Make the pools look again now, even where they rest after failures',
+  request: { query: z.object({ vm_type: text('Just this pool.').optional() }) },
+  responses: { 200: ok('Asked.', Done), ...refusals(404, 422) },
+});
+
+export interface InstanceRoutesOptions extends HandOutDeps {
+  deps: Parameters<typeof createVm>[0];
+  publicHost: string;
+  assignWaitSeconds: number;
+}
+
+export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptions): void {
+  const { deps, publicHost } = options;
+  const handOut = createHandOut(options);
+
+  app.openapi(list, async (c) => {
+    const vms = await deps.db.vm.findMany({
+      where: { cleanedAt: null },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
+    return c.json(
+      vms.flatMap((vm) => instanceView(vm) ?? []),
+      200,
+    );
+  });
+
+  app.openapi(show, async (c) => {
+    const { instance_id: given } = c.req.valid('param');
+    const vm = await getVm(deps.db, unwrap(checked(() => uuidOf('instance_id', given))));
+    const view = vm && instanceView(vm);
+    if (!vm || !view) throw new NotFound('VM', given);
+    const addresses = vm.port === null ? { novnc_url: null, rdp_port: null } : addressesOf(vm.port, publicHost);
+    return c.json(
+      {
+        ...view,
+        ...addresses,
+        golden_id: vm.goldenImageId,
+        reason: vm.reason,
+        cpu_cores: vm.cpuCores,
+        ram_mib: vm.ramMiB,
+        ready_at: vm.readyAt?.toISOString() ?? null,
+        assigned_at: vm.assignedAt?.toISOString() ?? null,
+      },
+      200,
+    );
+  });
+
+  app.openapi(create, async (c) => {
+    const { vm_type } = c.req.valid('query');
+    const vm = unwrap(await createVm(deps, { vmType: vm_type }));
+    return c.json({ instance_id: vm.id, status: 'creating' as const }, 200);
+  });
+
+  app.openapi(assign, async (c) => {
+    const query = c.req.valid('query');
+    const waitSeconds = query.wait_seconds ?? options.assignWaitSeconds;
+    unwrap(checked(() => wholeNumberOf('wait_seconds', waitSeconds, 0, 3600)));
+    const order = {
+      vmType: query.vm_type,
+      assignedTo: query.assigned_to,
+      idempotencyKey: query.idempotency_key,
+      leaseSeconds: query.lease_seconds,
+    };
+    const vm = unwrap(await handOut(order, waitSeconds, c.req.raw.signal));
+    return c.json({ instance_id: vm.id, container_id: vm.containerId, ...addressesOf(vm.port, publicHost) }, 200);
+  });
+
+  app.openapi(release, async (c) => {
+    const { changed } = unwrap(await releaseVm(deps, { id: c.req.valid('param').instance_id }, 'released'));
+    return c.json(
+      done(changed ? 'VM is being destroyed (hot spares will be replenished)' : 'VM was released before'),
+      200,
+    );
+  });
+
+  app.openapi(destroy, async (c) => {
+    const { changed } = unwrap(await releaseVm(deps, { id: c.req.valid('param').instance_id }, 'destroyed'));
+    return c.json(done(changed ? 'VM is being destroyed' : 'VM was destroyed before'), 200);
+  });
+
+  app.openapi(ensure, async (c) => {
+    const pools = unwrap(await ensureHotSpares(deps, { vmType: c.req.valid('query').vm_type }));
+    return c.json(
+      done(`Hot spare replenishment triggered for ${pools.length} pool${pools.length === 1 ? '' : 's'}`),
+      200,
+    );
+  });
+}
+
+const done = (message: string) => ({ status: 'success' as const, message });

@@ -1,0 +1,91 @@
+import type { Context } from 'hono';
+import {
+  CapacityExhausted,
+  InvalidInput,
+  NoGoldenImage,
+  NotFound,
+  NoVmInTime,
+  Refusal,
+  Unavailable,
+} from '../domain/errors.js';
+
+/** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
+export interface ProblemBody {
+  detail: string;
+  code: string;
+  message: string;
+  fix: string;
+  [fact: string]: string | number;
+}
+
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 421 | 422 | 429 | 500 | 503;
+
+/** When a refusal does not say itself after how long it is worth another try. */
+const RETRY_SECONDS = 30;
+
+/** A refusal that nobody mapped does not compile. */
+export function httpStatus(refusal: Refusal): ProblemStatus {
+  switch (refusal.code) {
+    case 'INVALID_INPUT':
+      return 422;
+    case 'NOT_FOUND':
+      return 404;
+    case 'CONFLICT':
+    case 'NO_GOLDEN_IMAGE':
+      return 409;
+    case 'NO_VM_IN_TIME':
+    case 'CAPACITY_EXHAUSTED':
+    case 'UNAVAILABLE':
+      return 503;
+    default:
+      return refusal.code satisfies never;
+  }
+}
+
+/** Ends the handler with this refusal, or hands on the success. `answerError` makes the response. */
+export function unwrap<T>(result: T): Exclude<T, Refusal> {
+  if (result instanceof Refusal) throw result;
+  return result as Exclude<T, Refusal>;
+}
+
+export function problem(
+  code: string,
+  message: string,
+  fix: string,
+  facts: Record<string, string | number> = {},
+): ProblemBody {
+  const detail = message.endsWith(fix) ? message : `${message}. ${fix}`;
+  return { detail, code, message, fix, ...facts };
+}
+
+export function answerRefusal(c: Context, given: Refusal): Response {
+  const refusal =
+    given instanceof InvalidInput ? new InvalidInput(parameterName(given.field), given.value, given.fix) : given;
+  const status = httpStatus(refusal);
+  if (status === 503)
+    c.header('Retry-After', String(refusal instanceof NoVmInTime ? refusal.retryAfterSeconds : RETRY_SECONDS));
+  return c.json(problem(refusal.code, refusal.message, fixOf(refusal), factsOf(refusal)), status);
+}
+
+/** Commands say `vmType` and `ramMiB`; the parameters here are called `vm_type` and `ram_mib`. */
+function parameterName(field: string): string {
+  return field.replace(/MiB|GiB|[A-Z]/g, (part) => `_${part.toLowerCase()}`);
+}
+
+function fixOf(refusal: Refusal): string {
+  if (!(refusal instanceof NoGoldenImage)) return refusal.fix;
+  return `Create one first: POST /api/vms/golden-images?vm_type=${encodeURIComponent(refusal.vmType)}.`;
+}
+
+function factsOf(refusal: Refusal): Record<string, string | number> {
+  if (refusal instanceof InvalidInput) return { field: refusal.field, value: refusal.value.slice(0, 200) };
+  if (refusal instanceof NotFound) return { what: refusal.what };
+  if (refusal instanceof NoGoldenImage) return { vm_type: refusal.vmType };
+  if (refusal instanceof NoVmInTime) {
+    const { vmType, waitedSeconds, retryAfterSeconds } = refusal;
+    return { vm_type: vmType, waited_seconds: waitedSeconds, retry_after_seconds: retryAfterSeconds };
+  }
+  if (refusal instanceof CapacityExhausted) return { resource: refusal.resource };
+  if (refusal instanceof Unavailable) return { part: refusal.part };
+  return {};
+}

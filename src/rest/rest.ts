@@ -1,0 +1,108 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { AssignVm } from '../commands/assignVm.js';
+import type { CommandDeps } from '../commands/deps.js';
+import type { Db } from '../db/client.js';
+import { InvalidInput } from '../domain/errors.js';
+import type { HealthReport } from '../domain/health.js';
+import type { Feed } from '../events/feed.js';
+import type { Logger } from '../log.js';
+import { addDocsRoutes } from './docs.js';
+import { addEventRoutes } from './events.js';
+import { answerFault } from './faults.js';
+import { addGoldenImageRoutes } from './goldenImages.js';
+import type { GuestRoutes } from './guest.js';
+import { addHealthRoutes } from './health.js';
+import { addHomeRoute } from './home.js';
+import { isForeignOrigin } from './hostCheck.js';
+import { addInstanceRoutes } from './instances.js';
+import { answerNoRoute } from './noRoute.js';
+import { answerRefusal, problem } from './refusals.js';
+import { describeWebhook } from './webhook.js';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+export interface RestOptions {
+  db: Db;
+  deps: CommandDeps;
+  assignVm: AssignVm;
+  feed: Feed;
+  health: () => Promise<HealthReport>;
+  guestRoutes: GuestRoutes;
+  publicHost: string;
+  assignWaitSeconds: number;
+  log: Logger;
+  version: string;
+}
+
+/** The REST API: for clients that never heard of GraphQL, with every route of the prototype as it was. */
+export function createRest(options: RestOptions) {
+  const { guestRoutes, publicHost, log, version } = options;
+  const app = new OpenAPIHono({ defaultHook: refuseInvalid });
+
+  app.use(async (c, next) => {
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Cache-Control', 'no-store');
+    await next();
+  });
+  app.use(async (c, next) => {
+    const reads = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
+    if (reads || !isForeignOrigin(c.req.header('origin'), c.req.header('host'), publicHost)) return next();
+    const what = 'a web page of another origin may not change anything here';
+    return c.json(problem('FOREIGN_ORIGIN', what, 'Call from a program, or from a page that this server serves.'), 403);
+  });
+  // Guests' routes have a tighter limit of their own.
+  const limitUnknownLength = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: answerTooLarge });
+  app.use('/api/*', async (c, next) => {
+    const length = c.req.header('content-length');
+    if (length === undefined) return limitUnknownLength(c, next);
+    // Nothing here reads a body. One that is not touched is drained by the server, and the connection stays usable.
+    return Number(length) > MAX_BODY_BYTES ? answerTooLarge(c) : next();
+  });
+
+  addHealthRoutes(app, options.health);
+  addGoldenImageRoutes(app, options);
+  addInstanceRoutes(app, options);
+  addEventRoutes(app, options);
+  describeWebhook(app);
+  for (const path of ['/guest/*', '/webhook/*']) app.all(path, (c) => guestRoutes.fetch(c.req.raw, c.env));
+  addDocsRoutes(app);
+  addHomeRoute(app, version);
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'vapiorc',
+      version,
+      description: 'Windows VMs on demand. The GraphQL API at /graphql does all this and more.',
+    },
+    servers: [{ url: '/' }],
+  });
+
+  app.notFound((c) => answerNoRoute(c, app.routes, 'See /docs for those that there are.'));
+  app.onError((err, c) => answerFault(c, err, log));
+  return { fetch: async (request: Request, env?: object): Promise<Response> => app.fetch(request, env) };
+}
+
+interface Checked {
+  success: boolean;
+  error?: { issues: readonly { path: PropertyKey[]; message: string }[] };
+}
+
+/** The first thing that is wrong, as the commands would say it. */
+function refuseInvalid(result: Checked, c: Context): Response | undefined {
+  const issue = result.error?.issues[0];
+  if (issue === undefined) return undefined;
+  const field = issue.path.map(String).join('.');
+  const given = c.req.queries(field) ?? [c.req.param(field) ?? ''];
+  return answerRefusal(c, new InvalidInput(field, given.join(', '), issue.message));
+}
+
+function answerTooLarge(c: Context): Response {
+  // The rest of the body is not read, so nothing else can come on this connection.
+  c.header('Connection', 'close');
+  return c.json(
+    problem('TOO_LARGE', `the body has more than ${MAX_BODY_BYTES} bytes`, 'No route here needs a body.'),
+    413,
+  );
+}

@@ -1,0 +1,109 @@
+/** Rows in the prototype's words: what automation that was written for it reads. */
+import type { GoldenImage } from '../db/images.js';
+import type { Vm } from '../db/vms.js';
+import type { Event } from '../domain/events.js';
+import type { ImageStatus } from '../domain/image.js';
+import type { VmStatus } from '../domain/vm.js';
+
+export const INSTANCE_STATUSES = ['starting', 'ready', 'busy', 'stopping', 'failed'] as const;
+export const IMAGE_WORDS = ['creating', 'sealing', 'ready', 'retired', 'failed'] as const;
+
+/** Undefined: the VM is no longer, and the prototype had no word for that. */
+export function instanceStatus(status: VmStatus): (typeof INSTANCE_STATUSES)[number] | undefined {
+  switch (status) {
+    case 'REQUESTED':
+    case 'BOOTING':
+      return 'starting';
+    case 'READY':
+      return 'ready';
+    case 'ASSIGNED':
+      return 'busy';
+    case 'RELEASING':
+      return 'stopping';
+    case 'FAILED':
+      return 'failed';
+    case 'DESTROYED':
+      return undefined;
+    default:
+      return status satisfies never;
+  }
+}
+
+export function imageWord(status: ImageStatus): (typeof IMAGE_WORDS)[number] | undefined {
+  switch (status) {
+    case 'REQUESTED':
+    case 'INSTALLING':
+      return 'creating';
+    case 'SEALING':
+      return 'sealing';
+    case 'READY':
+      return 'ready';
+    case 'RETIRED':
+      return 'retired';
+    case 'FAILED':
+      return 'failed';
+    case 'DELETED':
+      return undefined;
+    default:
+      return status satisfies never;
+  }
+}
+
+export function instanceView(vm: Vm) {
+  const status = instanceStatus(vm.status);
+  if (status === undefined) return undefined;
+  return {
+    instance_id: vm.id,
+    container_id: vm.containerId,
+    vm_type: vm.vmType,
+    status,
+    port: vm.port,
+    is_hot_spare: vm.hotSpare,
+    assigned_to: vm.assignedTo,
+    created_at: vm.createdAt.toISOString(),
+  };
+}
+
+/** Where the VM that was made at this port can be reached. The prototype promised RDP on port + 1000. */
+export function addressesOf(port: number, publicHost: string) {
+  return { port, novnc_url: novncUrl(port, publicHost), rdp_port: port + 1000 };
+}
+
+export function novncUrl(port: number, publicHost: string): string {
+  return `http://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
+}
+
+export function imageView(image: GoldenImage, publicHost: string) {
+  const status = imageWord(image.status);
+  if (status === undefined) return undefined;
+  return {
+    golden_id: image.id,
+    vm_type: image.vmType,
+    version: image.version,
+    name: image.name,
+    status,
+    current: image.current,
+    phase: image.phase,
+    progress: image.progress,
+    message: image.message,
+    reason: image.reason,
+    novnc_url: image.port === null ? null : novncUrl(image.port, publicHost),
+    created_at: image.createdAt.toISOString(),
+    ready_at: image.readyAt?.toISOString() ?? null,
+  };
+}
+
+export function eventView(event: Event) {
+  return {
+    seq: event.seq.toString(),
+    at: event.at.toISOString(),
+    kind: event.kind,
+    actor: event.actor,
+    vm_type: event.vmType,
+    instance_id: event.vmId,
+    golden_id: event.goldenImageId,
+    assignment_id: event.assignmentId,
+    reason: event.reason,
+    data: event.data,
+  };
+}

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { isForeignOrigin, isHostAllowed, isInSubnet } from '../../src/rest/hostCheck.js';
+
+const names = ['vms.example.org', 'Builder'];
+
+test.each([
+  [undefined, true],
+  ['127.0.0.1:8000', true],
+  ['192.168.1.7', true],
+  ['[::1]:8000', true],
+  ['[fe80::1]', true],
+  ['localhost', true],
+  ['LOCALHOST:8000', true],
+  ['localhost.', true],
+  ['vms.example.org:8000', true],
+  ['VMs.Example.org.', true],
+  ['builder', true],
+  ['', false],
+  ['evil.example.com', false],
+  ['localhost.evil.example.com', false],
+  ['vms.example.org.evil.example.com', false],
+  ['sub.vms.example.org', false],
+  ['127.0.0.1.evil.example.com', false],
+  ['127.0.0.1.nip.io:8000', false],
+  ['999.0.0.1', false],
+  ['[vms.example.org]', false],
+  ['[127.0.0.1]', false],
+  ['::1', false],
+  ['user@localhost', false],
+  ['localhost/', false],
+  ['localhost evil.example.com', false],
+  ['localhost:8000:evil', false],
+  ['localhost:port', false],
+])('Host %j: allowed %s', (host, allowed) => {
+  expect(isHostAllowed(host, names)).toBe(allowed);
+});
+
+test.each([
+  [undefined, 'localhost:8000', false],
+  ['http://localhost:8000', 'localhost:8000', false],
+  ['http://LOCALHOST:8000', 'localhost:8000', false],
+  ['http://vms.example.org', 'vms.example.org:80', false],
+  ['https://vms.example.org', 'vms.example.org', false],
+  ['https://vms.example.org', '10.0.0.7:8000', false], // a proxy that ends TLS and names us by address
+  ['http://vms.example.org', '10.0.0.7:8000', true],
+  ['https://vms.example.org:8001', 'vms.example.org:8000', true],
+  ['http://localhost:8001', 'localhost:8000', true], // the console of a VM
+  ['http://127.0.0.1:8000', 'localhost:8000', true],
+  ['http://evil.example.com', 'localhost:8000', true],
+  ['http://localhost:8000.evil.example.com', 'localhost:8000', true],
+  ['null', 'localhost:8000', true],
+  ['', 'localhost:8000', true],
+  ['file://', 'localhost:8000', true],
+  ['http://localhost:8000', undefined, true],
+])('Origin %j at Host %j: foreign %s', (origin, host, foreign) => {
+  expect(isForeignOrigin(origin, host, 'vms.example.org')).toBe(foreign);
+});
+
+test.each([
+  ['172.20.0.5', '172.20.0.0/16', true],
+  ['172.20.255.255', '172.20.0.0/16', true],
+  ['172.21.0.0', '172.20.0.0/16', false],
+  ['::ffff:172.20.0.5', '172.20.0.0/16', true],
+  ['::FFFF:172.21.0.5', '172.20.0.0/16', false],
+  ['172.20.0.5', '172.20.0.9/16', true],
+  ['192.168.1.129', '192.168.1.128/25', true],
+  ['192.168.1.127', '192.168.1.128/25', false],
+  ['255.255.255.255', '255.255.255.255/32', true],
+  ['255.255.255.254', '255.255.255.255/32', false],
+  ['200.0.0.1', '128.0.0.0/1', true],
+  ['8.8.8.8', '0.0.0.0/0', true],
+  ['::1', '0.0.0.0/0', false],
+  ['fe80::1', '172.20.0.0/16', false],
+  ['nonsense', '172.20.0.0/16', false],
+])('%s in %s: %s', (address, subnet, inside) => {
+  expect(isInSubnet(address, subnet)).toBe(inside);
+});
+
+test.each(['172.20.0.0', '172.20.0.0/33', '172.20.0.0/', 'fd00::/8', '', '172.20.0.0/-1'])(
+  '%j is no subnet',
+  (subnet) => {
+    expect(() => isInSubnet('172.20.0.5', subnet)).toThrow('not an IPv4 subnet');
+  },
+);

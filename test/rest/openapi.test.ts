@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { call } from './support/call.js';
+import { startWorld, type World } from './support/world.js';
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  parameters?: { name: string; in: string; required?: boolean; schema?: { type?: string; default?: unknown } }[];
+  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+}
+
+interface Document {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: Record<string, Record<string, unknown>>;
+}
+
+let world: World;
+let document: Document;
+
+beforeAll(async () => {
+  world = await startWorld();
+  document = (await call(world.url, 'GET', '/openapi.json')).body;
+});
+afterAll(() => world.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+test('is OpenAPI 3.1 of this version', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(document.info).toMatchObject({ title: 'vapiorc', version: '1.2.3' });
+});
+
+test('names every route of the API, the prototype’s among them', () => {
+  expect(
+    operations()
+      .map(({ path, method }) => `${method.toUpperCase()} ${path}`)
+      .sort(),
+  ).toEqual([
+    'DELETE /api/vms/instances/{instance_id}',
+    'GET /api/vms/events',
+    'GET /api/vms/golden-images',
+    'GET /api/vms/instances',
+    'GET /api/vms/instances/{instance_id}',
+    'GET /health',
+    'GET /webhook/status/{vm_type}',
+    'POST /api/vms/assign',
+    'POST /api/vms/golden-images',
+    'POST /api/vms/golden-images/{golden_id}/ready',
+    'POST /api/vms/hot-spares/ensure',
+    'POST /api/vms/instances',
+    'POST /api/vms/instances/{instance_id}/release',
+    'POST /webhook/ready/{vm_type}',
+  ]);
+});
+
+test('every reference leads somewhere', () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map((match) => match[1] ?? '');
+
+  expect(references.length).toBeGreaterThan(10);
+  for (const reference of references) {
+    const target = reference
+      .replace(/^#\//, '')
+      .split('/')
+      .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
+    expect(target, reference).toBeTypeOf('object');
+  }
+});
+
+test('every operation is described, with its parameters and answers', () => {
+  for (const { path, method, operation } of operations()) {
+    const where = `${method} ${path}`;
+    expect(operation.summary, where).toBeTruthy();
+    expect(Object.keys(operation.responses), where).toContain('200');
+    for (const { description, content } of Object.values(operation.responses)) {
+      expect(description, where).toBeTruthy();
+      for (const { schema } of Object.values(content ?? {}))
+        expect(Object.keys(schema).length, where).toBeGreaterThan(0);
+    }
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    const parameters = operation.parameters ?? [];
+    expect(
+      parameters.filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name),
+      where,
+    ).toEqual(inPath);
+    for (const parameter of parameters) {
+      expect(parameter.schema?.type, `${where} ${parameter.name}`).toMatch(/^(string|integer)$/);
+      if (parameter.in === 'path') expect(parameter.required, where).toBe(true);
+    }
+  }
+});
+
+test('says which parameters must be given and what the others default to', () => {
+  const parameters = document.paths['/api/vms/assign']?.post?.parameters ?? [];
+
+  expect(parameters.map(({ name, required = false }) => [name, required])).toEqual([
+    ['assigned_to', true],
+    ['vm_type', false],
+    ['wait_seconds', false],
+    ['lease_seconds', false],
+    ['idempotency_key', false],
+  ]);
+  expect(parameters[1]?.schema?.default).toBe('11');
+});
