@@ -18,6 +18,8 @@ const require = createRequire(import.meta.url);
 async function loadEngine() {
   const bgPath = require.resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const bg = await import(pathToFileURL(bgPath).href);
+  // Where the engine says what it panicked about; without it the panic itself can't be read.
+  globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: (message) => process.stderr.write(`${message}\n`) };
   const wasm = readFileSync(bgPath.replace(/\.js$/, '.wasm'));
   const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': bg });
   bg.__wbg_set_wasm(instance.exports);

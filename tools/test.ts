@@ -1,0 +1,144 @@
+/**
+ * `npm test`: everything, on a fresh machine too. Installs what Debian has and this machine lacks (as root), starts Docker when
+ * it does not run, runs the checks and the tests, stops what it started, and ends with one line: N passed, N failed.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the tests need, by the Debian package that has it. A missing engine is an error, not a skip. */
+const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
+  ['docker.io', () => onPath('dockerd') && onPath('docker')],
+  ['iptables', () => onPath('iptables')],
+  ['redis-server', () => onPath('redis-server')],
+  ['qemu-system-x86', () => onPath('qemu-system-x86_64')],
+  ['qemu-utils', () => onPath('qemu-img')],
+  ['busybox-static', () => existsSync('/bin/busybox') || existsSync('/usr/bin/busybox')],
+  ['chromium', () => existsSync('/usr/bin/chromium')],
+  ['debootstrap', () => onPath('debootstrap')],
+  ['python3-requests', () => run('/usr/bin/python3', ['-c', 'import requests']).status === 0],
+];
+
+const CHECKS: readonly (readonly [name: string, command: string, args: string[]])[] = [
+  ['build', 'npm', ['run', '--silent', 'build']],
+  ['types', 'npx', ['tsc', '--noEmit']],
+  ['format and lint', 'npx', ['biome', 'ci', '.']],
+  ['typed lint', 'npx', ['oxlint', '--type-aware']],
+  ['unused code', 'npx', ['knip']],
+  ['schema.graphql', 'npx', ['tsx', 'tools/print-schema.ts', '--check']],
+];
+
+const DOCKER_LIMIT_MS = 60_000;
+
+function run(command: string, args: string[]) {
+  return spawnSync(command, args, { stdio: 'ignore' });
+}
+
+function onPath(program: string): boolean {
+  const folders = `${process.env.PATH}:/usr/sbin:/sbin:/usr/bin`.split(':');
+  return folders.some((folder) => existsSync(join(folder, program)));
+}
+
+function install(): void {
+  const missing = ENGINES.filter(([, isThere]) => !isThere()).map(([pkg]) => pkg);
+  if (missing.length === 0) return;
+  const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !onPath('apt-get'))
+    throw new Error(`the tests need: ${missing.join(', ')}. On Debian, as root: ${line}`);
+  console.log(`installing ${missing.join(', ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  for (const args of [['update', '-q'], line.split(' ').slice(1)]) {
+    const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env });
+    if (status !== 0) throw new Error(`failed: apt-get ${args.join(' ')}`);
+  }
+}
+
+const dockerAnswers = () => run('docker', ['info']).status === 0;
+
+/** Starts the daemon unless one answers; the caller stops it. */
+async function startDocker(folder: string): Promise<ChildProcess | undefined> {
+  if (dockerAnswers()) return undefined;
+  if (process.getuid?.() !== 0)
+    throw new Error('Docker does not answer, and only root can start it: start Docker, then run the tests again');
+  const logFile = join(folder, 'dockerd.log');
+  const daemon = spawn('dockerd', [], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  });
+  const log = createWriteStream(logFile);
+  daemon.stdout?.pipe(log);
+  daemon.stderr?.pipe(log);
+  const deadline = Date.now() + DOCKER_LIMIT_MS;
+  while (!dockerAnswers()) {
+    if (daemon.exitCode !== null || Date.now() > deadline) {
+      daemon.kill();
+      throw new Error(`Docker did not start:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
+    }
+    await sleep(250);
+  }
+  return daemon;
+}
+
+async function stopDocker(daemon: ChildProcess | undefined): Promise<void> {
+  if (daemon === undefined || daemon.exitCode !== null) return;
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  daemon.kill('SIGTERM');
+  await ended;
+}
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+function check(): Count {
+  const count = { passed: 0, failed: 0 };
+  for (const [name, command, args] of CHECKS) {
+    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
+    if (status === 0) count.passed++;
+    else count.failed++;
+    if (status !== 0) console.log(`${stdout}${stderr}`.slice(-20_000));
+  }
+  return count;
+}
+
+function tests(folder: string, files: string[]): Count {
+  const report = join(folder, 'report.json');
+  const { status } = spawnSync(
+    'npx',
+    ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  if (!existsSync(report)) return { passed: 0, failed: 1 };
+  const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  // A file that could not even be loaded has failed without a failed test in it.
+  const unloaded = testResults.filter(
+    (file: { status: string; assertionResults: unknown[] }) =>
+      file.status === 'failed' && file.assertionResults.length === 0,
+  ).length;
+  const failed = numFailedTests + unloaded;
+  return { passed: numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vapiorc-test-run-'));
+let total: Count = { passed: 0, failed: 0 };
+let daemon: ChildProcess | undefined;
+try {
+  install();
+  daemon = await startDocker(folder);
+  const files = process.argv.slice(2);
+  for (const count of [files.length === 0 ? check() : { passed: 0, failed: 0 }, tests(folder, files)]) {
+    total = { passed: total.passed + count.passed, failed: total.failed + count.failed };
+  }
+} catch (err) {
+  console.error(err instanceof Error ? err.message : err);
+  total.failed++;
+} finally {
+  await stopDocker(daemon);
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
