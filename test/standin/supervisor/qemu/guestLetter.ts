@@ -1,0 +1,23 @@
+import type { Plan } from '../plan.js';
+
+/** What the tiny guest is told through fw_cfg: its part of the answer file, and which faults to play. */
+export function guestLetter({ settings, orders, windows, computer, network, share }: Plan): string {
+  const seconds = (name: string, fallbackMs: number) => (settings.number(name, fallbackMs) / 1000).toFixed(2);
+  const lines = {
+    windows,
+    computer,
+    oem: orders.oemFiles,
+    installbat: orders.runsInstallBat ? 'ran' : 'none',
+    command: encodeURIComponent(orders.command),
+    log: orders.runsInstallBat && settings.isOn('LOG', false) ? 'yes' : 'no',
+    setup: seconds('STANDIN_SETUP_MS', 200),
+    ready: seconds('STANDIN_READY_MS', 0),
+    network: network.mode,
+    share: share ? 'yes' : 'no',
+    poweroff: settings.isOn('STANDIN_POWEROFF_AFTER_INSTALL', false) ? 'yes' : 'no',
+    faults: settings.list('STANDIN_FAULT').join(','),
+  };
+  return Object.entries(lines)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
