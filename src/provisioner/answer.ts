@@ -1,0 +1,38 @@
+import { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import { DiskBroken } from '../storage/diskBroken.js';
+import { diskRefusal } from '../storage/diskRefusal.js';
+import { engineFault } from './engineFault.js';
+import type { Parts } from './parts.js';
+import { Broken, PortTaken } from './provisioner.js';
+
+/**
+ * A fault of the engine or of the disk as what a caller of the provisioner knows: a refusal, PortTaken or Broken.
+ * What is none of these comes back as it is.
+ */
+export function translate(
+  fault: unknown,
+  { settings, storage }: Pick<Parts, 'settings' | 'storage'>,
+  asked: { image?: string; port?: number } = {},
+): unknown {
+  if (fault instanceof DiskBroken) return new Broken(fault.message, { cause: fault });
+  return (
+    diskRefusal(fault, storage.layout.root) ?? engineFault(fault, { socket: settings.dockerSocket, ...asked }) ?? fault
+  );
+}
+
+/** Runs `work`; a refusal is returned, everything else thrown. A failure of the engine also ends the trust in our paths. */
+export async function answer<T>(
+  parts: Pick<Parts, 'settings' | 'storage' | 'hostPaths'>,
+  asked: { image?: string; port?: number },
+  work: () => Promise<T>,
+): Promise<T | Unavailable | CapacityExhausted> {
+  try {
+    return await work();
+  } catch (fault) {
+    const known = translate(fault, parts, asked);
+    const ordinary = known instanceof PortTaken || known instanceof Broken || known instanceof CapacityExhausted;
+    if (!ordinary) parts.hostPaths.forget();
+    if (known instanceof Unavailable || known instanceof CapacityExhausted) return known;
+    throw known;
+  }
+}

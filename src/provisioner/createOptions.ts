@@ -1,0 +1,125 @@
+import type { ContainerCreateOptions, MountSettings } from 'dockerode';
+import { macOf } from '../domain/mac.js';
+import { containerName, LABEL, machineLabels } from './labels.js';
+import type { CloneSpec, InstallSpec, MachineRef } from './provisioner.js';
+import type { DockerSettings } from './settings.js';
+
+/** The image stops waiting for the guest this long before the engine kills it, so that it can finish its own work. */
+const STOP_MARGIN_SECONDS = 15;
+const WEB_PORT = '8006/tcp';
+const RDP_PORTS = ['3389/tcp', '3389/udp'];
+/** RDP is published this far above the web port. */
+export const RDP_OFFSET = 1000;
+
+interface Order {
+  ref: MachineRef;
+  deployment: string;
+  image: string;
+  spec: Pick<InstallSpec & CloneSpec, 'vmType' | 'language' | 'cpuCores' | 'ramMiB' | 'diskGiB' | 'port'>;
+  env: Record<string, string>;
+  /** Path in the container → path on the Docker host. */
+  mounts: { target: string; source: string; readOnly: boolean }[];
+  settings: DockerSettings;
+}
+
+/** The container of an installation. */
+export function installOptions(
+  spec: InstallSpec,
+  folders: { storage: string; shared: string; oem?: string },
+  deployment: string,
+  settings: DockerSettings,
+): ContainerCreateOptions {
+  return createOptions({
+    ref: { kind: 'golden', id: spec.id },
+    deployment,
+    image: settings.image,
+    spec,
+    // An own medium takes the place of the version.
+    env: { VERSION: spec.isoUrl ?? spec.vmType, DISK_FMT: 'qcow2' },
+    mounts: [
+      { target: '/storage', source: folders.storage, readOnly: false },
+      { target: '/shared', source: folders.shared, readOnly: false },
+      ...(folders.oem === undefined ? [] : [{ target: '/oem', source: folders.oem, readOnly: true }]),
+    ],
+    settings,
+  });
+}
+
+/** The container of a clone. */
+export function cloneOptions(
+  spec: CloneSpec,
+  folders: { storage: string; shared: string; golden: string },
+  deployment: string,
+  settings: DockerSettings,
+): ContainerCreateOptions {
+  return createOptions({
+    ref: { kind: 'vm', id: spec.id },
+    deployment,
+    image: spec.containerImage,
+    spec,
+    // The page cache, not each QEMU, then keeps what is read of the golden disk: once for all clones.
+    // DISK_FMT stays unset: any value could make the image convert the overlay into a full disk.
+    env: { VERSION: spec.vmType, DISK_CACHE: 'writeback', DISK_IO: 'threads' },
+    mounts: [
+      { target: '/storage', source: folders.storage, readOnly: false },
+      { target: '/shared', source: folders.shared, readOnly: false },
+      { target: '/golden', source: folders.golden, readOnly: true },
+    ],
+    settings,
+  });
+}
+
+function createOptions({ ref, deployment, image, spec, env, mounts, settings }: Order): ContainerCreateOptions {
+  const variables: Record<string, string> = {
+    ...env,
+    LANGUAGE: spec.language,
+    RAM_SIZE: `${spec.ramMiB}M`,
+    // The image would lower the memory silently when the host is busy; capacity is ours to count.
+    RAM_CHECK: 'N',
+    CPU_CORES: String(spec.cpuCores),
+    // The same string for golden image and clone: a larger one would grow the clone's disk.
+    DISK_SIZE: `${spec.diskGiB}G`,
+    UUID: ref.id,
+    MAC: macOf(ref.id),
+    TIMEOUT: String(settings.stopTimeoutSeconds - STOP_MARGIN_SECONDS),
+    ...(settings.kvm ? {} : { KVM: 'N' }),
+  };
+  const publish = (port: number) => [{ HostIp: settings.publishAddress, HostPort: String(port) }];
+  const device = (path: string) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rwm' });
+  return {
+    name: containerName(ref),
+    Image: image,
+    Env: Object.entries(variables).map(([key, value]) => `${key}=${value}`),
+    Tty: false, // with one the image asks questions
+    Labels: {
+      ...machineLabels(ref, deployment),
+      [LABEL.vmType]: spec.vmType,
+      [LABEL.ramMiB]: String(spec.ramMiB),
+      [LABEL.cpuCores]: String(spec.cpuCores),
+    },
+    ExposedPorts: Object.fromEntries([WEB_PORT, ...RDP_PORTS].map((port) => [port, {}])),
+    StopTimeout: settings.stopTimeoutSeconds,
+    HostConfig: {
+      NetworkMode: settings.network,
+      // Mounts, not Binds: with those a path that is missing on the Docker host would become an empty folder.
+      Mounts: mounts.map(
+        ({ target, source, readOnly }): MountSettings => ({
+          Type: 'bind',
+          Target: target,
+          Source: source,
+          ReadOnly: readOnly,
+        }),
+      ),
+      Devices: [...(settings.kvm ? [device('/dev/kvm')] : []), device('/dev/net/tun')],
+      CapAdd: ['NET_ADMIN'],
+      RestartPolicy: { Name: 'no' },
+      AutoRemove: false,
+      PidsLimit: 4096,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
+      PortBindings: {
+        [WEB_PORT]: publish(spec.port),
+        ...Object.fromEntries(RDP_PORTS.map((port) => [port, publish(spec.port + RDP_OFFSET)])),
+      },
+    },
+  };
+}

@@ -1,0 +1,197 @@
+import PQueue from 'p-queue';
+import { Unavailable } from '../domain/errors.js';
+import type { Logger } from '../log.js';
+import type { Storage } from '../storage/storage.js';
+import { answer, translate } from './answer.js';
+import { cloneOptions, installOptions } from './createOptions.js';
+import { emptyInContainer } from './emptyInContainer.js';
+import { openEngine } from './engine.js';
+import { explainExit } from './explainExit.js';
+import { fetchStatusPage } from './fetchStatusPage.js';
+import { health } from './health.js';
+import { createHostPaths } from './hostPaths.js';
+import { Images } from './images.js';
+import { KeyedLock } from './keyedLock.js';
+import { addressOf, Machines, machineOf } from './machines.js';
+import { ensureNetwork } from './network.js';
+import type { Parts } from './parts.js';
+import type { Listed, MachineRef, Provisioner } from './provisioner.js';
+import { answersRdp } from './rdpProbe.js';
+import { needOf, Room } from './room.js';
+import { sealMachine } from './sealMachine.js';
+import type { DockerSettings } from './settings.js';
+import { kvmRefusal, start } from './start.js';
+import { watchEvents } from './watchEvents.js';
+
+export interface DockerProvisioner extends Provisioner {
+  readonly kind: 'docker';
+  /**
+   * The Docker host's address in the VMs' network, where guests reach this server. Makes the network when it is missing.
+   * @throws Unavailable
+   */
+  gatewayAddress(): Promise<string>;
+}
+
+export interface DockerOptions {
+  settings: DockerSettings;
+  /** Name of this deployment: marks what is ours. The storage was made with the same. */
+  deployment: string;
+  storage: Storage;
+  /** URL of this server as guests reach it. */
+  guestUrl: string;
+  log: Logger;
+  /** Where this process reads about its own container; only a test gives another file. */
+  mountinfoPath?: string;
+}
+
+/** VMs as containers of the guest image on one Docker host. Opens no connection until it is asked something. */
+export function createDockerProvisioner(options: DockerOptions): DockerProvisioner {
+  const { settings, deployment, storage, log } = options;
+  const engine = openEngine(settings.dockerSocket);
+  const machines = new Machines(engine, deployment);
+  const hostPaths = createHostPaths({ ...options, engine, override: settings.hostStoragePath });
+  const parts: Parts = {
+    ...options,
+    engine,
+    machines,
+    hostPaths,
+    images: new Images(engine),
+    room: new Room({ engine, deployment, storage, check: settings.capacityCheck }),
+    starts: new PQueue({ concurrency: settings.parallelStarts }),
+    lock: new KeyedLock(),
+  };
+  storage.lendRoot((folder) => emptyInContainer(parts, folder));
+  const watches = new Set<() => void>();
+  const guest = (id: string, token: string, role: 'golden' | 'vm') => ({ server: options.guestUrl, id, token, role });
+
+  /** For operations that return no refusals: they throw them. */
+  async function orThrow<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (fault) {
+      throw translate(fault, parts);
+    }
+  }
+  async function claimed(): Promise<void> {
+    const refusal = await storage.claim();
+    if (refusal) throw refusal;
+  }
+  async function onHost<F extends object>(folders: F): Promise<F> {
+    const pairs = Object.entries(folders).map(
+      async ([name, path]: [string, string]) => [name, await hostPaths.toHost(path)] as const,
+    );
+    return Object.fromEntries(await Promise.all(pairs)) as F;
+  }
+
+  return {
+    kind: 'docker',
+    explainExit,
+
+    install: (spec, onProgress) =>
+      answer(parts, { image: settings.image, port: spec.port }, () =>
+        start(parts, {
+          ref: { kind: 'golden', id: spec.id },
+          image: settings.image,
+          need: { kind: 'install', ...spec },
+          onProgress,
+          prepare: async () => {
+            const folders = await storage.prepareInstall(spec.id, guest(spec.id, spec.token, 'golden'));
+            return installOptions(spec, await onHost(folders), deployment, settings);
+          },
+        }),
+      ),
+
+    clone: (spec) =>
+      answer(parts, { image: spec.containerImage, port: spec.port }, () =>
+        start(parts, {
+          ref: { kind: 'vm', id: spec.id },
+          image: spec.containerImage,
+          need: { kind: 'clone', ...spec },
+          prepare: async () => {
+            const folders = await storage.clone(spec.goldenImageId, spec.id, guest(spec.id, spec.token, 'vm'));
+            return cloneOptions(spec, await onHost(folders), deployment, settings);
+          },
+        }),
+      ),
+
+    async progress(goldenImageId) {
+      const found = await orThrow(() => machines.find({ kind: 'golden', id: goldenImageId }));
+      const address = addressOf(found, settings.network);
+      return address === undefined ? undefined : fetchStatusPage(address);
+    },
+
+    async seal(goldenImageId) {
+      const sealed = await answer(parts, { image: settings.image }, async () => {
+        await claimed();
+        return parts.lock.run(goldenImageId, () => sealMachine(parts, goldenImageId));
+      });
+      if (!('code' in sealed) || sealed.code !== 'CAPACITY_EXHAUSTED') return sealed;
+      return new Unavailable('storage', sealed.message, sealed.fix); // room may be made: the seal is tried again
+    },
+
+    deleteGolden: (goldenImageId) =>
+      orThrow(async () => {
+        await claimed();
+        await parts.lock.run(goldenImageId, () => storage.deleteGolden(goldenImageId));
+      }),
+
+    async inspect(ref) {
+      const found = await orThrow(() => machines.find(ref));
+      return found && machineOf(found);
+    },
+
+    async answersRdp(vmId) {
+      const found = await machines.find({ kind: 'vm', id: vmId }).catch(() => undefined);
+      const address = addressOf(found, settings.network);
+      return address !== undefined && answersRdp(address);
+    },
+
+    destroy: (ref) =>
+      orThrow(async () => {
+        await claimed();
+        await parts.lock.run(ref.id, async () => {
+          await machines.remove(ref);
+          await storage.remove(ref);
+        });
+      }),
+
+    list: () =>
+      orThrow(async () => {
+        await claimed();
+        const listed = new Map<string, Listed>();
+        const key = (ref: MachineRef) => `${ref.kind} ${ref.id}`;
+        for (const ref of await storage.list()) listed.set(key(ref), { ref, machine: undefined });
+        for (const one of await machines.list()) listed.set(key(one.ref), one);
+        return [...listed.values()];
+      }),
+
+    admit: (need) =>
+      answer(
+        parts,
+        {},
+        async () => (await kvmRefusal(parts)) ?? (await storage.claim()) ?? parts.room.refusal(needOf(need)),
+      ),
+
+    watch(onHint) {
+      const stopped = new AbortController();
+      const stop = () => {
+        watches.delete(stop);
+        stopped.abort();
+      };
+      watches.add(stop);
+      watchEvents(parts, onHint, () => hostPaths.forget(), stopped.signal).catch((err) =>
+        log.error({ err }, 'watching the engine ended'),
+      );
+      return stop;
+    },
+
+    health: () => health(parts),
+
+    gatewayAddress: () => orThrow(async () => (await ensureNetwork(engine, settings.network, deployment)).gateway),
+
+    async close() {
+      for (const stop of watches) stop();
+      await parts.starts.onIdle();
+    },
+  };
+}

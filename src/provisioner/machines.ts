@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Machine } from '../domain/vm.js';
+import { type Engine, statusOf, unlessGone } from './engine.js';
+import { containerName, LABEL, refOf } from './labels.js';
+import type { MachineRef } from './provisioner.js';
+
+const REMOVAL_LIMIT_MS = 60_000;
+const POLL_MS = 50;
+
+/** The containers of this deployment's machines. */
+export class Machines {
+  constructor(
+    readonly engine: Engine,
+    readonly deployment: string,
+  ) {}
+
+  /** The container of this machine, if it is there and ours. */
+  async find(ref: MachineRef): Promise<ContainerInspectInfo | undefined> {
+    const found = await unlessGone(this.engine.quick.getContainer(containerName(ref)).inspect());
+    const owner = refOf(found?.Config.Labels, this.deployment);
+    return owner?.kind === ref.kind && owner.id === ref.id ? found : undefined;
+  }
+
+  async list(): Promise<{ ref: MachineRef; machine: Machine }[]> {
+    const found = await this.engine.quick.listContainers({
+      all: true,
+      filters: { label: [`${LABEL.deployment}=${this.deployment}`] },
+    });
+    return found.flatMap(({ Id, Labels, State, Status }) => {
+      const ref = refOf(Labels, this.deployment);
+      if (!ref) return [];
+      const state = stateOf(State);
+      // A list has the exit code only in its words: "Exited (137) 5 minutes ago".
+      const code = /^Exited \((\d+)\)/.exec(Status)?.[1];
+      return [
+        {
+          ref,
+          machine: {
+            engineId: Id,
+            state,
+            ...(state === 'exited' && code !== undefined ? { exitCode: Number(code) } : {}),
+          },
+        },
+      ];
+    });
+  }
+
+  /** Removes the container with its volumes, at once. Resolves when they are seen to be gone; gone already is fine. */
+  async remove(ref: MachineRef): Promise<void> {
+    const found = await this.find(ref);
+    if (!found) return;
+    const container = this.engine.quick.getContainer(found.Id);
+    await unlessGone(container.remove({ force: true, v: true })).catch((fault: unknown) => {
+      if (statusOf(fault) !== 409) throw fault; // 409: a removal is in progress
+    });
+    const volumes = found.Mounts.flatMap((mount) => (mount.Type === 'volume' && mount.Name ? [mount.Name] : []));
+    for (const end = Date.now() + REMOVAL_LIMIT_MS; ; ) {
+      const left = await Promise.all([
+        unlessGone(container.inspect()),
+        ...volumes.map((name) => unlessGone(this.engine.quick.getVolume(name).inspect())),
+      ]);
+      if (left.every((one) => one === undefined)) return;
+      if (Date.now() > end)
+        throw new Error(`the container ${found.Name} is still there ${REMOVAL_LIMIT_MS / 1000} s after its removal`);
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+export function machineOf({ Id, State }: ContainerInspectInfo): Machine {
+  const state = stateOf(State.Status);
+  const startedAt = new Date(State.StartedAt);
+  return {
+    engineId: Id,
+    state,
+    ...(state === 'exited' ? { exitCode: State.ExitCode } : {}),
+    ...(startedAt.getTime() > 0 ? { startedAt } : {}), // the engine's "never" is the year 1
+  };
+}
+
+/** Address of a container in a network, or undefined while it has none. */
+export function addressOf(container: ContainerInspectInfo | undefined, network: string): string | undefined {
+  return container?.NetworkSettings.Networks[network]?.IPAddress || undefined;
+}
+
+function stateOf(word: string): Machine['state'] {
+  if (word === 'created') return 'created';
+  return word === 'running' || word === 'paused' || word === 'restarting' ? 'running' : 'exited';
+}

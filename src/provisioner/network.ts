@@ -1,0 +1,50 @@
+import type { NetworkInspectInfo } from 'dockerode';
+import { Unavailable } from '../domain/errors.js';
+import { type Engine, statusOf, unlessGone } from './engine.js';
+import { LABEL } from './labels.js';
+
+const ICC = 'com.docker.network.bridge.enable_icc';
+
+export interface GuestNetwork {
+  /** Address of the Docker host in this network. */
+  gateway: string;
+  /** Whether its containers are kept from talking to each other. */
+  isolated: boolean;
+}
+
+/** The network as it is, or undefined when there is none of that name. */
+export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
+  const found = (await unlessGone(engine.quick.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
+  if (found === undefined) return undefined;
+  const gateway = found.IPAM?.Config?.map((range) => range.Gateway).find(
+    (address) => address && !address.includes(':'),
+  );
+  if (gateway === undefined) {
+    throw new Unavailable(
+      'network',
+      `the Docker network ${name} has no IPv4 gateway, so guests would not reach this server`,
+      'Remove that network, or give another VAPIORC_NETWORK: it is then made.',
+    );
+  }
+  return { gateway, isolated: found.Options?.[ICC] === 'false' };
+}
+
+/** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */
+export async function ensureNetwork(engine: Engine, name: string, deployment: string): Promise<GuestNetwork> {
+  const found = await findNetwork(engine, name);
+  if (found) return found;
+  try {
+    await engine.quick.createNetwork({
+      Name: name,
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      Labels: { [LABEL.deployment]: deployment },
+      Options: { [ICC]: 'false' },
+    });
+  } catch (fault) {
+    if (statusOf(fault) !== 409) throw fault; // 409: another one made it just now
+  }
+  const made = await findNetwork(engine, name);
+  if (!made) throw new Error(`the Docker network ${name} vanished right after it was made`);
+  return made;
+}

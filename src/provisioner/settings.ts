@@ -1,0 +1,15 @@
+import type { Config } from '../config.js';
+
+/** What the Docker provisioner takes from the configuration. */
+export type DockerSettings = Pick<
+  Config,
+  | 'dockerSocket'
+  | 'image'
+  | 'kvm'
+  | 'network'
+  | 'publishAddress'
+  | 'hostStoragePath'
+  | 'stopTimeoutSeconds'
+  | 'parallelStarts'
+  | 'capacityCheck'
+>;

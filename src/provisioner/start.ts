@@ -1,0 +1,79 @@
+import type { ContainerCreateOptions } from 'dockerode';
+import { kvmProblem, readKvmFacts } from './kvm.js';
+import { ensureNetwork } from './network.js';
+import type { Parts } from './parts.js';
+import type { InstallProgress, MachineRef, Need, Started } from './provisioner.js';
+import { needOf } from './room.js';
+
+export interface Order {
+  ref: MachineRef;
+  image: string;
+  need: Need;
+  onProgress?: (progress: InstallProgress) => void;
+  /** Makes the machine's folders anew and answers its container. */
+  prepare: () => Promise<ContainerCreateOptions>;
+}
+
+/**
+ * Brings a machine to run, from nothing. What an earlier try left half-made is removed and made anew: nothing has run in
+ * it. A container that was started, even one that has ended since, is left as it is.
+ * Whatever would refuse comes before what takes long, and nothing is made before our paths are proven.
+ * @throws Unavailable, CapacityExhausted and faults of the engine and of the disk
+ */
+export async function start(parts: Parts, order: Order): Promise<Started> {
+  const { machines, storage, images, hostPaths, settings, room, starts, lock } = parts;
+  const { ref, image } = order;
+  const before = await machines.find(ref);
+  if (before && before.State.Status !== 'created') return { engineId: before.Id, containerImage: before.Config.Image };
+
+  const refusal = (await kvmRefusal(parts)) ?? (await storage.claim());
+  if (refusal) throw refusal;
+  if (!(await images.has(image))) {
+    const full = await room.refusal(needOf(order.need), { id: ref.id });
+    if (full) throw full;
+    await images.ensure(image, order.onProgress);
+  }
+  await hostPaths.prove(image);
+
+  const run = (): Promise<Started> =>
+    lock.run(ref.id, () =>
+      room.keepFor(ref.id, needOf(order.need), async () => {
+        const now = await machines.find(ref);
+        if (now && now.State.Status !== 'created') return { engineId: now.Id, containerImage: now.Config.Image };
+        await machines.remove(ref);
+        await ensureNetwork(parts.engine, settings.network, parts.deployment);
+        return { engineId: await createAndStart(parts, order), containerImage: image };
+      }),
+    );
+  return starts.add(run);
+}
+
+/** Why no machine can run here, as far as KVM goes. */
+export async function kvmRefusal({ settings, hostPaths }: Pick<Parts, 'settings' | 'hostPaths'>) {
+  return settings.kvm ? kvmProblem(await readKvmFacts(await hostPaths.inContainer())) : undefined;
+}
+
+async function createAndStart({ engine, machines, storage, log }: Parts, { ref, prepare }: Order): Promise<string> {
+  const begun = performance.now();
+  try {
+    const options = await prepare();
+    const prepared = performance.now();
+    const container = await engine.quick.createContainer(options);
+    await container.start();
+    log.info(
+      {
+        ...ref,
+        containerId: container.id,
+        diskMs: Math.round(prepared - begun),
+        containerMs: Math.round(performance.now() - prepared),
+      },
+      'machine started',
+    );
+    return container.id;
+  } catch (fault) {
+    // The first fault is the one to tell; what can't be removed now is found by list() later.
+    await machines.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
+    await storage.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
+    throw fault;
+  }
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Unavailable } from '../domain/errors.js';
+import type { Logger } from '../log.js';
+import { claimStorage } from './claimStorage.js';
+import { cloneDisk } from './cloneDisk.js';
+import { errno } from './errno.js';
+import { isId, layoutOf } from './layout.js';
+import { lstatIfThere } from './lstatIfThere.js';
+import type { Manifest } from './manifest.js';
+import { protectGolden, unprotectGolden } from './protectGolden.js';
+import { publishGolden, type SealOrder } from './publishGolden.js';
+import { hostQemuImg, type QemuImg } from './qemuImg.js';
+import { type GuestConfig, makeSharedFolder } from './sharedFolder.js';
+import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
+import { verifyGolden } from './verifyGolden.js';
+
+/** The folders of one machine, as this process sees them. */
+export interface MachineFolders {
+  storage: string;
+  shared: string;
+}
+
+export type Storage = ReturnType<typeof createStorage>;
+
+/**
+ * The disks of golden images and VMs: plain files under `path`. Knows paths, no engine and no database.
+ * Operations may be asked twice and killed anywhere. Faults of the file system are thrown as they come (`diskRefusal`
+ * puts them into words); a disk that is not usable is a `DiskBroken`. Call `claim` before anything that writes.
+ */
+export function createStorage({
+  path,
+  deployment,
+  oemPath,
+  log,
+}: {
+  path: string;
+  deployment: string;
+  oemPath?: string;
+  log: Logger;
+}) {
+  const layout = layoutOf(path);
+  let unprotected: string | undefined;
+  let trashEmptied = false;
+  let emptyAsRoot: EmptyAsRoot | undefined;
+
+  async function protect(imageId: string): Promise<void> {
+    const why = await protectGolden(layout.golden(imageId));
+    if (why !== undefined && unprotected === undefined) {
+      log.info({ why }, 'golden images are read-only, but can not be made immutable here');
+    }
+    unprotected = why;
+  }
+
+  return {
+    layout,
+    /** Why golden images can't be made immutable here, once that was found out. */
+    whyNotImmutable: (): string | undefined => unprotected,
+
+    /** From now on removals that this process has no right to are done by `work`. */
+    lendRoot(work: EmptyAsRoot): void {
+      emptyAsRoot = work;
+    },
+
+    /** Refuses when the storage belongs to another deployment; nothing is touched then. */
+    async claim(): Promise<Unavailable | undefined> {
+      const refusal = await claimStorage(layout, deployment);
+      if (refusal || trashEmptied) return refusal;
+      trashEmptied = true;
+      await emptyTrash(layout, emptyAsRoot).catch((err) => log.warn({ err }, 'trash could not be emptied'));
+      return undefined;
+    },
+
+    /** A fresh, empty place for an installation. What an earlier try left is removed. `oem`: only when there is something to copy. */
+    async prepareInstall(imageId: string, config: GuestConfig): Promise<MachineFolders & { oem?: string }> {
+      const folder = layout.install(imageId);
+      await discard(layout, folder, emptyAsRoot);
+      await mkdir(folder, { mode: 0o700 });
+      await mkdir(join(folder, 'storage'));
+      await makeSharedFolder(join(folder, 'shared'), config);
+      const folders = { storage: join(folder, 'storage'), shared: join(folder, 'shared') };
+      if (oemPath === undefined || !(await isFolder(oemPath))) return folders;
+      // Its own copy: an installation that runs is not changed by a newer vapiorc.
+      await cp(oemPath, join(folder, 'oem'), { recursive: true });
+      return { ...folders, oem: join(folder, 'oem') };
+    },
+
+    /** Makes a golden image of the installation. Asked again, answers the same. `elsewhere` runs qemu-img where this machine has none. */
+    async seal(order: SealOrder, elsewhere: QemuImg): Promise<Manifest> {
+      const { imageId } = order;
+      const manifest = (await isFolder(layout.golden(imageId)))
+        ? await verifyGolden(layout, imageId, log)
+        : await publishGolden(layout, hostQemuImg(elsewhere), order);
+      await discard(layout, layout.install(imageId), emptyAsRoot);
+      await protect(imageId);
+      return manifest;
+    },
+
+    isSealed: (imageId: string): Promise<boolean> => isFolder(layout.golden(imageId)),
+    verify: (imageId: string): Promise<Manifest> => verifyGolden(layout, imageId, log),
+
+    /** A fresh clone; what stood at its place is removed. @throws DiskBroken the golden image is missing or was changed. */
+    async clone(imageId: string, vmId: string, config: GuestConfig): Promise<MachineFolders & { golden: string }> {
+      const manifest = await verifyGolden(layout, imageId, log);
+      await discard(layout, layout.vm(vmId), emptyAsRoot);
+      await cloneDisk(layout, manifest, vmId, config);
+      const folder = layout.vm(vmId);
+      return { storage: join(folder, 'storage'), shared: join(folder, 'shared'), golden: layout.golden(imageId) };
+    },
+
+    /** Removes all that a VM or an unfinished installation has here, half-made folders too. */
+    async remove({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Promise<void> {
+      const whole = kind === 'vm' ? layout.vm(id) : layout.install(id);
+      const top = kind === 'vm' ? layout.vms : layout.installs;
+      const partial = (await names(top)).filter((name) => name.startsWith(`${basename(whole)}.partial-`));
+      for (const folder of [whole, ...partial.map((name) => join(top, name))])
+        await discard(layout, folder, emptyAsRoot);
+      if (await isFolder(layout.trash)) await emptyTrash(layout, emptyAsRoot, id); // what an earlier try could not finish
+    },
+
+    /** Removes a sealed golden image. The caller has made sure that no overlay refers to it. */
+    async deleteGolden(imageId: string): Promise<void> {
+      const folder = layout.golden(imageId);
+      if (!(await isFolder(folder))) return;
+      await unprotectGolden(folder);
+      await discard(layout, folder, emptyAsRoot);
+    },
+
+    /** What lies here of VMs and unfinished installations, whole or half-made. */
+    async list(): Promise<{ kind: 'vm' | 'golden'; id: string }[]> {
+      const ids = async (top: string) =>
+        [...new Set((await names(top)).map((name) => name.split('.')[0] ?? ''))].filter(isId);
+      return [
+        ...(await ids(layout.vms)).map((id) => ({ kind: 'vm' as const, id })),
+        ...(await ids(layout.installs)).map((id) => ({ kind: 'golden' as const, id })),
+      ];
+    },
+
+    async freeBytes(): Promise<number> {
+      const { bavail, bsize } = await statfs(layout.root);
+      return bavail * bsize;
+    },
+
+    /** Writes and removes a file. @throws the file system's fault when that does not work. */
+    async tryWriting(): Promise<void> {
+      const draft = join(layout.trash, `probe-${randomUUID()}`);
+      try {
+        await writeFile(draft, 'vapiorc\n');
+        await rename(draft, `${draft}.renamed`);
+      } finally {
+        for (const file of [draft, `${draft}.renamed`]) await rm(file, { force: true }).catch(() => {});
+      }
+    },
+  };
+}
+
+async function names(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (fault) {
+    if (errno(fault) === 'ENOENT') return [];
+    throw fault;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await lstatIfThere(path))?.isDirectory() ?? false;
+}

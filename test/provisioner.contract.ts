@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  Broken,
+  type CloneSpec,
+  type InstallProgress,
+  type InstallSpec,
+  type MachineRef,
+  type Provisioner,
+} from '../src/provisioner/provisioner.js';
+import { until } from './provisioner/until.js';
+
+/** A provisioner and what a test needs to play the world around it. */
+export interface ProvisionerUnderTest {
+  provisioner: Provisioner;
+  installSpec: () => Promise<InstallSpec>;
+  cloneSpec: (goldenImageId: string) => Promise<CloneSpec>;
+  /** Resolves when the guest of an installation has done its work. */
+  installed: (goldenImageId: string) => Promise<void>;
+  /** The machine ends by itself with a code that is not 0. */
+  crash: (ref: MachineRef) => Promise<void>;
+  remove: () => Promise<void>;
+}
+
+const LIMIT_MS = 30_000;
+
+/** What every provisioner promises; one that only plays knows no disks, and so none that is missing. */
+export function describeProvisioner(
+  name: string,
+  make: () => Promise<ProvisionerUnderTest>,
+  { disks = true } = {},
+): void {
+  describe(`${name}: a provisioner`, { timeout: 60_000 }, () => {
+    let world: ProvisionerUnderTest;
+    let provisioner: Provisioner;
+    let goldenImageId: string;
+
+    const listed = async (ref: MachineRef) =>
+      (await provisioner.list()).find((one) => one.ref.kind === ref.kind && one.ref.id === ref.id);
+    const cloned = async (): Promise<MachineRef> => {
+      const spec = await world.cloneSpec(goldenImageId);
+      expect(await provisioner.clone(spec)).toHaveProperty('engineId');
+      return { kind: 'vm', id: spec.id };
+    };
+    const installing = async (): Promise<MachineRef> => {
+      const spec = await world.installSpec();
+      expect(await provisioner.install(spec, () => {})).toHaveProperty('engineId');
+      return { kind: 'golden', id: spec.id };
+    };
+
+    beforeAll(async () => {
+      world = await make();
+      provisioner = world.provisioner;
+      goldenImageId = (await installing()).id;
+      await world.installed(goldenImageId);
+      expect(await provisioner.seal(goldenImageId)).toHaveProperty('sha256');
+    }, 120_000);
+    afterAll(() => world?.remove());
+
+    test('an installation runs, is listed, and asked for again is left as it is', async () => {
+      const spec = await world.installSpec();
+      const ref: MachineRef = { kind: 'golden', id: spec.id };
+
+      const started = await provisioner.install(spec, () => {});
+
+      expect(await provisioner.inspect(ref)).toMatchObject({
+        ...('engineId' in started && { engineId: started.engineId }),
+        state: 'running',
+      });
+      expect((await listed(ref))?.machine?.state).toBe('running');
+      expect(await provisioner.install(spec, () => {})).toEqual(started);
+      await provisioner.destroy(ref);
+    });
+
+    test('an installation tells how far it is', async () => {
+      const ref = await installing();
+
+      const told: InstallProgress = await until('progress', LIMIT_MS, () => provisioner.progress(ref.id));
+
+      expect(told.message).not.toBe('');
+      if (told.progress !== null) expect(told.progress).toSatisfy((share: number) => share >= 0 && share <= 1);
+      await provisioner.destroy(ref);
+      expect(await provisioner.progress(ref.id)).toBeUndefined();
+    });
+
+    test('a sealed image has no machine any more, and sealed again the answer is the same', async () => {
+      const sealed = await provisioner.seal(goldenImageId);
+
+      expect(sealed).toMatchObject({ sha256: expect.stringMatching(/^[0-9a-f]{64}$/), sizeBytes: expect.any(Number) });
+      expect(await provisioner.seal(goldenImageId)).toEqual(sealed);
+      expect(await provisioner.inspect({ kind: 'golden', id: goldenImageId })).toBeUndefined();
+      expect(await listed({ kind: 'golden', id: goldenImageId })).toBeUndefined();
+    });
+
+    test('a sealed image outlives the destruction of the machine that it was installed on', async () => {
+      await provisioner.destroy({ kind: 'golden', id: goldenImageId });
+
+      await provisioner.destroy(await cloned());
+    });
+
+    test('a clone runs, is listed, and asked for again is left as it is', async () => {
+      const spec = await world.cloneSpec(goldenImageId);
+      const ref: MachineRef = { kind: 'vm', id: spec.id };
+
+      const started = await provisioner.clone(spec);
+
+      expect(started).toMatchObject({ engineId: expect.any(String), containerImage: spec.containerImage });
+      expect(await provisioner.inspect(ref)).toMatchObject({ state: 'running' });
+      expect((await listed(ref))?.machine?.state).toBe('running');
+      expect(await provisioner.clone(spec)).toEqual(started);
+      await provisioner.destroy(ref);
+    });
+
+    test('clones made at the same time are machines of their own', async () => {
+      const refs = await Promise.all([cloned(), cloned(), cloned(), cloned()]);
+
+      const machines = await Promise.all(refs.map((ref) => provisioner.inspect(ref)));
+
+      expect(new Set(machines.map((machine) => machine?.engineId)).size).toBe(4);
+      await Promise.all(refs.map((ref) => provisioner.destroy(ref)));
+      for (const ref of refs) expect(await provisioner.inspect(ref)).toBeUndefined();
+    });
+
+    test('a destroyed machine is gone at once, and destroying it again is fine', async () => {
+      const ref = await cloned();
+
+      await provisioner.destroy(ref);
+
+      expect(await provisioner.inspect(ref)).toBeUndefined();
+      expect(await listed(ref)).toBeUndefined();
+      await provisioner.destroy(ref);
+    });
+
+    test('what never was is not there, and destroying it is fine', async () => {
+      const ref: MachineRef = { kind: 'vm', id: randomUUID() };
+
+      expect(await provisioner.inspect(ref)).toBeUndefined();
+      expect(await provisioner.answersRdp(ref.id)).toBe(false);
+      await provisioner.destroy(ref);
+      await provisioner.destroy({ kind: 'golden', id: randomUUID() });
+    });
+
+    test('a machine that ended shows how, until it is destroyed', async () => {
+      const ref = await cloned();
+
+      await world.crash(ref);
+
+      const machine = await until('the end is seen', LIMIT_MS, async () => {
+        const seen = await provisioner.inspect(ref);
+        return seen?.state === 'exited' && seen;
+      });
+      expect(machine.exitCode).toBeGreaterThan(0);
+      expect((await listed(ref))?.machine).toMatchObject({ state: 'exited', exitCode: machine.exitCode });
+      expect(provisioner.explainExit(machine.exitCode ?? 0)).toContain(String(machine.exitCode));
+      await provisioner.destroy(ref);
+    });
+
+    test('a guest that is up answers RDP', async () => {
+      const ref = await cloned();
+
+      await until('RDP answers', LIMIT_MS, () => provisioner.answersRdp(ref.id));
+
+      await provisioner.destroy(ref);
+      expect(await provisioner.answersRdp(ref.id)).toBe(false);
+    });
+
+    test('who watches is hinted, until he stops', async () => {
+      const hints: string[] = [];
+      const stop = provisioner.watch((ref) => hints.push(ref.id));
+      const ref = await until('a hint', LIMIT_MS, async () => {
+        const next = await cloned();
+        await world.crash(next);
+        await provisioner.destroy(next);
+        return hints.includes(next.id) && next;
+      });
+      expect(hints).toContain(ref.id);
+
+      stop();
+      hints.length = 0;
+      await provisioner.destroy(await cloned());
+      expect(hints).toEqual([]);
+    });
+
+    test.runIf(disks)('no clone is made of an image that is not there', async () => {
+      const spec = await world.cloneSpec(randomUUID());
+
+      await expect(provisioner.clone(spec)).rejects.toThrow(Broken);
+      expect(await provisioner.inspect({ kind: 'vm', id: spec.id })).toBeUndefined();
+      expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
+    });
+
+    test.runIf(disks)('no image is made of an installation that is not there', async () => {
+      await expect(provisioner.seal(randomUUID())).rejects.toThrow(Broken);
+    });
+
+    test('a deleted image is gone, and deleting it again is fine', async () => {
+      const { id } = await installing();
+      await world.installed(id);
+      await provisioner.seal(id);
+
+      await provisioner.deleteGolden(id);
+      await provisioner.deleteGolden(id);
+
+      if (disks) await expect(provisioner.clone(await world.cloneSpec(id))).rejects.toThrow(Broken);
+    });
+
+    test('it is well, and takes one more', async () => {
+      expect(await provisioner.health()).toMatchObject({ provisioner: { status: 'OK' }, storage: { status: 'OK' } });
+      expect(await provisioner.admit({ kind: 'clone', cpuCores: 1, ramMiB: 512, diskGiB: 32 })).toBeUndefined();
+    });
+  });
+}

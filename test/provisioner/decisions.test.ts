@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { macOf } from '../../src/domain/mac.js';
+import { capacityRefusal } from '../../src/provisioner/capacity.js';
+import { explainExit } from '../../src/provisioner/explainExit.js';
+import { kvmProblem } from '../../src/provisioner/kvm.js';
+import { refOf } from '../../src/provisioner/labels.js';
+import { mapPath } from '../../src/provisioner/mapPath.js';
+import { PullProgress } from '../../src/provisioner/pullProgress.js';
+import { selfContainerId } from '../../src/provisioner/selfContainer.js';
+import { uncleanShutdown } from '../../src/provisioner/shutdownLog.js';
+
+const id = '8d8ac610-566d-4ef0-9c22-186b2a5ed793';
+const hex = 'a1'.repeat(32);
+
+test('a MAC address is locally administered, unicast and always the same', () => {
+  expect(macOf(id)).toMatch(/^02(:[0-9A-F]{2}){5}$/);
+  expect(macOf(id)).toBe(macOf(id));
+  expect(macOf(id)).not.toBe(macOf(id.replace('8', '9')));
+});
+
+test('ours is what carries our deployment and an id', () => {
+  expect(refOf({ 'vapiorc.deployment': 'a', 'vapiorc.vm': id }, 'a')).toEqual({ kind: 'vm', id });
+  expect(refOf({ 'vapiorc.deployment': 'a', 'vapiorc.golden': id }, 'a')).toEqual({ kind: 'golden', id });
+  expect(refOf({ 'vapiorc.deployment': 'b', 'vapiorc.vm': id }, 'a')).toBeUndefined();
+  expect(refOf({ 'vapiorc.deployment': 'a' }, 'a')).toBeUndefined();
+  expect(refOf({ 'vapiorc.vm': id }, 'a')).toBeUndefined();
+  expect(refOf(undefined, 'a')).toBeUndefined();
+});
+
+test.each([
+  ['/data/vms/1', '/srv/vapiorc/vms/1'],
+  ['/data', '/srv/vapiorc'],
+  ['/data/golden/1', '/big/golden/1'],
+  ['/database', undefined],
+  ['/etc', undefined],
+  ['/volume/x', '/var/lib/docker/volumes/v/_data/x'],
+  ['/driver/x', undefined],
+])('%s in the server is %s on the Docker host', (path, expected) => {
+  const mounts = [
+    { Source: '/srv/vapiorc', Destination: '/data' },
+    { Source: '/big/golden', Destination: '/data/golden' },
+    { Source: '/var/lib/docker/volumes/v/_data', Destination: '/volume' },
+    { Source: '', Destination: '/driver' },
+  ];
+  expect(mapPath(path, mounts)).toBe(expected);
+});
+
+test.each([
+  ['Docker', `1 2 254:0 /var/lib/docker/containers/${hex}/hostname /etc/hostname rw - ext4 /dev/vda rw`, hex],
+  [
+    'another data folder',
+    `1 2 254:0 /data/docker/containers/${hex}/resolv.conf /etc/resolv.conf rw - ext4 /dev/vda rw`,
+    hex,
+  ],
+  ['podman', `1 2 0:9 /containers/overlay-containers/${hex}/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw`, hex],
+  [
+    'a host that runs containers',
+    `1 2 0:9 / /var/lib/docker/containers/${hex}/mounts/shm rw - tmpfs shm rw`,
+    undefined,
+  ],
+  ['a host', '27 1 254:0 / / rw - ext4 /dev/vda rw', undefined],
+  ['nothing', '', undefined],
+])('the own container is found out: %s', (_where, mountinfo, expected) => {
+  expect(selfContainerId(mountinfo)).toBe(expected);
+});
+
+const host = {
+  platform: 'linux',
+  arch: 'x64',
+  inContainer: false,
+  device: true,
+  misc: ' 232 kvm\n',
+  cpuinfo: 'flags\t\t: fpu vmx sse\n',
+};
+test.each([
+  ['a host with all of it', {}, undefined],
+  ['AMD', { cpuinfo: 'flags : fpu svm' }, undefined],
+  ['no device', { device: false }, /no \/dev\/kvm/],
+  ['no processor flag', { cpuinfo: 'flags : fpu sse vmxoff' }, /vmx or svm/],
+  ['in a container, whose /dev shows nothing', { inContainer: true, device: false }, undefined],
+  ['in a container on a host without', { inContainer: true, device: false, misc: ' 229 fuse\n' }, /no \/dev\/kvm/],
+  ['ARM has no such flags', { arch: 'arm64', cpuinfo: 'Features : fp' }, undefined],
+  ['the engine is in a machine that is not seen', { platform: 'darwin', device: false }, undefined],
+])('KVM: %s', (_where, facts, why) => {
+  const problem = kvmProblem({ ...host, ...facts });
+  if (why === undefined) expect(problem).toBeUndefined();
+  else
+    expect(problem).toMatchObject({
+      part: 'kvm',
+      message: expect.stringMatching(why),
+      fix: expect.stringContaining('VAPIORC_KVM=off'),
+    });
+});
+
+const end = '\u001b[1;34m❯ \u001b[1;36mShutdown completed!\u001b[0m\n';
+test.each([
+  ['clean', `BdsDxe: starting\n${end}`, undefined],
+  ['killed', 'BdsDxe: starting\n', /without "Shutdown completed!"/],
+  ['forced', `\u001b[31mERROR: Forcefully terminating Windows, reason: SIGTERM...\u001b[0m\n${end}`, /Forcefully/],
+  ['power cut', `❯ Windows is still running, sending SIGTERM... (95/100)\n${end}`, /sending SIGTERM/],
+  ['QEMU failed', `ERROR: QEMU exited unexpectedly!\n${end}`, /unexpectedly/],
+  ['no boot', `ERROR: Windows could not boot, terminating...\n${end}`, /could not boot/],
+  ['boot too slow', `ERROR: Timeout while waiting for QEMU to boot the machine, terminating...\n${end}`, /Timeout/],
+  ['said by the guest in the middle of a line', 'guest says ❯ Shutdown completed! now\n', /without/],
+])('a shutdown is judged by the end of the log: %s', (_what, log, why) => {
+  if (why === undefined) expect(uncleanShutdown(log)).toBeUndefined();
+  else expect(uncleanShutdown(log)).toMatch(why);
+});
+
+const room = { ramMiB: 16_384, cpuCores: 4, freeDiskBytes: 100 * 2 ** 30, given: [{ ramMiB: 8192, cpuCores: 8 }] };
+test.each([
+  ['fits', { ramMiB: 7680, cpuCores: 8, diskBytes: 2 ** 30 }, undefined],
+  ['memory', { ramMiB: 7681, cpuCores: 1, diskBytes: 0 }, 'memory'],
+  ['processors', { ramMiB: 1, cpuCores: 9, diskBytes: 0 }, 'processors'],
+  ['disk', { ramMiB: 1, cpuCores: 1, diskBytes: 101 * 2 ** 30 }, 'disk'],
+])('room on the host: %s', (_what, wanted, resource) => {
+  expect(capacityRefusal(room, wanted)?.resource).toBe(resource);
+});
+
+test.each([0, 1, 68, 75, 88, 137, 143, 255])('exit code %i is explained', (code) => {
+  expect(explainExit(code)).toMatch(new RegExp(`^[a-z].*\\(exit code ${code}\\)$`, 'i'));
+});
+
+test('the progress of a pull never goes back, and is unknown before sizes are known', () => {
+  const pull = new PullProgress('an image');
+  expect(pull.show()).toMatchObject({ phase: 'PULLING', progress: null });
+  pull.take({ status: 'Pulling from library/x', id: 'latest' });
+  pull.take({ id: 'a', status: 'Pulling fs layer' });
+  pull.take({ id: 'a', status: 'Downloading', progressDetail: { current: 50, total: 100 } });
+  expect(pull.show()).toMatchObject({ progress: 0.5, message: 'Pulling an image: 0 of 1 layers' });
+  pull.take({ id: 'b', status: 'Downloading', progressDetail: { current: 0, total: 900 } });
+  expect(pull.show().progress).toBe(0.5);
+  pull.take({ id: 'b', status: 'Pull complete' });
+  pull.take({ id: 'a', status: 'Download complete' });
+  expect(pull.show()).toMatchObject({ progress: 1, message: 'Pulling an image: 2 of 2 layers' });
+});

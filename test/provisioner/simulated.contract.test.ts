@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
+import { describeProvisioner } from '../provisioner.contract.js';
+import { until } from './until.js';
+
+describeProvisioner(
+  'simulated',
+  async () => {
+    const done = new Set<string>();
+    const provisioner = createSimulatedProvisioner({
+      createMs: 5,
+      bootMs: 20,
+      installMs: 20,
+      failureRate: 0,
+      onReady: () => {},
+      onInstalled: (id) => done.add(id),
+    });
+    let port = 8001;
+    const machine = () => ({
+      id: randomUUID(),
+      vmType: '11',
+      language: 'English',
+      cpuCores: 1,
+      ramMiB: 2048,
+      diskGiB: 64,
+      port: port++,
+      token: 'x',
+    });
+    return {
+      provisioner,
+      installSpec: async () => ({ ...machine(), isoUrl: null }),
+      cloneSpec: async (goldenImageId) => ({ ...machine(), goldenImageId, containerImage: 'simulated' }),
+      installed: async (id) => {
+        await until('the installation is done', 5000, async () => done.has(id));
+      },
+      crash: async (ref) => provisioner.kill(ref, 1),
+      remove: () => provisioner.close(),
+    };
+  },
+  { disks: false },
+);
