@@ -15,6 +15,8 @@ export interface AssignOrder {
   idempotencyKey?: string | undefined;
   /** The VM is released by itself this long after it was handed out. */
   leaseSeconds?: number | undefined;
+  /** A request that is still queued after this long is taken back, even if nobody is left to do it. */
+  giveUpAfterSeconds?: number | undefined;
 }
 
 export type AssignResult = Assignment | InvalidInput | NoGoldenImage | Conflict;
@@ -36,6 +38,7 @@ export function createAssignVm({ write }: Pick<CommandDeps, 'write'>): AssignVm 
       vmType: vmTypeOf(given.vmType),
       assignedTo: textOf('assignedTo', given.assignedTo, 200),
       idempotencyKey: given.idempotencyKey === undefined ? null : textOf('idempotencyKey', given.idempotencyKey, 200),
+      giveUpAfterSeconds: given.giveUpAfterSeconds ?? null,
       leaseSeconds:
         given.leaseSeconds === undefined ? null : wholeNumberOf('leaseSeconds', given.leaseSeconds, 1, 30 * 86_400),
     }));
@@ -48,6 +51,7 @@ interface Checked {
   assignedTo: string;
   idempotencyKey: string | null;
   leaseSeconds: number | null;
+  giveUpAfterSeconds: number | null;
 }
 
 async function assignAll(write: CommandDeps['write'], orders: readonly Checked[]): Promise<AssignResult[]> {
@@ -113,10 +117,11 @@ function assignInOneTransaction(write: CommandDeps['write'], orders: readonly Ch
 }
 
 function newAssignment(order: Checked, vmId: string | null, now: Date): Prisma.AssignmentCreateManyInput {
-  const queued = { ...order, id: randomUUID(), createdAt: now };
-  if (vmId === null) return queued;
-  const leaseExpiresAt = order.leaseSeconds === null ? null : new Date(now.getTime() + order.leaseSeconds * 1000);
-  return { ...queued, status: 'FULFILLED', vmId, fulfilledAt: now, leaseExpiresAt };
+  const { giveUpAfterSeconds, ...row } = order;
+  const after = (seconds: number | null) => (seconds === null ? null : new Date(now.getTime() + seconds * 1000));
+  const queued = { ...row, id: randomUUID(), createdAt: now };
+  if (vmId === null) return { ...queued, waitUntil: after(giveUpAfterSeconds) };
+  return { ...queued, status: 'FULFILLED', vmId, fulfilledAt: now, leaseExpiresAt: after(order.leaseSeconds) };
 }
 
 function sameOrder(order: Checked, assignment: Assignment): Assignment | Conflict {

@@ -1,5 +1,6 @@
 import type { Assignment } from '../db/assignments.js';
 import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
+import type { Actor } from '../domain/events.js';
 import type { CommandDeps } from './deps.js';
 import { checked, uuidOf } from './input.js';
 
@@ -8,16 +9,18 @@ export async function cancelAssignment(
   { write }: Pick<CommandDeps, 'write'>,
   given: { id: string },
   reason: 'cancelled' | 'no VM in time' = 'cancelled',
+  actor: Actor = 'api',
 ): Promise<Assignment | NotFound | Conflict | InvalidInput> {
   const id = checked(() => uuidOf('id', given.id));
   if (id instanceof Error) return id;
   return write(async (tx, tell) => {
     const [ended] = await tx.assignment.updateManyAndReturn({
       where: { id, status: 'QUEUED' },
-      data: { status: 'ENDED', reason, endedAt: new Date() },
+      // The key is free again: who tries again with it, as Retry-After invites, makes a new request.
+      data: { status: 'ENDED', reason, endedAt: new Date(), idempotencyKey: null },
     });
     if (ended) {
-      tell({ kind: 'ASSIGNMENT_ENDED', actor: 'api', vmType: ended.vmType, assignmentId: id, reason });
+      tell({ kind: 'ASSIGNMENT_ENDED', actor, vmType: ended.vmType, assignmentId: id, reason });
       return ended;
     }
     const assignment = await tx.assignment.findUnique({ where: { id } });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { currentImage } from '../db/images.js';
+import { currentImage, lockImage } from '../db/images.js';
 import type { Vm } from '../db/vms.js';
-import { CapacityExhausted, type InvalidInput, NoGoldenImage, type Unavailable } from '../domain/errors.js';
+import { type CapacityExhausted, Conflict, type InvalidInput, NoGoldenImage, type Unavailable } from '../domain/errors.js';
 import type { CommandDeps } from './deps.js';
+import { sizesOf } from '../domain/pool.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, vmTypeOf } from './input.js';
 
@@ -10,40 +11,33 @@ import { checked, vmTypeOf } from './input.js';
 export async function createVm(
   deps: CommandDeps,
   given: { vmType: string },
-): Promise<Vm | InvalidInput | NoGoldenImage | Unavailable | CapacityExhausted> {
+): Promise<Vm | InvalidInput | NoGoldenImage | Unavailable | CapacityExhausted | Conflict> {
   const vmType = checked(() => vmTypeOf(given.vmType));
   if (vmType instanceof Error) return vmType;
-  const image = await currentImage(deps.db, vmType);
-  if (image === null) return new NoGoldenImage(vmType);
-  const refusal = await deps.admit({
-    kind: 'clone',
-    cpuCores: image.cpuCores,
-    ramMiB: image.ramMiB,
-    diskGiB: image.diskGiB,
-  });
+  const [current, settings] = await Promise.all([
+    currentImage(deps.db, vmType),
+    deps.db.pool.findUnique({ where: { vmType } }),
+  ]);
+  if (current === null) return new NoGoldenImage(vmType);
+  const refusal = await deps.admit({ kind: 'clone', ...sizesOf(current, settings) });
   if (refusal) return refusal;
   return deps.write(async (tx, tell) => {
     await ensurePool(tx, deps, vmType);
-    // Holds the row, so two callers can't both take the last place.
-    const [pool] = await tx.$queryRaw<{ maxVms: number; cpuCores: number | null; ramMiB: number | null }[]>`
-      SELECT "maxVms", "cpuCores", "ramMiB" FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
+    // Holds both rows, so two callers can't both take the last place, and the image is not retired meanwhile.
+    await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
+    const pool = await tx.pool.findUniqueOrThrow({ where: { vmType } });
+    const image = await lockImage(tx, current.id);
+    if (image?.status !== 'READY') return new NoGoldenImage(vmType);
     const live = await tx.vm.count({ where: { vmType, cleanedAt: null } });
-    if (pool === undefined || live >= pool.maxVms) {
-      return new CapacityExhausted(
-        'ports',
+    if (live >= pool.maxVms) {
+      return new Conflict(
         `pool ${vmType} has ${live} VMs, as many as its maxVms allows`,
         'Release a VM, or raise maxVms with setPool.',
       );
     }
+    const { cpuCores, ramMiB } = sizesOf(image, pool);
     const vm = await tx.vm.create({
-      data: {
-        id: randomUUID(),
-        vmType,
-        goldenImageId: image.id,
-        hotSpare: false,
-        cpuCores: pool.cpuCores ?? image.cpuCores,
-        ramMiB: pool.ramMiB ?? image.ramMiB,
-      },
+      data: { id: randomUUID(), vmType, goldenImageId: image.id, hotSpare: false, cpuCores, ramMiB },
     });
     tell({ kind: 'VM_REQUESTED', actor: 'api', vmType, vmId: vm.id, goldenImageId: image.id });
     return vm;

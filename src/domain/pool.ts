@@ -63,3 +63,11 @@ export function poolPlan(pool: { hotSpares: number; maxVms: number; queued: numb
 export function backOffMs(failures: number): number {
   return failures === 0 ? 0 : Math.min(5_000 * 2 ** (failures - 1), 600_000);
 }
+
+/** What a new VM gets: the pool's own sizes where it has any, else those that its golden image was made with. */
+export function sizesOf(
+  image: { cpuCores: number; ramMiB: number; diskGiB: number },
+  pool: { cpuCores: number | null; ramMiB: number | null } | null,
+): { cpuCores: number; ramMiB: number; diskGiB: number } {
+  return { cpuCores: pool?.cpuCores ?? image.cpuCores, ramMiB: pool?.ramMiB ?? image.ramMiB, diskGiB: image.diskGiB };
+}

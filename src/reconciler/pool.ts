@@ -3,7 +3,7 @@ import { release } from '../commands/releaseVm.js';
 import { serveQueue } from '../db/assignments.js';
 import { currentImage } from '../db/images.js';
 import { lockVm } from '../db/vms.js';
-import { poolPlan } from '../domain/pool.js';
+import { poolPlan, sizesOf } from '../domain/pool.js';
 import { blockPool } from './blockPool.js';
 import type { Deps } from './deps.js';
 
@@ -45,6 +45,7 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
     if (image === null) return { ...plan, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
     // Rests after failures; why is written on the pool already.
     if (pool.retryAt !== null && pool.retryAt > now()) return { ...plan, add: 0, why: undefined };
+    const { cpuCores, ramMiB } = sizesOf(image, pool);
     for (let n = 0; n < plan.add; n++) {
       const vm = await tx.vm.create({
         data: {
@@ -52,8 +53,8 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
           vmType,
           goldenImageId: image.id,
           hotSpare: true,
-          cpuCores: pool.cpuCores ?? image.cpuCores,
-          ramMiB: pool.ramMiB ?? image.ramMiB,
+          cpuCores,
+          ramMiB,
         },
       });
       tell({ kind: 'VM_REQUESTED', actor: 'reconciler', vmType, vmId: vm.id, goldenImageId: image.id });

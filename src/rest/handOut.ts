@@ -10,6 +10,8 @@ import { waitForAssignment } from '../events/waitForAssignment.js';
 
 /** What a caller who came away empty-handed is told to wait before the next try. */
 const RETRY_SECONDS = 10;
+/** Beyond the wait itself, before the queue forgets a caller whose server died. */
+const GIVE_UP_MARGIN_SECONDS = 5;
 
 export interface HandOutDeps {
   deps: Pick<CommandDeps, 'db' | 'write'>;
@@ -31,7 +33,8 @@ export function createHandOut({ deps, assignVm, feed }: HandOutDeps) {
   const waiting = new Waiting();
 
   return async (order: AssignOrder, waitSeconds: number, caller: AbortSignal): Promise<HandedOut | Refusal> => {
-    const asked = await assignVm(order);
+    // Should this server die while it waits, the request is taken back all the same.
+    const asked = await assignVm({ ...order, giveUpAfterSeconds: waitSeconds + GIVE_UP_MARGIN_SECONDS });
     if (asked instanceof Error) return asked;
     if (asked.status === 'ENDED') return orderIsOver(asked);
 

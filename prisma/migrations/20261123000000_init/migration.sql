@@ -98,6 +98,7 @@ CREATE TABLE "Assignment" (
     "reason" TEXT,
     "vmId" UUID,
     "idempotencyKey" TEXT,
+    "waitUntil" TIMESTAMPTZ(3),
     "leaseSeconds" INTEGER,
     "leaseExpiresAt" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -195,3 +196,4 @@ CREATE UNIQUE INDEX "Assignment_one_per_live_vm" ON "Assignment" ("vmId") WHERE 
 -- First in, first out.
 CREATE INDEX "Assignment_queue" ON "Assignment" ("vmType", "createdAt", "id") WHERE "status" = 'QUEUED';
 CREATE INDEX "Assignment_leases" ON "Assignment" ("leaseExpiresAt") WHERE "status" = 'FULFILLED' AND "leaseExpiresAt" IS NOT NULL;
+CREATE INDEX "Assignment_waits" ON "Assignment" ("waitUntil") WHERE "status" = 'QUEUED' AND "waitUntil" IS NOT NULL;
