@@ -11,7 +11,7 @@ import { migrate, waitForDatabase } from './db/migrate.js';
 import type { HealthReport } from './domain/health.js';
 import { closeServer, listen } from './http/listen.js';
 import type { Logger } from './log.js';
-import { isHostAllowed } from './rest/hostCheck.js';
+import { isHostAllowed } from './http/hostCheck.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 const DATABASE_WAIT_MS = 10_000;

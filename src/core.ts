@@ -18,7 +18,7 @@ import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
 import { GuestDoor } from './http/guestDoor.js';
 import type { Logger } from './log.js';
-import { createDockerProvisioner } from './provisioner/docker.js';
+import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
 import type { Provisioner } from './provisioner/provisioner.js';
 import { createSimulatedProvisioner } from './provisioner/simulated.js';
 import { Reconciler } from './reconciler/reconciler.js';
@@ -48,7 +48,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   await feed.start();
   opened('feed', () => feed.stop());
 
-  const { provisioner, gatewayAddress } = openProvisioner(config, deployment.name, log, {
+  const { provisioner, network } = openProvisioner(config, deployment.name, log, {
     onReady: (vmId) => fault(reportVmReady({ write }, vmId, 'guest')),
     onInstalled: (imageId) => fault(reportInstalled({ write }, imageId)),
   });
@@ -68,7 +68,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   const assignVm = createAssignVm({ write });
 
   const guestRoutes = createGuestRoutes({ db, write, deployment, readiness: config.readiness, log });
-  const guests = gatewayAddress && new GuestDoor({ handle: getRequestListener(guestRoutes.fetch), port: config.guestPort, gatewayAddress, log });
+  const guestApp = getRequestListener(guestRoutes.fetch);
+  const guests = network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, log });
   guests?.start();
   if (guests) opened('guest door', () => guests.stop());
 
@@ -98,8 +99,16 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
 
   return {
     health,
-    upgrade: (req, socket, head) => graphql.upgrade(req, socket, head),
-    handle: (req, res) => (isGraphql(req) ? graphql.handle(req, res) : rest(req, res)),
+    upgrade: (req, socket, head) => {
+      if (guests?.isGuest(req.socket.remoteAddress)) socket.destroy();
+      else graphql.upgrade(req, socket, head);
+    },
+    handle: (req, res) => {
+      // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.
+      if (guests?.isGuest(req.socket.remoteAddress)) void guestApp(req, res);
+      else if (isGraphql(req)) graphql.handle(req, res);
+      else void rest(req, res);
+    },
   };
 }
 
@@ -112,12 +121,12 @@ function openProvisioner(
   deployment: string,
   log: Logger,
   guest: { onReady: (vmId: string) => void; onInstalled: (imageId: string) => void },
-): { provisioner: Provisioner; gatewayAddress?: () => Promise<string> } {
+): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork'] } {
   if (config.provisioner === 'simulated') return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
   const storage = createStorage({ path: config.storagePath, deployment, oemPath, log });
   // The name under which the Docker host answers in a guest of the image's own NAT network.
   const guestUrl = `http://system.lan:${config.guestPort}`;
   const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });
-  return { provisioner, gatewayAddress: () => provisioner.gatewayAddress() };
+  return { provisioner, network: () => provisioner.guestNetwork() };
 }

@@ -36,7 +36,7 @@ const allowed: Record<string, string[]> = {
     '@pothos',
     '@graphql-yoga/render-graphiql',
   ],
-  rest: ['commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'zod', 'hono', '@hono', 'swagger-ui-dist'],
+  rest: ['http/hostCheck.ts', 'commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'zod', 'hono', '@hono', 'swagger-ui-dist'],
   http: ['domain', 'log.ts'],
 };
 /** Builds and wires everything, so it may import all. */

@@ -97,7 +97,7 @@ export class CapacityExhausted extends Refusal {
 export class Unavailable extends Refusal {
   readonly code = 'UNAVAILABLE';
   constructor(
-    readonly part: 'docker' | 'kvm' | 'image' | 'network' | 'storage',
+    readonly part: 'database' | 'docker' | 'kvm' | 'image' | 'network' | 'storage',
     message: string,
     readonly fix: string,
   ) {

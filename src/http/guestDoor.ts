@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { PartHealth } from '../domain/health.js';
 import type { Logger } from '../log.js';
+import { isInSubnet } from './hostCheck.js';
 import { closeServer, listen } from './listen.js';
 
 const RETRY_MS = 5_000;
@@ -13,13 +14,14 @@ const RETRY_MS = 5_000;
 export class GuestDoor {
   #server: Server | undefined;
   #address: string | undefined;
+  #subnet: string | undefined;
   #problem = 'not open yet';
   #timer: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
   #told = false;
 
   constructor(
-    readonly options: { handle: RequestListener; port: number; gatewayAddress: () => Promise<string>; log: Logger },
+    readonly options: { handle: RequestListener; port: number; network: () => Promise<{ gateway: string; subnet: string }>; log: Logger },
   ) {}
 
   start(): void {
@@ -37,6 +39,12 @@ export class GuestDoor {
       : { status: 'DEGRADED', message: `guests cannot call in: ${this.#problem}` };
   }
 
+  /** Whether this is the address of a guest's container. The gateway itself is the Docker host, whose people are no guests. */
+  isGuest(remoteAddress: string | undefined): boolean {
+    if (remoteAddress === undefined || this.#subnet === undefined) return false;
+    return isInSubnet(remoteAddress, this.#subnet) && remoteAddress.replace(/^::ffff:/i, '') !== this.#address;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#opening;
@@ -44,9 +52,10 @@ export class GuestDoor {
   }
 
   async #open(): Promise<void> {
-    const { handle, port, gatewayAddress, log } = this.options;
+    const { handle, port, network, log } = this.options;
     try {
-      const address = await gatewayAddress();
+      const { gateway: address, subnet } = await network();
+      this.#subnet = subnet;
       if (address === this.#address) return;
       await this.#close();
       const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, handle);

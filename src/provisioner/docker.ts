@@ -13,7 +13,7 @@ import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
 import { KeyedLock } from './keyedLock.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork } from './network.js';
+import { ensureNetwork, type GuestNetwork } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { answersRdp } from './rdpProbe.js';
@@ -26,10 +26,10 @@ import { watchEvents } from './watchEvents.js';
 export interface DockerProvisioner extends Provisioner {
   readonly kind: 'docker';
   /**
-   * The Docker host's address in the VMs' network, where guests reach this server. Makes the network when it is missing.
+   * The VMs' network, at whose gateway guests reach this server. Makes it when it is missing.
    * @throws Unavailable
    */
-  gatewayAddress(): Promise<string>;
+  guestNetwork(): Promise<GuestNetwork>;
 }
 
 export interface DockerOptions {
@@ -187,7 +187,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     health: () => health(parts),
 
-    gatewayAddress: () => orThrow(async () => (await ensureNetwork(engine, settings.network, deployment)).gateway),
+    guestNetwork: () => orThrow(() => ensureNetwork(engine, settings.network, deployment)),
 
     async close() {
       for (const stop of watches) stop();

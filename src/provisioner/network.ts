@@ -8,6 +8,8 @@ const ICC = 'com.docker.network.bridge.enable_icc';
 export interface GuestNetwork {
   /** Address of the Docker host in this network. */
   gateway: string;
+  /** Its IPv4 addresses, "172.20.0.0/16". */
+  subnet: string;
   /** Whether its containers are kept from talking to each other. */
   isolated: boolean;
 }
@@ -16,17 +18,15 @@ export interface GuestNetwork {
 export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
   const found = (await unlessGone(engine.quick.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
   if (found === undefined) return undefined;
-  const gateway = found.IPAM?.Config?.map((range) => range.Gateway).find(
-    (address) => address && !address.includes(':'),
-  );
-  if (gateway === undefined) {
+  const range = found.IPAM?.Config?.find(({ Gateway }) => Gateway && !Gateway.includes(':'));
+  if (!range?.Gateway || !range.Subnet) {
     throw new Unavailable(
       'network',
       `the Docker network ${name} has no IPv4 gateway, so guests would not reach this server`,
       'Remove that network, or give another VAPIORC_NETWORK: it is then made.',
     );
   }
-  return { gateway, isolated: found.Options?.[ICC] === 'false' };
+  return { gateway: range.Gateway, subnet: range.Subnet, isolated: found.Options?.[ICC] === 'false' };
 }
 
 /** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */

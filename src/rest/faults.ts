@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
+import { databaseAway } from '../db/databaseAway.js';
 import { Refusal } from '../domain/errors.js';
 import type { Logger } from '../log.js';
 import { answerRefusal, problem } from './refusals.js';
@@ -10,6 +11,11 @@ import { answerRefusal, problem } from './refusals.js';
  */
 export function answerFault(c: Context, err: Error, log: Logger): Response {
   if (err instanceof Refusal) return answerRefusal(c, err);
+  const away = databaseAway(err);
+  if (away) {
+    log.warn({ method: c.req.method, path: c.req.path }, 'request failed: the database does not answer');
+    return answerRefusal(c, away);
+  }
   const faultId = randomUUID();
   log.error({ err, faultId, method: c.req.method, path: c.req.path }, 'request failed');
   return c.json(

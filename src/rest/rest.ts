@@ -15,7 +15,7 @@ import { addGoldenImageRoutes } from './goldenImages.js';
 import type { GuestRoutes } from './guest.js';
 import { addHealthRoutes } from './health.js';
 import { addHomeRoute } from './home.js';
-import { isForeignOrigin } from './hostCheck.js';
+import { isForeignOrigin } from '../http/hostCheck.js';
 import { addInstanceRoutes } from './instances.js';
 import { answerNoRoute } from './noRoute.js';
 import { answerRefusal, problem } from './refusals.js';

@@ -205,7 +205,8 @@ test('guests can not reach each other, and the gateway of their network is known
 
   expect(done.ExitCode).not.toBe(0);
   const network = await docker.getNetwork(host.settings.network).inspect();
-  expect(await host.provisioner.gatewayAddress()).toBe(network.IPAM?.Config?.[0]?.Gateway);
+  const range = network.IPAM?.Config?.[0];
+  expect(await host.provisioner.guestNetwork()).toMatchObject({ gateway: range?.Gateway, subnet: range?.Subnet });
   await Promise.all([host.provisioner.destroy(one), host.provisioner.destroy(two)]);
 });
 

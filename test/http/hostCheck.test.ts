@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isForeignOrigin, isHostAllowed, isInSubnet } from '../../src/rest/hostCheck.js';
+import { isForeignOrigin, isHostAllowed, isInSubnet } from '../../src/http/hostCheck.js';
 
 const names = ['vms.example.org', 'Builder'];
 

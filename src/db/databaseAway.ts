@@ -1,0 +1,29 @@
+import { Unavailable } from '../domain/errors.js';
+import { Prisma } from '../generated/prisma/client.js';
+
+/** No server, no answer in time, no free connection, or a transaction that could not even begin. */
+const PRISMA_CODES = ['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028'];
+const ADAPTER_KINDS = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
+/** Postgres is shutting down, starting, or lost the connection: SQLSTATE classes 57P and 08. */
+const PASSING = /^(57P0[123]|08...)$/;
+
+interface AdapterError {
+  cause?: { kind?: string; originalCode?: string };
+}
+
+/** In place of a fault whose cause is that the database is away: a refusal that says so. Undefined: it is another fault. */
+export function databaseAway(err: unknown): Unavailable | undefined {
+  if (!(err instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
+  const cause = (err.meta?.driverAdapterError as AdapterError | undefined)?.cause;
+  const away =
+    PRISMA_CODES.includes(err.code) ||
+    ADAPTER_KINDS.includes(cause?.kind ?? '') ||
+    PASSING.test(cause?.originalCode ?? '') ||
+    /Connection terminated|timeout exceeded when trying to connect/.test(err.message);
+  if (!away) return undefined;
+  return new Unavailable(
+    'database',
+    'the database does not answer',
+    'Try again in a few seconds; nothing that was answered before is lost. If it lasts, start Postgres or check DATABASE_URL.',
+  );
+}

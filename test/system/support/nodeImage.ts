@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { importFolder, imageLabel } from '../../standin/docker.js';
+
+const run = promisify(execFile);
+
+const TAG = 'vapiorc-test-node:latest';
+const LABEL = 'vapiorc.test.inputs';
+const SUITE = 'bookworm';
+const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+
+/**
+ * What the Dockerfile is built from in place of the public node image, which tests can't count on pulling: a Debian of the same
+ * release by debootstrap, with the node and the npm that run here where the public image has them. Kept until one of these changes.
+ */
+export async function buildNodeImage(): Promise<string> {
+  const inputs = createHash('sha256')
+    .update(`${SUITE} ${process.version} ${await npmVersion()}`)
+    .update(readFileSync(fileURLToPath(import.meta.url)))
+    .digest('hex');
+  if ((await imageLabel(TAG, LABEL)) === inputs) return TAG;
+
+  const work = mkdtempSync(join(tmpdir(), 'vapiorc-node-image-'));
+  const root = join(work, 'root');
+  try {
+    await debootstrap(root);
+    for (const folder of ['var/cache/apt', 'var/lib/apt/lists', 'dev', 'proc', 'sys'])
+      rmSync(join(root, folder), { recursive: true, force: true });
+    for (const folder of ['dev', 'proc', 'sys']) mkdirSync(join(root, folder));
+    addNode(root);
+    // What this machine trusts: there may be a proxy between it and the registry.
+    mkdirSync(dirname(join(root, CERTIFICATES)), { recursive: true });
+    copyFileSync(CERTIFICATES, join(root, CERTIFICATES));
+    const path = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    await importFolder(root, TAG, [path, `ENV NODE_EXTRA_CA_CERTS=${CERTIFICATES}`, `LABEL ${LABEL}=${inputs}`]);
+    return TAG;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function debootstrap(root: string): Promise<void> {
+  try {
+    await run('debootstrap', ['--variant=minbase', SUITE, root], { maxBuffer: 16 * 1024 * 1024 });
+  } catch (err) {
+    const { code, stdout = '' } = err as { code?: unknown; stdout?: string };
+    if (code === 'ENOENT') throw new Error('debootstrap is not installed: apt-get install debootstrap', { cause: err });
+    throw new Error(`debootstrap failed (as root, with a way to Debian's mirror?): ${stdout.slice(-500)}`, { cause: err });
+  }
+}
+
+function addNode(root: string): void {
+  const bin = join(root, 'usr/local/bin');
+  const modules = join(root, 'usr/local/lib/node_modules');
+  copyFileSync(realpathSync(process.execPath), join(bin, 'node'));
+  cpSync(npmFolder(), join(modules, 'npm'), { recursive: true });
+  for (const name of ['npm', 'npx']) symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(bin, name));
+}
+
+/** Beside the node that runs this. */
+function npmFolder(): string {
+  return join(dirname(realpathSync(process.execPath)), '../lib/node_modules/npm');
+}
+
+async function npmVersion(): Promise<string> {
+  return (JSON.parse(readFileSync(join(npmFolder(), 'package.json'), 'utf8')) as { version: string }).version;
+}
