@@ -9,9 +9,9 @@ import { type Core, startCore } from './core.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { migrate, waitForDatabase } from './db/migrate.js';
 import type { HealthReport } from './domain/health.js';
+import { isHostAllowed } from './http/hostCheck.js';
 import { closeServer, listen } from './http/listen.js';
 import type { Logger } from './log.js';
-import { isHostAllowed } from './http/hostCheck.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 const DATABASE_WAIT_MS = 10_000;
@@ -39,14 +39,22 @@ export async function start(config: Config, log: Logger): Promise<App> {
 
   const handle = (req: IncomingMessage, res: ServerResponse) => {
     if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
-      return answer(res, 403, 'HOST_REFUSED', `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`, 'Use an IP address, localhost, or the name in VAPIORC_PUBLIC_HOST.');
+      return answer(
+        res,
+        403,
+        'HOST_REFUSED',
+        `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`,
+        'Use an IP address, localhost, or the name in VAPIORC_PUBLIC_HOST.',
+      );
     }
-    if (core === undefined) return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
+    if (core === undefined)
+      return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
     return core.handle(req, res);
   };
-  const server = createServer({ headersTimeout: 20_000, maxHeaderSize: 16_384 }, (req, res) => void handle(req, res));
+  const server = createServer({ headersTimeout: 20_000, maxHeaderSize: 16_384 }, handle);
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host])) return core.upgrade(req, socket, head);
+    if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
+      return core.upgrade(req, socket, head);
     socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
   });
   const port = await listen(server, config.host, config.port);

@@ -68,7 +68,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   const assignVm = createAssignVm({ write });
 
   const guestRoutes = createGuestRoutes({ db, write, deployment, readiness: config.readiness, log });
-  const guestApp = getRequestListener(guestRoutes.fetch);
+  const answerGuest = getRequestListener(guestRoutes.fetch);
+  const guestApp: RequestListener = (req, res) => void answerGuest(req, res);
   const guests = network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, log });
   guests?.start();
   if (guests) opened('guest door', () => guests.stop());
@@ -80,7 +81,16 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     return { status: overall(parts), version: VERSION, ...parts };
   };
 
-  const shared = { db, deps, assignVm, feed, health, publicHost: config.publicHost, assignWaitSeconds: config.assignWaitSeconds, log };
+  const shared = {
+    db,
+    deps,
+    assignVm,
+    feed,
+    health,
+    publicHost: config.publicHost,
+    assignWaitSeconds: config.assignWaitSeconds,
+    log,
+  };
   const graphql = createGraphql(shared);
   opened('graphql', () => graphql.close());
   const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch);
@@ -89,7 +99,10 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     url: databaseUrl,
     log,
     lead: async () => {
-      const reconciler = new Reconciler({ ...config, db, write, provisioner, deployment, log, now: () => new Date() }, feed);
+      const reconciler = new Reconciler(
+        { ...config, db, write, provisioner, deployment, log, now: () => new Date() },
+        feed,
+      );
       reconciler.start();
       return () => reconciler.stop();
     },
@@ -105,7 +118,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     },
     handle: (req, res) => {
       // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.
-      if (guests?.isGuest(req.socket.remoteAddress)) void guestApp(req, res);
+      if (guests?.isGuest(req.socket.remoteAddress)) guestApp(req, res);
       else if (isGraphql(req)) graphql.handle(req, res);
       else void rest(req, res);
     },
@@ -122,7 +135,8 @@ function openProvisioner(
   log: Logger,
   guest: { onReady: (vmId: string) => void; onInstalled: (imageId: string) => void },
 ): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork'] } {
-  if (config.provisioner === 'simulated') return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
+  if (config.provisioner === 'simulated')
+    return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
   const storage = createStorage({ path: config.storagePath, deployment, oemPath, log });
   // The name under which the Docker host answers in a guest of the image's own NAT network.

@@ -107,7 +107,7 @@ function adapterFactory(url, shadowUrl) {
 
 const logLine = (level, fields) =>
   process.stderr.write(
-    JSON.stringify({ timestamp: new Date().toISOString(), level, fields, target: 'schema_engine::logger' }) + '\n',
+    `${JSON.stringify({ timestamp: new Date().toISOString(), level, fields, target: 'schema_engine::logger' })}\n`,
   );
 
 const UFE = { '3D000': 'P1003', '28P01': 'P1000', 28000: 'P1000', '42P04': 'P1009' };
@@ -160,7 +160,6 @@ async function cli(command) {
 async function rpc() {
   const bg = await loadEngine();
   const datamodels = (values.datamodels ?? []).map((p) => [p, readFileSync(p, 'utf8')]);
-  const errors = { consumeError: () => undefined };
   let bound;
   let engine;
   const getEngine = async () => {
@@ -175,7 +174,7 @@ async function rpc() {
     return engine;
   };
   const print = (content) =>
-    process.stdout.write(JSON.stringify({ id: 0, jsonrpc: '2.0', method: 'print', params: { content } }) + '\n');
+    process.stdout.write(`${JSON.stringify({ id: 0, jsonrpc: '2.0', method: 'print', params: { content } })}\n`);
   const methods = {
     createDatabase: async () => {
       const { config } = pgConfig(datasource.url);
@@ -204,12 +203,12 @@ async function rpc() {
     try {
       const e = methods[req.method] ? null : await getEngine();
       const result = methods[req.method] ? await methods[req.method](req.params) : await e[req.method](req.params);
-      process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id: req.id, result: result ?? null }) + '\n');
+      process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id: req.id, result: result ?? null })}\n`);
     } catch (err) {
       const ufe = /^(P\d{4})\b/.exec(err?.code ?? '') ? err.code : undefined;
       if (process.env.SHIM_DEBUG) console.error(err, Object.keys(err ?? {}), bound?.errorRegistry);
       process.stdout.write(
-        JSON.stringify({
+        `${JSON.stringify({
           jsonrpc: '2.0',
           id: req.id,
           error: {
@@ -221,7 +220,7 @@ async function rpc() {
               meta: err?.meta ?? null,
             },
           },
-        }) + '\n',
+        })}\n`,
       );
     }
   };
@@ -230,7 +229,7 @@ async function rpc() {
     if (line.trim()) pending = pending.then(() => handle(line));
   });
   rl.on('close', () => {
-    pending.then(() => process.exit(0));
+    void pending.then(() => process.exit(0));
   });
 }
 

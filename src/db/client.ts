@@ -10,7 +10,6 @@ const CONNECTIONS = 20;
 
 /** Connects lazily, at the first query. The pool mends itself after an outage; queries meanwhile fail. */
 export function openDatabase(url: string): Db {
-  let statement = 0;
   const names = new Map<string, string>();
   return new PrismaClient({
     adapter: new PrismaPg(
@@ -19,7 +18,10 @@ export function openDatabase(url: string): Db {
         // The same text gets the same name, so each connection parses and plans it once.
         statementNameGenerator: ({ sql }) => {
           let name = names.get(sql);
-          if (name === undefined && names.size < 500) names.set(sql, (name = `v${statement++}`));
+          if (name === undefined && names.size < 500) {
+            name = `v${names.size}`;
+            names.set(sql, name);
+          }
           return name ?? '';
         },
       },

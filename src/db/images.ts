@@ -14,15 +14,6 @@ export async function lockImage(tx: Tx, id: string): Promise<GoldenImage | null>
   return getImage(tx, id);
 }
 
-/** Images that may need something done: all but those that rest (READY, RETIRED) or are cleaned up. */
-export async function busyImageIds(db: Db): Promise<string[]> {
-  const rows = await db.goldenImage.findMany({
-    where: { cleanedAt: null, status: { notIn: ['READY', 'RETIRED'] } },
-    select: { id: true },
-  });
-  return rows.map((row) => row.id);
-}
-
 /** Moves an image on, or answers undefined: another writer got there first, or its status does not allow the event. */
 export async function moveImage(
   tx: Tx,

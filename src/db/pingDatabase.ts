@@ -13,7 +13,10 @@ export async function pingDatabase(db: Db): Promise<PartHealth> {
     await Promise.race([db.$queryRaw`SELECT 1`, late]);
     return { status: 'OK', message: 'Postgres answers' };
   } catch {
-    return { status: 'DOWN', message: 'Postgres does not answer: start it, or check DATABASE_URL; nothing is lost meanwhile' };
+    return {
+      status: 'DOWN',
+      message: 'Postgres does not answer: start it, or check DATABASE_URL; nothing is lost meanwhile',
+    };
   } finally {
     clearTimeout(timer);
   }

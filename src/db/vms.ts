@@ -14,12 +14,6 @@ export async function lockVm(tx: Tx, id: string): Promise<Vm | null> {
   return getVm(tx, id);
 }
 
-/** VMs that may still own a container or a disk. */
-export async function liveVmIds(db: Db): Promise<string[]> {
-  const rows = await db.vm.findMany({ where: { cleanedAt: null }, select: { id: true } });
-  return rows.map((row) => row.id);
-}
-
 /**
  * Moves a VM on, or answers undefined when another writer got there first or its status does not allow the event.
  * Guarded by `generation`: `vm` may have been read long ago.

@@ -65,7 +65,7 @@ describe('ports', () => {
       machines.map((machine) => allocatePort(db, machine, { start: 9100, end: 9109 }, [9105])),
     );
     const given = ports.filter((port) => port !== undefined);
-    expect(given.toSorted()).toEqual([9100, 9101, 9102, 9103, 9104, 9106, 9107, 9108, 9109]);
+    expect(given.toSorted((a, b) => a - b)).toEqual([9100, 9101, 9102, 9103, 9104, 9106, 9107, 9108, 9109]);
     expect(ports.filter((port) => port === undefined)).toHaveLength(3);
   });
 
