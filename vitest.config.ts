@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 
 /** Pure: no database, no processes. They share one context, which makes them some ten times faster. */
@@ -6,6 +7,8 @@ const unit = ['test/domain/**/*.test.ts', 'test/config.test.ts', 'test/architect
 const elsewhere = ['test/wine/**', 'test/prototype/**'];
 
 export default defineConfig({
+  // Vite would load graphql as an ES module where Node loads it as CommonJS: two copies that refuse each other's schemas.
+  resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -22,6 +22,7 @@ const allowed: Record<string, string[]> = {
   events: ['db', 'domain', 'log.ts', 'ioredis', 'pg', 'graphql-yoga', '@graphql-yoga/redis-event-target'],
   reconciler: ['commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'provisioner/provisioner.ts'],
   graphql: [
+    'http/hostCheck.ts',
     'commands',
     'db',
     'domain',
@@ -36,7 +37,19 @@ const allowed: Record<string, string[]> = {
     '@pothos',
     '@graphql-yoga/render-graphiql',
   ],
-  rest: ['http/hostCheck.ts', 'commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'zod', 'hono', '@hono', 'swagger-ui-dist'],
+  rest: [
+    'http/hostCheck.ts',
+    'commands',
+    'db',
+    'domain',
+    'events',
+    'generated',
+    'log.ts',
+    'zod',
+    'hono',
+    '@hono',
+    'swagger-ui-dist',
+  ],
   http: ['domain', 'log.ts'],
 };
 /** Builds and wires everything, so it may import all. */

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 
 const require = createRequire(import.meta.url);
@@ -64,12 +64,22 @@ function pgConfig(url) {
 
 // PrismaPg.executeScript() splits naively on ';' (breaks $$-quoted bodies) -> send the script as one simple query.
 function fixScript(adapter) {
-  // PrismaPg 7 no longer maps OID 18 ("char"), which the schema describer selects from pg_constraint & co.
+  // PrismaPg 7 no longer maps OID 18 ("char"), which the schema describer selects from pg_constraint and reads as a character:
+  // let it pass as text (OID 25), then give those columns their right type.
+  const characters = new WeakMap();
   const performIO = adapter.performIO.bind(adapter);
-  adapter.performIO = async (q) => {
-    const r = await performIO(q);
-    for (const f of r.fields) if (f.dataTypeID === 18) f.dataTypeID = 25;
-    return r;
+  adapter.performIO = async (query) => {
+    const result = await performIO(query);
+    const found = result.fields.flatMap((field, n) => (field.dataTypeID === 18 ? [n] : []));
+    for (const n of found) result.fields[n].dataTypeID = 25;
+    characters.set(query, found);
+    return result;
+  };
+  const queryRaw = adapter.queryRaw.bind(adapter);
+  adapter.queryRaw = async (query) => {
+    const result = await queryRaw(query);
+    for (const n of characters.get(query) ?? []) result.columnTypes[n] = ColumnTypeEnum.Character;
+    return result;
   };
   adapter.executeScript = async (script) => {
     if (script.trim()) await adapter.underlyingDriver().query(script);

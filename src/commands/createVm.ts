@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { currentImage, lockImage } from '../db/images.js';
 import type { Vm } from '../db/vms.js';
-import { type CapacityExhausted, Conflict, type InvalidInput, NoGoldenImage, type Unavailable } from '../domain/errors.js';
-import type { CommandDeps } from './deps.js';
+import {
+  type CapacityExhausted,
+  Conflict,
+  type InvalidInput,
+  NoGoldenImage,
+  type Unavailable,
+} from '../domain/errors.js';
 import { sizesOf } from '../domain/pool.js';
+import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, vmTypeOf } from './input.js';
 

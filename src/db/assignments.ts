@@ -14,7 +14,7 @@ export async function serveQueue(
 ): Promise<number> {
   const waiting = await tx.$queryRaw<Pick<Assignment, 'id' | 'assignedTo'>[]>(Prisma.sql`
     SELECT "id", "assignedTo" FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'
-    ORDER BY "createdAt", "id" LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
+    ORDER BY "turn" LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
   if (waiting.length === 0) return 0;
   const claimed = await claimSpares(
     tx,

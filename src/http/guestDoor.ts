@@ -21,7 +21,12 @@ export class GuestDoor {
   #told = false;
 
   constructor(
-    readonly options: { handle: RequestListener; port: number; network: () => Promise<{ gateway: string; subnet: string }>; log: Logger },
+    readonly options: {
+      handle: RequestListener;
+      port: number;
+      network: () => Promise<{ gateway: string; subnet: string }>;
+      log: Logger;
+    },
   ) {}
 
   start(): void {

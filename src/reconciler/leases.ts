@@ -12,5 +12,6 @@ export async function reconcileLeases({ db, write, now }: Pick<Deps, 'db' | 'wri
       if (vm?.status === 'ASSIGNED') await release(tx, tell, vm, 'reconciler', 'lease expired');
     });
   }
-  for (const id of await overdueRequests(db, now())) await cancelAssignment({ write }, { id }, 'no VM in time', 'reconciler');
+  for (const id of await overdueRequests(db, now()))
+    await cancelAssignment({ write }, { id }, 'no VM in time', 'reconciler');
 }

@@ -44,7 +44,9 @@ export class Reconciler {
   start(): void {
     for (const loop of this.#loops) loop.start();
     this.#unsubscribe = [
-      this.#feed.onEvents((events) => events.forEach((event) => this.#onEvent(event))),
+      this.#feed.onEvents((events) => {
+        for (const event of events) this.#onEvent(event);
+      }),
       this.#deps.provisioner.watch((ref) => this.#tasks.poke(`${ref.kind}:${ref.id}`)),
     ];
   }

@@ -82,13 +82,21 @@ describe('an empty pool', () => {
     await reportVmReady(world.deps, vms[1]?.id ?? '', 'guest');
     await reportVmReady(world.deps, vms[2]?.id ?? '', 'guest');
 
-    const rows = await world.db.assignment.findMany({ orderBy: { createdAt: 'asc' } });
+    const rows = await world.db.assignment.findMany({ orderBy: { turn: 'asc' } });
     expect(rows.map((a) => [a.assignedTo, a.vmId])).toEqual([
       ['a', vms[0]?.id],
       ['b', vms[1]?.id],
       ['c', vms[2]?.id],
     ]);
     expect(rows.slice(0, 2).map((a) => a.id)).toEqual(waiting.map((a) => a.id));
+  });
+
+  test('keeps the order of asking among requests of one moment', async () => {
+    await anImage(world.db);
+    const names = Array.from({ length: 20 }, (_, n) => `job-${n}`);
+    await Promise.all(names.map((name) => world.assignVm(order(name))));
+    const rows = await world.db.assignment.findMany({ orderBy: { turn: 'asc' } });
+    expect(rows.map((row) => row.assignedTo)).toEqual(names);
   });
 
   test('with no golden image in sight is refused with the fix', async () => {

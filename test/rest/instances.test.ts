@@ -142,7 +142,7 @@ describe('POST /api/vms/instances', () => {
     await aVm(world.db);
     await world.db.pool.update({ where: { vmType: '11' }, data: { maxVms: 1, hotSpares: 1 } });
 
-    expectProblem(await api('POST', '/instances?vm_type=11'), 503, 'CAPACITY_EXHAUSTED');
+    expectProblem(await api('POST', '/instances?vm_type=11'), 409, 'CONFLICT');
   });
 
   test.each([

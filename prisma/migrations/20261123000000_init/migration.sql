@@ -92,6 +92,7 @@ CREATE TABLE "Vm" (
 -- CreateTable
 CREATE TABLE "Assignment" (
     "id" UUID NOT NULL,
+    "turn" BIGSERIAL NOT NULL,
     "vmType" TEXT NOT NULL,
     "assignedTo" TEXT NOT NULL,
     "status" "AssignmentStatus" NOT NULL DEFAULT 'QUEUED',
@@ -141,6 +142,12 @@ CREATE INDEX "Vm_goldenImageId_idx" ON "Vm"("goldenImageId");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "Assignment_idempotencyKey_key" ON "Assignment"("idempotencyKey");
+
+-- CreateIndex
+CREATE INDEX "GoldenImage_createdAt_id_idx" ON "GoldenImage"("createdAt", "id");
+
+-- CreateIndex
+CREATE INDEX "Assignment_createdAt_id_idx" ON "Assignment"("createdAt", "id");
 
 -- CreateIndex
 CREATE INDEX "Assignment_vmId_idx" ON "Assignment"("vmId");
@@ -194,6 +201,6 @@ ALTER TABLE "Assignment"
   ADD CONSTRAINT "Assignment_assignedTo_is_said" CHECK ("assignedTo" <> '');
 CREATE UNIQUE INDEX "Assignment_one_per_live_vm" ON "Assignment" ("vmId") WHERE "status" = 'FULFILLED';
 -- First in, first out.
-CREATE INDEX "Assignment_queue" ON "Assignment" ("vmType", "createdAt", "id") WHERE "status" = 'QUEUED';
+CREATE INDEX "Assignment_queue" ON "Assignment" ("vmType", "turn") WHERE "status" = 'QUEUED';
 CREATE INDEX "Assignment_leases" ON "Assignment" ("leaseExpiresAt") WHERE "status" = 'FULFILLED' AND "leaseExpiresAt" IS NOT NULL;
 CREATE INDEX "Assignment_waits" ON "Assignment" ("waitUntil") WHERE "status" = 'QUEUED' AND "waitUntil" IS NOT NULL;

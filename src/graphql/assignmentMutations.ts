@@ -1,0 +1,136 @@
+import { cancelAssignment } from '../commands/cancelAssignment.js';
+import { checked, wholeNumberOf } from '../commands/input.js';
+import type { Assignment as AssignmentRow } from '../db/assignments.js';
+import { type InvalidInput as InvalidInputRefusal, NoVmInTime as NoVmInTimeRefusal } from '../domain/errors.js';
+import { waitForAssignment } from '../events/waitForAssignment.js';
+import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
+import { Assignment } from './assignment.js';
+import { builder } from './builder.js';
+import type { Context } from './context.js';
+import { answer, Conflict, InvalidInput, NoGoldenImage, NotFound, NoVmInTime, onNode, resultType } from './refusals.js';
+
+const MAX_WAIT_SECONDS = 3600;
+/** What we tell a caller whose wait ended: about the time a VM takes to boot. */
+const RETRY_AFTER_SECONDS = 30;
+
+interface Payload {
+  assignment: AssignmentRow;
+}
+
+const AssignVmPayload = builder.objectRef<Payload>('AssignVmPayload').implement({
+  description: 'The request was taken.',
+  fields: (t) => ({
+    assignment: t.expose('assignment', {
+      type: Assignment,
+      description: 'FULFILLED, with its VM, or QUEUED: then see assignmentUpdated.',
+    }),
+  }),
+});
+
+const AssignVmResult = builder.unionType('AssignVmResult', {
+  description: 'What assignVm answers.',
+  types: [AssignVmPayload, InvalidInput, NoGoldenImage, Conflict, NoVmInTime],
+  resolveType: resultType('AssignVmPayload'),
+});
+
+const AssignVmInput = builder.inputType('AssignVmInput', {
+  description: 'Who needs which VM.',
+  fields: (t) => ({
+    assignedTo: t.string({ required: true, description: 'Who or what the VM is for: a task, a job, a person.' }),
+    vmType: t.string({ defaultValue: '11', required: true, description: VM_TYPE_DESCRIPTION }),
+    idempotencyKey: t.string({
+      description: 'The same key gets the same assignment again, however often it is asked: retries are safe.',
+    }),
+    leaseSeconds: t.int({
+      description:
+        'The VM is released by itself this many seconds after it was handed out. Left out: when it is released.',
+    }),
+    waitSeconds: t.int({
+      defaultValue: 0,
+      required: true,
+      description: `How long to wait for the answer while the request is queued, in seconds, up to ${MAX_WAIT_SECONDS}.`,
+    }),
+    cancelIfLate: t.boolean({
+      defaultValue: false,
+      required: true,
+      description:
+        'True: a request that is still queued after waitSeconds, or when the caller goes away, is taken back. False: it stays queued.',
+    }),
+  }),
+});
+
+/** Ends a request that nobody waits for any more; one that got its VM at the last moment keeps it. */
+async function takeBack(
+  context: Context,
+  assignment: AssignmentRow,
+  waitedSeconds: number,
+): Promise<AssignmentRow | NoVmInTimeRefusal> {
+  await cancelAssignment(context.deps, { id: assignment.id }, 'no VM in time');
+  const now = await context.db.assignment.findUniqueOrThrow({ where: { id: assignment.id } });
+  if (now.status === 'FULFILLED') return now;
+  const pool = await context.load.pool(now.vmType);
+  return new NoVmInTimeRefusal(now.vmType, waitedSeconds, RETRY_AFTER_SECONDS, pool?.blocked ?? null);
+}
+
+/** Beyond the wait itself, before the queue forgets a caller whose server died. */
+const GIVE_UP_MARGIN_SECONDS = 5;
+
+builder.mutationField('assignVm', (t) =>
+  t.field({
+    type: AssignVmResult,
+    description: 'Hands the longest-ready spare to the caller at once, or queues the request, first in, first out.',
+    complexity: 20,
+    args: { input: t.arg({ type: AssignVmInput, required: true, description: 'Who needs which VM.' }) },
+    resolve: async (_root, { input }, context) => {
+      const { assignedTo, vmType, waitSeconds, cancelIfLate } = input;
+      const order = async () => {
+        const seconds: number | InvalidInputRefusal = checked(() =>
+          wholeNumberOf('waitSeconds', waitSeconds, 0, MAX_WAIT_SECONDS),
+        );
+        if (typeof seconds !== 'number') return seconds;
+        const assigned = await context.assignVm({
+          assignedTo,
+          vmType,
+          idempotencyKey: input.idempotencyKey ?? undefined,
+          leaseSeconds: input.leaseSeconds ?? undefined,
+          // Should this server die while it waits, the request is taken back all the same.
+          giveUpAfterSeconds: cancelIfLate ? seconds + GIVE_UP_MARGIN_SECONDS : undefined,
+        });
+        if (assigned instanceof Error) return assigned;
+        const latest = await waitForAssignment(context, assigned, seconds * 1000, context.caller);
+        return latest.status === 'QUEUED' && cancelIfLate ? takeBack(context, latest, seconds) : latest;
+      };
+      return answer(await order(), (assignment) => ({ assignment }));
+    },
+  }),
+);
+
+const CancelAssignmentPayload = builder.objectRef<Payload>('CancelAssignmentPayload').implement({
+  description: 'The request is out of the queue.',
+  fields: (t) => ({ assignment: t.expose('assignment', { type: Assignment, description: 'The assignment, ENDED.' }) }),
+});
+
+const CancelAssignmentResult = builder.unionType('CancelAssignmentResult', {
+  description: 'What cancelAssignment answers.',
+  types: [CancelAssignmentPayload, InvalidInput, NotFound, Conflict],
+  resolveType: resultType('CancelAssignmentPayload'),
+});
+
+const CancelAssignmentInput = builder.inputType('CancelAssignmentInput', {
+  description: 'Which assignment.',
+  fields: (t) => ({ id: t.id({ required: true, description: ID_DESCRIPTION }) }),
+});
+
+builder.mutationField('cancelAssignment', (t) =>
+  t.field({
+    type: CancelAssignmentResult,
+    description:
+      'Takes a request out of the queue. One that has its VM is refused: release the VM. Asking twice changes nothing.',
+    complexity: 20,
+    args: { input: t.arg({ type: CancelAssignmentInput, required: true, description: 'Which assignment.' }) },
+    resolve: async (_root, { input }, { deps }) =>
+      answer(await onNode('Assignment', input.id, (id) => cancelAssignment(deps, { id })), (assignment) => ({
+        assignment,
+      })),
+  }),
+);

@@ -1,0 +1,68 @@
+import type { EventFilter } from '../db/events.js';
+import type { Event } from '../domain/events.js';
+import type { Context } from './context.js';
+
+/**
+ * What `make` yields, until the subscriber leaves or the caller is gone. A generator that waits can't be ended from outside
+ * by its `return` alone, which would queue behind the wait: so `make` gets a signal that ends the wait.
+ */
+export function untilGone<T>(
+  caller: AbortSignal,
+  make: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  const ended = new AbortController();
+  const end = () => {
+    caller.removeEventListener('abort', end);
+    ended.abort();
+  };
+  caller.addEventListener('abort', end);
+  if (caller.aborted) end();
+  const source = make(ended.signal);
+  return {
+    next: () => source.next(),
+    async return() {
+      end();
+      return source.return();
+    },
+    async throw(err) {
+      end();
+      return source.throw(err);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/**
+ * Yields each of `subjects`, then the subject of every event that passes `filter`: the field's resolver reads it then. Events that
+ * came in before a read are in what it read, so a subscriber that is slow, or was handed many events at once, reads once.
+ */
+export function changes(
+  { feed, caller }: Pick<Context, 'feed' | 'caller'>,
+  filter: EventFilter,
+  subjects: readonly string[],
+  subjectOf: (event: Event) => string | null,
+): AsyncGenerator<string, void, undefined> {
+  return untilGone(caller, async function* (signal) {
+    const start = feed.head;
+    // The events up to here had been committed before the subject was last read.
+    const covered = new Map<string, bigint>();
+    for (const subject of subjects) {
+      covered.set(subject, feed.head);
+      yield subject;
+    }
+    for await (const event of feed.subscribe(start, filter, signal)) {
+      const subject = subjectOf(event);
+      if (subject === null || event.seq <= (covered.get(subject) ?? 0n)) continue;
+      covered.set(subject, feed.head);
+      yield subject;
+    }
+  });
+}
+
+/** What was read for a subject that exists: rows are never deleted. */
+export function present<T>(row: T | undefined): T {
+  if (row === undefined) throw new Error('the subject of an event has no row');
+  return row;
+}

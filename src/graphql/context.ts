@@ -1,0 +1,29 @@
+import type { AssignVm } from '../commands/assignVm.js';
+import type { CommandDeps } from '../commands/deps.js';
+import type { Db } from '../db/client.js';
+import type { HealthReport } from '../domain/health.js';
+import type { Feed } from '../events/feed.js';
+import type { Logger } from '../log.js';
+import type { Loaders } from './loaders.js';
+
+/** What the whole API works with; the same for every request. */
+export interface GraphqlDeps {
+  /** For reads; only commands write. */
+  db: Db;
+  /** For commands. */
+  deps: CommandDeps;
+  /** One for the process: it gathers orders into batches. */
+  assignVm: AssignVm;
+  feed: Feed;
+  health: () => Promise<HealthReport>;
+  /** The name of this host in links that callers follow. */
+  publicHost: string;
+  log: Logger;
+}
+
+/** What resolvers work with, made anew for each operation. */
+export interface Context extends GraphqlDeps {
+  /** Aborts when the caller is gone, or the server is about to go. */
+  caller: AbortSignal;
+  load: Loaders;
+}

@@ -1,0 +1,164 @@
+import { NotFound } from '../domain/errors.js';
+import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
+import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { builder } from './builder.js';
+import { changes, present } from './changes.js';
+import { notFound } from './errors.js';
+import { maskUrl, novncUrl, rdpPort } from './links.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
+
+export const GoldenImageStatus = builder.enumType('GoldenImageStatus', {
+  description: 'Where a golden image is in its life.',
+  values: {
+    REQUESTED: { description: 'Asked for; its container is about to be made.' },
+    INSTALLING: { description: 'Windows is being installed: see phase, progress and message.' },
+    SEALING: { description: 'Being shut down, checked and made read-only.' },
+    READY: { description: 'VMs can be cloned from it.' },
+    RETIRED: { description: 'Out of use: no new clones. VMs that run on it keep running.' },
+    DELETED: { description: 'Gone, with its files.' },
+    FAILED: { description: 'Did not become ready, or broke; `reason` says why.' },
+  } satisfies Record<ImageStatus, { description: string }>,
+});
+
+const InstallPhase = builder.enumType('InstallPhase', {
+  description: 'What an installation is doing.',
+  values: {
+    PULLING: { description: 'Fetching the container image that installs Windows.' },
+    DOWNLOADING: { description: 'Fetching the Windows medium.' },
+    EXTRACTING: { description: 'Unpacking the medium.' },
+    BUILDING: { description: 'Writing the medium with the answer file and drivers.' },
+    SETUP: { description: 'Windows setup runs.' },
+    CONFIGURING: { description: 'Windows is up and our own scripts run.' },
+  } satisfies Record<Phase, { description: string }>,
+});
+
+const GoldenImageAction = builder.enumType('GoldenImageAction', {
+  description: 'What may be asked of a golden image now.',
+  values: {
+    MARK_READY: { description: 'Say that Windows is installed: markGoldenImageReady.' },
+    PROMOTE: { description: 'Make it the one for new spares: promoteGoldenImage.' },
+    RETIRE: { description: 'Take it out of use: retireGoldenImage.' },
+    DELETE: { description: 'Delete it: deleteGoldenImage. Refused all the same while clones of it live.' },
+  } satisfies Record<ImageAction, { description: string }>,
+});
+
+export const GoldenImage = builder.prismaNode('GoldenImage', {
+  description: 'Windows, installed once and sealed: what VMs are cloned from.',
+  id: { field: 'id' },
+  nullable: true,
+  fields: (t) => ({
+    imageId: t.exposeString('id', { description: 'The bare UUID: the `golden_id` of REST.' }),
+    vmType: t.exposeString('vmType', { description: 'Windows version.' }),
+    version: t.exposeInt('version', { description: 'Counts the golden images of its vmType, from 1.' }),
+    name: t.exposeString('name', { description: 'Name for people.' }),
+    status: t.expose('status', { type: GoldenImageStatus, description: 'Where it is in its life.' }),
+    current: t.exposeBoolean('current', {
+      description: 'Whether new spares are cloned from it; one per vmType is current.',
+    }),
+    phase: t.expose('phase', { type: InstallPhase, nullable: true, description: 'What the installation is doing.' }),
+    progress: t.exposeFloat('progress', {
+      nullable: true,
+      description: 'How far the phase is, 0 to 1; null while that is unknown.',
+    }),
+    message: t.exposeString('message', { nullable: true, description: "The installation's own words." }),
+    reason: t.exposeString('reason', { nullable: true, description: 'Why it failed.' }),
+    cpuCores: t.exposeInt('cpuCores', {
+      description: 'Virtual processors, of the installation and, unless the pool says otherwise, of its VMs.',
+    }),
+    ramMiB: t.exposeInt('ramMiB', {
+      description: 'Memory in MiB, of the installation and, unless the pool says otherwise, of its VMs.',
+    }),
+    diskGiB: t.exposeInt('diskGiB', { description: 'Size of the disk as Windows sees it, in GiB.' }),
+    language: t.exposeString('language', { description: 'Language of Windows, as it was asked for.' }),
+    isoUrl: t.string({
+      nullable: true,
+      description: 'Own installation medium; what may be a secret in the URL is shown as ***.',
+      resolve: ({ isoUrl }) => (isoUrl === null ? null : maskUrl(isoUrl)),
+    }),
+    containerImage: t.exposeString('containerImage', {
+      nullable: true,
+      description: 'Reference of the container image that installed it; its VMs run the same.',
+    }),
+    containerId: t.exposeString('containerId', {
+      nullable: true,
+      description: "The engine's id of the container that installs it.",
+    }),
+    port: t.exposeInt('port', { nullable: true, description: 'Web port (noVNC) on the host while it installs.' }),
+    rdpPort: t.int({
+      nullable: true,
+      description: 'RDP port on the host while it installs: the web port + 1000.',
+      resolve: (image) => rdpPort(image.port),
+    }),
+    novncUrl: t.string({
+      nullable: true,
+      description: 'The installation in a browser, while it runs.',
+      resolve: (image, _args, { publicHost }) => novncUrl(publicHost, image.port),
+    }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'ByteCount',
+      nullable: true,
+      description: 'Bytes that its sealed disk takes.',
+    }),
+    sha256: t.exposeString('sha256', { nullable: true, description: 'SHA-256 of its sealed disk, in hexadecimal.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
+    changedAt: t.expose('changedAt', { type: 'DateTime', description: 'When its status last changed.' }),
+    readyAt: t.expose('readyAt', { type: 'DateTime', nullable: true, description: 'When it was sealed.' }),
+    cleanedAt: t.expose('cleanedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its container and, where it is not kept, its disk were seen to be gone.',
+    }),
+    allowedActions: t.field({
+      type: [GoldenImageAction],
+      description: 'What may be asked of it now. Offer these and no others.',
+      resolve: (image) => imageActions(image.status, image.current),
+    }),
+  }),
+});
+
+const GoldenImageConnection = builder.connectionObject(
+  { type: GoldenImage, name: 'GoldenImageConnection' },
+  { name: 'GoldenImageEdge' },
+);
+
+builder.queryFields((t) => ({
+  goldenImage: t.field({
+    type: GoldenImage,
+    nullable: true,
+    description: 'One golden image, or null when there is none with this id.',
+    args: { id: t.arg.id({ required: true, description: ID_DESCRIPTION }) },
+    resolve: (_root, { id }, { load }) => load.goldenImage(idArg('GoldenImage', 'id', id)),
+  }),
+  goldenImages: t.field({
+    type: GoldenImageConnection,
+    description: 'Golden images, oldest first, deleted ones too. Everything that is given must hold.',
+    args: {
+      vmType: t.arg.string({ description: VM_TYPE_DESCRIPTION }),
+      status: t.arg({ type: GoldenImageStatus, description: 'Only images in this status.' }),
+      first: t.arg.int({ description: FIRST_DESCRIPTION }),
+      after: t.arg.string({ description: AFTER_DESCRIPTION }),
+    },
+    complexity: pageComplexity,
+    resolve: (_root, { status, ...args }, { db }) => {
+      const vmType = vmTypeArg(args.vmType);
+      const filter = { ...(status != null && { status }), ...(vmType !== undefined && { vmType }) };
+      return pageByCreation(args, ({ where, ...slice }) =>
+        db.goldenImage.findMany({ where: { ...filter, ...where }, ...slice }),
+      );
+    },
+  }),
+}));
+
+builder.subscriptionField('goldenImageProgress', (t) =>
+  t.field({
+    type: GoldenImage,
+    description: 'The golden image as it is, then as it is after each step. Steps that come fast are told as one.',
+    args: { id: t.arg.id({ required: true, description: ID_DESCRIPTION }) },
+    subscribe: async (_root, args, context) => {
+      const id = idArg('GoldenImage', 'id', args.id);
+      if ((await context.load.goldenImage(id)) === undefined) throw notFound(new NotFound('golden image', args.id));
+      return changes(context, { goldenImageId: id }, [id], (event) => event.goldenImageId);
+    },
+    resolve: async (id, _args, { load }) => present(await load.goldenImage(id)),
+  }),
+);

@@ -1,0 +1,89 @@
+import type { Assignment } from '../db/assignments.js';
+import type { Db } from '../db/client.js';
+import type { GoldenImage } from '../db/images.js';
+import type { Vm } from '../db/vms.js';
+import type { VmStatus } from '../domain/vm.js';
+import { type Pool, Prisma } from '../generated/prisma/client.js';
+import { batched } from './batched.js';
+
+/** VMs of one pool that may still hold a container or a disk. */
+export interface PoolCounts {
+  byStatus: Partial<Record<VmStatus, number>>;
+  /** READY and in nobody's hands: the next assignVm gets one of these at once. */
+  readySpares: number;
+}
+
+type Load<Value> = (key: string) => Promise<Value | undefined>;
+
+/** Reads of single rows, gathered into one query for all that a turn of the resolvers asks for. */
+export interface Loaders {
+  vm: Load<Vm>;
+  goldenImage: Load<GoldenImage>;
+  assignment: Load<Assignment>;
+  /** The one that holds this VM now. */
+  assignmentOfVm: Load<Assignment>;
+  /** By vmType, as the following. */
+  pool: Load<Pool>;
+  poolCounts: Load<PoolCounts>;
+  queued: Load<number>;
+  currentImage: Load<GoldenImage>;
+  /** By assignment: from 1, of those that wait for the same vmType. */
+  queuePosition: Load<number>;
+}
+
+export function createLoaders(db: Db): Loaders {
+  return {
+    vm: batched(async (ids) => byId(await db.vm.findMany({ where: { id: { in: ids } } }))),
+    goldenImage: batched(async (ids) => byId(await db.goldenImage.findMany({ where: { id: { in: ids } } }))),
+    assignment: batched(async (ids) => byId(await db.assignment.findMany({ where: { id: { in: ids } } }))),
+    assignmentOfVm: batched(async (vmIds) => {
+      const holding = await db.assignment.findMany({ where: { vmId: { in: vmIds }, status: 'FULFILLED' } });
+      return new Map(holding.map((assignment) => [assignment.vmId ?? '', assignment]));
+    }),
+    pool: batched(async (vmTypes) => byVmType(await db.pool.findMany({ where: { vmType: { in: vmTypes } } }))),
+    poolCounts: batched((vmTypes) => countVms(db, vmTypes)),
+    queued: batched((vmTypes) => countQueued(db, vmTypes)),
+    currentImage: batched(async (vmTypes) =>
+      byVmType(await db.goldenImage.findMany({ where: { vmType: { in: vmTypes }, current: true } })),
+    ),
+    queuePosition: batched((ids) => queuePositions(db, ids)),
+  };
+}
+
+const byId = <Row extends { id: string }>(rows: Row[]) => new Map(rows.map((row) => [row.id, row]));
+const byVmType = <Row extends { vmType: string }>(rows: Row[]) => new Map(rows.map((row) => [row.vmType, row]));
+
+async function countVms(db: Db, vmTypes: string[]): Promise<Map<string, PoolCounts>> {
+  const groups = await db.vm.groupBy({
+    by: ['vmType', 'status', 'hotSpare'],
+    where: { vmType: { in: vmTypes }, cleanedAt: null },
+    _count: true,
+  });
+  const counts = new Map<string, PoolCounts>(vmTypes.map((vmType) => [vmType, { byStatus: {}, readySpares: 0 }]));
+  for (const { vmType, status, hotSpare, _count } of groups) {
+    const pool = counts.get(vmType);
+    if (pool === undefined) continue;
+    pool.byStatus[status] = (pool.byStatus[status] ?? 0) + _count;
+    if (status === 'READY' && hotSpare) pool.readySpares += _count;
+  }
+  return counts;
+}
+
+async function countQueued(db: Db, vmTypes: string[]): Promise<Map<string, number>> {
+  const groups = await db.assignment.groupBy({
+    by: ['vmType'],
+    where: { vmType: { in: vmTypes }, status: 'QUEUED' },
+    _count: true,
+  });
+  return new Map(groups.map(({ vmType, _count }) => [vmType, _count]));
+}
+
+async function queuePositions(db: Db, ids: string[]): Promise<Map<string, number>> {
+  const rows = await db.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
+    SELECT "id", "position" FROM (
+      SELECT "id", row_number() OVER (PARTITION BY "vmType" ORDER BY "turn")::int AS "position"
+      FROM "Assignment" WHERE "status" = 'QUEUED'
+        AND "vmType" IN (SELECT "vmType" FROM "Assignment" WHERE "id" = ANY (${ids}::uuid[]))
+    ) AS queue WHERE "id" = ANY (${ids}::uuid[])`);
+  return new Map(rows.map(({ id, position }) => [id, position]));
+}

@@ -1,0 +1,107 @@
+import { InvalidInput } from '../domain/errors.js';
+import { badUserInput } from './errors.js';
+
+const DEFAULT_SIZE = 50;
+const MAX_SIZE = 100;
+
+export const FIRST_DESCRIPTION = `Size of the page: ${DEFAULT_SIZE} when it is not given, at most ${MAX_SIZE}.`;
+export const AFTER_DESCRIPTION = 'Cursor of the item before the page: the `endCursor` of the page before.';
+
+export interface PageArgs {
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}
+
+export interface Page<Node> {
+  edges: { cursor: string; node: Node }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+}
+
+/** @throws GraphQLError  `first` is negative. */
+export function pageSize(first: number | null | undefined): number {
+  if (first != null && first < 0)
+    throw badUserInput(new InvalidInput('first', String(first), `Give a number from 0 to ${MAX_SIZE}.`));
+  return Math.min(first ?? DEFAULT_SIZE, MAX_SIZE);
+}
+
+/** What a page may cost: its rows, each with all that is selected beneath. */
+export function pageComplexity({ first }: { first?: number | null | undefined }): {
+  field: number;
+  multiplier: number;
+} {
+  return { field: 5, multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), MAX_SIZE) };
+}
+
+/** Of `rows`, read with one more than the page holds, so that it is known whether there is a next page. */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  size: number,
+  isFirst: boolean,
+  cursorOf: (row: Row) => string,
+): Page<Row> {
+  const edges = rows.slice(0, size).map((node) => ({ cursor: cursorOf(node), node }));
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: rows.length > size,
+      hasPreviousPage: !isFirst,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}
+
+interface Created {
+  id: string;
+  createdAt: Date;
+}
+
+/** Rows after a place in the order of creation, as Prisma takes it. */
+interface CreatedAfter {
+  createdAt?: { gte: Date };
+  OR?: [{ createdAt: { gt: Date } }, { createdAt: Date; id: { gt: string } }];
+}
+
+/** What `read` is to use, all of it. */
+interface Slice {
+  where: CreatedAfter;
+  orderBy: [{ createdAt: 'asc' }, { id: 'asc' }];
+  take: number;
+}
+
+/**
+ * A page in the order (createdAt, id), oldest first. The cursor is the place itself, not a row count: rows that come or go
+ * between two pages neither double nor hide others.
+ * @throws GraphQLError  `after` is not a cursor of such a list, or `first` is negative.
+ */
+export async function pageByCreation<Row extends Created>(
+  args: PageArgs,
+  read: (slice: Slice) => Promise<Row[]>,
+): Promise<Page<Row>> {
+  const size = pageSize(args.first);
+  const after = args.after == null ? undefined : parseCursor(args.after);
+  const rows = await read({
+    where: after === undefined ? {} : createdAfter(after),
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    take: size + 1,
+  });
+  return pageOf(rows, size, after === undefined, cursorOf);
+}
+
+/** The first condition follows from the second; with it Postgres can walk the index from there. */
+function createdAfter({ createdAt, id }: Created): CreatedAfter {
+  return { createdAt: { gte: createdAt }, OR: [{ createdAt: { gt: createdAt } }, { createdAt, id: { gt: id } }] };
+}
+
+function cursorOf({ createdAt, id }: Created): string {
+  return Buffer.from(`${createdAt.getTime()}:${id}`).toString('base64url');
+}
+
+function parseCursor(given: string): Created {
+  const [, ms, id] =
+    /^(\d{1,15}):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(Buffer.from(given, 'base64url').toString()) ?? [];
+  if (ms === undefined || id === undefined) {
+    throw badUserInput(new InvalidInput('after', given, 'Give a `cursor` or the `endCursor` of a page of this list.'));
+  }
+  return { createdAt: new Date(Number(ms)), id };
+}

@@ -1,0 +1,81 @@
+import { ensureHotSpares, setPool } from '../commands/setPool.js';
+import type { Pool as PoolRow } from '../generated/prisma/client.js';
+import { VM_TYPE_DESCRIPTION } from './args.js';
+import { builder } from './builder.js';
+import { Pool } from './pool.js';
+import { answer, InvalidInput, NotFound, resultType } from './refusals.js';
+
+const SetPoolPayload = builder.objectRef<{ pool: PoolRow }>('SetPoolPayload').implement({
+  description: 'The pool was changed.',
+  fields: (t) => ({
+    pool: t.expose('pool', { type: Pool, description: 'The pool as it is now; it grows or shrinks from here.' }),
+  }),
+});
+
+const SetPoolResult = builder.unionType('SetPoolResult', {
+  description: 'What setPool answers.',
+  types: [SetPoolPayload, InvalidInput],
+  resolveType: resultType('SetPoolPayload'),
+});
+
+const SetPoolInput = builder.inputType('SetPoolInput', {
+  description: 'What to change; what is left out stays.',
+  fields: (t) => ({
+    vmType: t.string({ defaultValue: '11', required: true, description: VM_TYPE_DESCRIPTION }),
+    hotSpares: t.int({ description: 'How many ready VMs to keep in store; at most maxVms.' }),
+    maxVms: t.int({ description: 'How many VMs there may be at a time.' }),
+    cpuCores: t.int({ description: 'Virtual processors of VMs made from now on; null: as the golden image has.' }),
+    ramMiB: t.int({ description: 'Memory in MiB of VMs made from now on; null: as the golden image has.' }),
+  }),
+});
+
+builder.mutationField('setPool', (t) =>
+  t.field({
+    type: SetPoolResult,
+    description: 'Changes a pool; makes it when it is not there.',
+    complexity: 20,
+    args: { input: t.arg({ type: SetPoolInput, required: true, description: 'What to change.' }) },
+    resolve: async (_root, { input }, { deps }) => {
+      const { vmType, cpuCores, ramMiB } = input;
+      const given = {
+        vmType,
+        cpuCores,
+        ramMiB,
+        hotSpares: input.hotSpares ?? undefined,
+        maxVms: input.maxVms ?? undefined,
+      };
+      return answer(await setPool(deps, given), (pool) => ({ pool }));
+    },
+  }),
+);
+
+const EnsureHotSparesPayload = builder.objectRef<{ pools: PoolRow[] }>('EnsureHotSparesPayload').implement({
+  description: 'The pools look again.',
+  fields: (t) => ({
+    pools: t.expose('pools', { type: [Pool], description: 'The pools that were asked, as they are now.' }),
+  }),
+});
+
+const EnsureHotSparesResult = builder.unionType('EnsureHotSparesResult', {
+  description: 'What ensureHotSpares answers.',
+  types: [EnsureHotSparesPayload, InvalidInput, NotFound],
+  resolveType: resultType('EnsureHotSparesPayload'),
+});
+
+const EnsureHotSparesInput = builder.inputType('EnsureHotSparesInput', {
+  description: 'Which pools.',
+  fields: (t) => ({ vmType: t.string({ description: `${VM_TYPE_DESCRIPTION} Left out: every pool.` }) }),
+});
+
+builder.mutationField('ensureHotSpares', (t) =>
+  t.field({
+    type: EnsureHotSparesResult,
+    description: 'Makes pools look again now whether spares are missing, even where they rest after failures.',
+    complexity: 20,
+    args: {
+      input: t.arg({ type: EnsureHotSparesInput, defaultValue: {}, required: true, description: 'Which pools.' }),
+    },
+    resolve: async (_root, { input }, { deps }) =>
+      answer(await ensureHotSpares(deps, { vmType: input.vmType ?? undefined }), (pools) => ({ pools })),
+  }),
+);

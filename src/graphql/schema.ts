@@ -1,0 +1,21 @@
+import './scalars.js';
+import './vm.js';
+import './vmMutations.js';
+import './goldenImage.js';
+import './goldenImageMutations.js';
+import './pool.js';
+import './poolMutations.js';
+import './assignment.js';
+import './assignmentMutations.js';
+import './event.js';
+import './health.js';
+import { lexicographicSortSchema, printSchema } from 'graphql';
+import { builder } from './builder.js';
+
+/** The whole API. */
+export const schema = builder.toSchema();
+
+/** What schema.graphql holds. */
+export function printedSchema(): string {
+  return `${printSchema(lexicographicSortSchema(schema))}\n`;
+}

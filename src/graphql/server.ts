@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { isForeignOrigin } from '../http/hostCheck.js';
+import type { GraphqlDeps } from './context.js';
+import { createMaskError } from './faults.js';
+import { createHttp } from './http.js';
+import { createSockets } from './sockets.js';
+import { createExecutor, PATH } from './yoga.js';
+
+export interface Graphql {
+  /** Answers a request, on a path of ours or with 404. */
+  handle(req: IncomingMessage, res: ServerResponse): void;
+  /** Takes a WebSocket connection over, or refuses it. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends what is under way: waiting callers get the answer as it is, subscriptions complete, sockets are closed with 1001. */
+  close(): Promise<void>;
+}
+
+/** GraphQL at /graphql for a node http server: POST, GET, SSE, WebSocket, and GraphiQL for browsers. */
+export function createGraphql(deps: GraphqlDeps): Graphql {
+  const maskError = createMaskError(deps.log);
+  const yoga = createExecutor(deps, maskError);
+  const http = createHttp({ yoga, maskError });
+  const sockets = createSockets({ yoga, maskError, log: deps.log });
+  return {
+    handle: (req, res) => http.handle(req, res),
+    upgrade(req, socket, head) {
+      if (pathOf(req) !== PATH) refuseUpgrade(socket, '404 Not Found');
+      else if (isForeignOrigin(req.headers.origin, req.headers.host, deps.publicHost))
+        refuseUpgrade(socket, '403 Forbidden');
+      else sockets.accept(req, socket, head);
+    },
+    async close() {
+      http.close();
+      await sockets.close();
+    },
+  };
+}
+
+function pathOf(req: IncomingMessage): string {
+  return (req.url ?? '').split('?', 1)[0] ?? '';
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,162 @@
+import { setMaxListeners } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Logger } from '../log.js';
+import type { MaskError } from './faults.js';
+import { MAX_BODY_BYTES } from './limits.js';
+import type { Yoga } from './yoga.js';
+
+/** Operations that one socket may have under way. */
+const MAX_OPERATIONS = 100;
+/** A caller that does not read what it asked for is cut off when this much waits for it. */
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+/** A caller that does not answer a ping before the next one is gone. */
+const HEARTBEAT_MS = 12_000;
+/** How long a caller may take to say good-bye. */
+const CLOSE_LIMIT_MS = 1_000;
+
+const GOING_AWAY = 1001;
+const INTERNAL_ERROR = 4500;
+
+interface Extra {
+  caller: AbortSignal;
+}
+
+type Run = (args: ExecutionArgs) => OperationResult;
+type Executable = ExecutionArgs & { run: { execute: Run; subscribe: Run } };
+
+export interface Sockets {
+  /** Takes the connection over; the caller has made sure that it may be. */
+  accept(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Resolves when all connections are closed. */
+  close(): Promise<void>;
+}
+
+/** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
+export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError: MaskError; log: Logger }): Sockets {
+  const protocol = makeServer<Record<string, unknown>, Extra>(operations(yoga, maskError));
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, handleProtocols, autoPong: false });
+
+  server.on('connection', (socket) => {
+    const gone = new AbortController();
+    setMaxListeners(0, gone.signal); // each operation listens
+    const stopHeartbeat = heartbeat(socket);
+    const wrote = () => {
+      if (socket.bufferedAmount <= MAX_BUFFERED_BYTES || socket.readyState !== socket.OPEN) return;
+      log.warn({ bufferedBytes: socket.bufferedAmount }, 'websocket caller does not read; cut off');
+      socket.terminate();
+    };
+    socket.on('ping', (data) => {
+      if (socket.readyState === socket.OPEN) socket.pong(data);
+      wrote();
+    });
+    const failed = (err: unknown) => {
+      maskError(err);
+      socket.close(INTERNAL_ERROR, 'internal error');
+    };
+    socket.on('error', (err) => log.debug({ err }, 'websocket broke'));
+
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => send(socket, data, wrote),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (onMessage) =>
+          socket.on('message', (data) => void onMessage((data as Buffer).toString()).catch(failed)),
+      },
+      { caller: gone.signal },
+    );
+    socket.once('close', (code, reason) => {
+      stopHeartbeat();
+      gone.abort();
+      closed(code, String(reason)).catch(maskError);
+    });
+  });
+
+  return {
+    accept(req, socket, head) {
+      server.handleUpgrade(req, socket, head, (ws) => server.emit('connection', ws, req));
+    },
+    async close() {
+      await Promise.all([...server.clients].map(sayGoodbye));
+      server.close();
+    },
+  };
+}
+
+/** How an operation is checked and run; the same as over HTTP. */
+function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<string, unknown>, Extra> {
+  return {
+    async onSubscribe({ extra, subscriptions }, _id, params) {
+      // The new one is counted already.
+      if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
+        return [
+          new GraphQLError(
+            `more than ${MAX_OPERATIONS} operations on one connection: complete some, or open another connection`,
+            {
+              extensions: { code: 'TOO_MANY_OPERATIONS' },
+            },
+          ),
+        ];
+      }
+      try {
+        const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
+          caller: extra.caller,
+          params,
+        });
+        const document = parse(params.query);
+        const errors = validate(schema, document) as GraphQLError[];
+        if (errors.length > 0) return errors;
+        const contextValue = await contextFactory();
+        const { operationName, variables: variableValues } = params;
+        const args: Executable = {
+          schema,
+          document,
+          contextValue,
+          operationName,
+          variableValues,
+          run: { execute, subscribe },
+        };
+        return args;
+      } catch (err) {
+        return [maskError(err)];
+      }
+    },
+    execute: (args) => (args as Executable).run.execute(args),
+    subscribe: (args) => (args as Executable).run.subscribe(args),
+    onError: (_ctx, _id, _payload, errors) => errors.map((error) => maskError(error).toJSON()),
+  };
+}
+
+/** Resolves when the data was handed to the network, so that an operation makes no more than its caller takes. */
+function send(socket: WebSocket, data: string, wrote: () => void): Promise<void> {
+  if (socket.readyState !== socket.OPEN) return Promise.resolve();
+  // An error here means that the connection is over; its end is told by 'close'.
+  const sent = new Promise<void>((resolve) => socket.send(data, () => resolve()));
+  wrote();
+  return sent;
+}
+
+function heartbeat(socket: WebSocket): () => void {
+  let answered = true;
+  socket.on('pong', () => {
+    answered = true;
+  });
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, HEARTBEAT_MS);
+  return () => clearInterval(timer);
+}
+
+async function sayGoodbye(socket: WebSocket): Promise<void> {
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const late = setTimeout(() => socket.terminate(), CLOSE_LIMIT_MS);
+  socket.close(GOING_AWAY, 'the server is going away');
+  await closed;
+  clearTimeout(late);
+}

@@ -1,0 +1,36 @@
+import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import type { Context, GraphqlDeps } from './context.js';
+import type { MaskError } from './faults.js';
+import { MAX_BODY_BYTES, useLimits } from './limits.js';
+import { createLoaders } from './loaders.js';
+import { schema } from './schema.js';
+
+export const PATH = '/graphql';
+
+/** What http.ts and sockets.ts know of the caller. */
+export interface Caller {
+  /** Aborts when the caller is gone. */
+  caller: AbortSignal;
+}
+
+export type Yoga = ReturnType<typeof createExecutor>;
+
+/** What parses, validates and executes, over HTTP (JSON and SSE) and for the sockets. */
+export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
+  return createYoga<Caller, Context>({
+    schema,
+    graphqlEndpoint: PATH,
+    context: ({ caller }: YogaInitialContext & Caller) => ({ ...deps, caller, load: createLoaders(deps.db) }),
+    maskedErrors: { maskError },
+    maxRequestBodySize: MAX_BODY_BYTES,
+    plugins: [useLimits()],
+    // Faults are logged where they are masked.
+    logging: false,
+    // Pages of other origins may not read answers, nor send JSON, for which a browser asks first.
+    cors: false,
+    multipart: false,
+    batching: false,
+    graphiql: false,
+    landingPage: false,
+  });
+}

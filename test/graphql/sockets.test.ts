@@ -1,0 +1,209 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { getIntrospectionQuery } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { anImage } from '../support/rows.js';
+import { until } from '../support/until.js';
+import { fetchClient } from './support/clients.js';
+import { createWorld, type World } from './support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world.close());
+
+const PROTOCOL = 'graphql-transport-ws';
+const INIT = JSON.stringify({ type: 'connection_init' });
+const subscribe = (id: string, query: string) => JSON.stringify({ id, type: 'subscribe', payload: { query } });
+
+/** A socket that was greeted, with what came in since. */
+async function greeted(
+  options: WebSocket.ClientOptions = {},
+): Promise<{ socket: WebSocket; messages: { id?: string; type: string; payload?: unknown }[] }> {
+  const socket = new WebSocket(world.socketUrl, PROTOCOL, options);
+  const messages: { id?: string; type: string; payload?: unknown }[] = [];
+  socket.on('message', (data) => messages.push(JSON.parse((data as Buffer).toString())));
+  await once(socket, 'open');
+  socket.send(INIT);
+  await until('the greeting', async () => messages.length === 1);
+  expect(messages.pop()).toEqual({ type: 'connection_ack' });
+  return { socket, messages };
+}
+
+/** The HTTP status with which a connection is refused, or 101. */
+function upgradeStatus(url: string, origin?: string): Promise<number | undefined> {
+  const socket = new WebSocket(url, PROTOCOL, { ...(origin !== undefined && { origin }) });
+  return new Promise((resolve, reject) => {
+    socket.on('unexpected-response', (_req, res) => resolve(res.statusCode));
+    socket.on('open', () => {
+      socket.close();
+      resolve(101);
+    });
+    socket.on('error', reject);
+  });
+}
+
+const PAD = Buffer.alloc(125);
+
+describe('who may connect', () => {
+  test('programs and our own pages, not pages of other sites', async () => {
+    const { host } = new URL(world.socketUrl);
+    expect(await upgradeStatus(world.socketUrl)).toBe(101);
+    expect(await upgradeStatus(world.socketUrl, `http://${host}`)).toBe(101);
+    expect(await upgradeStatus(world.socketUrl, 'https://vm.example')).toBe(101); // the public name, behind TLS
+    for (const origin of [
+      'https://evil.example',
+      'http://127.0.0.1:1',
+      'http://vm.example',
+      `http://${host}.evil.example`,
+      'null',
+      'rubbish',
+    ]) {
+      expect(await upgradeStatus(world.socketUrl, origin)).toBe(403);
+    }
+  });
+
+  test('only at our path', async () => {
+    expect(await upgradeStatus(`${world.socketUrl}?a=b`)).toBe(101);
+    expect(await upgradeStatus(`${world.socketUrl}/x`)).toBe(404);
+  });
+
+  test('only with the protocol that we speak', async () => {
+    for (const protocol of ['graphql-ws', undefined]) {
+      const socket = new WebSocket(world.socketUrl, protocol);
+      const failed = new Promise((resolve) => socket.on('error', resolve));
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      if (protocol) expect(String(await failed)).toContain('no subprotocol');
+      expect(await closed).toBe(protocol ? 1006 : 4406);
+    }
+  });
+});
+
+describe('what a socket can do', () => {
+  test('queries, mutations and mistakes are answered; the socket lives on', async () => {
+    const { socket, messages } = await greeted();
+    socket.send(subscribe('1', '{ pools { id } }'));
+    socket.send(subscribe('2', '{'));
+    socket.send(subscribe('3', '{ nothing }'));
+    socket.send(subscribe('4', 'mutation { assignVm(input: {assignedTo: "a"}) { __typename } }'));
+    await until('all answers', async () => messages.length === 6);
+    const of = (id: string) => messages.filter((message) => message.id === id);
+    expect(of('1')).toMatchObject([{ type: 'next', payload: { data: { pools: [] } } }, { type: 'complete' }]);
+    expect(of('2')).toMatchObject([{ type: 'error', payload: [{ message: expect.stringContaining('Syntax Error') }] }]);
+    expect(of('3')).toMatchObject([{ type: 'error', payload: [{ message: expect.stringContaining('nothing') }] }]);
+    expect(of('4')).toMatchObject([
+      { type: 'next', payload: { data: { assignVm: { __typename: 'NoGoldenImage' } } } },
+      { type: 'complete' },
+    ]);
+    socket.close();
+  });
+
+  test('100 operations at a time, not more', async () => {
+    const { socket, messages } = await greeted();
+    for (let n = 1; n <= 101; n++) socket.send(subscribe(`${n}`, 'subscription { vmEvents { kind } }'));
+    await until('the refusal', async () => messages.length > 0);
+    expect(messages).toMatchObject([
+      { id: '101', type: 'error', payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] },
+    ]);
+    await until('100 subscribers', async () => world.feed.subscribers === 100);
+    socket.send(JSON.stringify({ id: '1', type: 'complete' }));
+    await until('99 subscribers', async () => world.feed.subscribers === 99);
+    socket.terminate();
+    await until('no subscriber', async () => world.feed.subscribers === 0);
+  });
+
+  test('send messages of up to 1 MiB', async () => {
+    const { socket } = await greeted();
+    socket.on('error', () => {});
+    socket.send(subscribe('1', `{ __typename } # ${'x'.repeat(1024 * 1024)}`));
+    expect((await once(socket, 'close'))[0]).toBe(1009);
+  });
+
+  test.each([
+    [
+      'answers',
+      (socket: WebSocket) => {
+        const types = /__schema \{[\s\S]*?\n {6}\}\n/.exec(getIntrospectionQuery())?.[0];
+        const query = getIntrospectionQuery().replace('__schema', `a: ${types} b: __schema`);
+        for (let n = 0; n < 100; n++) socket.send(subscribe(`${n}`, query));
+      },
+    ],
+    [
+      'pongs',
+      (socket: WebSocket) => {
+        for (let n = 0; n < 200_000; n++) socket.ping(PAD);
+      },
+    ],
+    [
+      'messages',
+      (socket: WebSocket) => {
+        const ping = JSON.stringify({ type: 'ping', payload: { pad: 'x'.repeat(100_000) } });
+        for (let n = 0; n < 300; n++) socket.send(ping);
+      },
+    ],
+  ])('a caller that asks for %s and does not read them is cut off', async (_what, ask) => {
+    const { socket } = await greeted();
+    socket.on('error', () => {});
+    socket.pause();
+    const before = world.log.length;
+    ask(socket);
+    await until(
+      'the cut',
+      async () => world.log.slice(before).some((line) => String(line.msg).includes('does not read')),
+      60_000,
+    );
+    socket.terminate();
+  });
+
+  test('bytes that are not the protocol close the socket, not the server', async () => {
+    for (const rubbish of [
+      'rubbish',
+      '{}',
+      '{"type":"subscribe"}',
+      '{"type":"subscribe","id":"1","payload":{"query":"{a}"}}',
+    ]) {
+      const socket = new WebSocket(world.socketUrl, PROTOCOL);
+      await once(socket, 'open');
+      socket.send(rubbish);
+      expect((await once(socket, 'close'))[0]).toBeGreaterThanOrEqual(4400);
+    }
+    const { hostname, port } = new URL(world.url);
+    const raw = connect(Number(port), hostname);
+    raw.write('GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    raw.on('error', () => {});
+    raw.resume();
+    await once(raw, 'close');
+    const { socket } = await greeted();
+    socket.close();
+  });
+});
+
+describe('when the server goes', () => {
+  test('sockets are closed with 1001, streams complete and waiting callers are answered', async () => {
+    await anImage(world.db);
+    expect(world.feed.subscribers).toBe(0);
+    const waiting = fetch(world.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query:
+          'mutation { assignVm(input: {assignedTo: "a", waitSeconds: 3000}) { ... on AssignVmPayload { assignment { status } } } }',
+      }),
+    });
+    await until('the caller to wait', async () => world.feed.subscribers === 1 && world.feed.head > 0n);
+    const { socket } = await greeted();
+    socket.send(subscribe('1', 'subscription { vmEvents { kind } }'));
+    const stream = fetchClient(world).subscribe('subscription { vmEvents { kind } }').next().catch(String);
+    await until('all three to wait', async () => world.feed.subscribers === 3);
+
+    const closed = once(socket, 'close');
+    await world.graphql.close();
+
+    expect((await closed)[0]).toBe(1001);
+    expect(await stream).toContain('over');
+    expect(await (await waiting).json()).toEqual({ data: { assignVm: { assignment: { status: 'QUEUED' } } } });
+    expect(world.feed.subscribers).toBe(0);
+  });
+});

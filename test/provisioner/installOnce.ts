@@ -1,0 +1,17 @@
+/** Runs in a container, as a server does there: installs once with what stands in the environment and prints what came of it. */
+import { createLog } from '../../src/log.js';
+import { createDockerProvisioner } from '../../src/provisioner/docker.js';
+import { createStorage } from '../../src/storage/storage.js';
+
+const { settings, deployment, path, spec } = JSON.parse(process.env.VAPIORC_TEST ?? '');
+const log = createLog('silent');
+const storage = createStorage({ path, deployment, log });
+const provisioner = createDockerProvisioner({ settings, deployment, storage, guestUrl: 'http://system.lan:9', log });
+const answer = await provisioner.install(spec, () => {});
+const { storage: health } = await provisioner.health();
+await provisioner.close();
+process.stdout.write(
+  JSON.stringify(
+    answer instanceof Error ? { refused: answer, message: answer.message, health } : { ...answer, health },
+  ),
+);
