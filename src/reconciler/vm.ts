@@ -70,7 +70,6 @@ async function startVm(deps: Deps, vm: Vm): Promise<void> {
     if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { containerId: engineId } });
     else tell({ kind: 'VM_BOOTING', actor: 'reconciler', vmType: vm.vmType, vmId: vm.id, data: { port: latest.port } });
   });
-  await blockPool(deps, vm.vmType, null);
   log.info({ vmId: vm.id, imageId: image.id }, 'vm started');
 }
 

@@ -110,8 +110,9 @@ describe('a pool', () => {
       'three are served',
       async () => (await world.db.assignment.count({ where: { status: 'FULFILLED' } })) === 3,
     );
-    expect(await world.db.pool.findUnique({ where: { vmType: '11' } })).toMatchObject({
-      blocked: 'maxVms (3) is reached',
+    await until('the pool says what it lacks', async () => {
+      const pool = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+      return pool.blocked === 'maxVms (3) is reached';
     });
     const served = await world.db.assignment.findFirstOrThrow({ where: { status: 'FULFILLED' } });
     await releaseVm(world.deps, { id: served.vmId as string });
@@ -196,6 +197,7 @@ describe('golden images', () => {
     world.reconcile();
     await ready(1);
     const { vmId } = ok(await world.assignVm({ vmType: '11', assignedTo: 'job' }));
+    await ready(1);
     ok(await retireGoldenImage(world.deps, { id: image.id }));
     await until('the spares are gone', async () => (await count({ where: { hotSpare: true, cleanedAt: null } })) === 0);
     const refusal = await deleteGoldenImage(world.deps, { id: image.id });
