@@ -3,7 +3,8 @@ import type { Logger } from '../log.js';
 
 /**
  * Runs `pass` every `everyMs` milliseconds, and at once after a poke. Never two passes at a time;
- * pokes during a pass add up to one more. A pass that throws is logged and tried again at its next turn.
+ * pokes during a pass add up to one more. A pass that throws is logged, once while it fails the same way, and
+ * tried again at its next turn.
  */
 export class Loop {
   readonly #stopped = new AbortController();
@@ -29,9 +30,20 @@ export class Loop {
 
   async #run(): Promise<void> {
     const { name, everyMs, pass, log } = this.options;
+    let failing: string | undefined;
     while (!this.#stopped.signal.aborted) {
       this.#wake = new AbortController();
-      await pass().catch((err: unknown) => log.error({ err, loop: name }, 'pass failed'));
+      await pass().then(
+        () => {
+          failing = undefined;
+        },
+        (err: unknown) => {
+          // The same again is not news: a database or an engine that is away fails every pass.
+          const why = String(err);
+          if (failing !== why) log.error({ err, loop: name }, 'pass failed; it is tried again at each turn');
+          failing = why;
+        },
+      );
       await sleep(everyMs, undefined, { signal: this.#wake.signal }).catch(() => {}); // a poke ends the wait early
     }
   }

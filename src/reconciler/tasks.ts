@@ -1,3 +1,4 @@
+import { Refusal } from '../domain/errors.js';
 import type { Logger } from '../log.js';
 
 /**
@@ -9,6 +10,7 @@ export class Tasks {
   readonly #running = new Map<string, boolean>();
   readonly #runs = new Set<Promise<void>>();
   #stopped = false;
+  #told: string | undefined;
 
   constructor(readonly options: { work: (key: string) => Promise<void>; log: Logger }) {}
 
@@ -34,13 +36,23 @@ export class Tasks {
     clearTimeout(timer);
   }
 
+  /** An engine that is away stops every step: that is said once, until a step works again. */
+  #tell(err: unknown, key: string): void {
+    const { log } = this.options;
+    if (!(err instanceof Refusal)) log.error({ err, key }, 'step failed; it is tried again');
+    else if (this.#told !== err.message)
+      log.warn({ key, why: err.message, fix: err.fix }, 'steps cannot be done now; they are tried again');
+    if (err instanceof Refusal) this.#told = err.message;
+  }
+
   async #run(key: string): Promise<void> {
     do {
       this.#running.set(key, false);
       try {
         await this.options.work(key);
+        this.#told = undefined;
       } catch (err) {
-        this.options.log.error({ err, key }, 'step failed; it is tried again');
+        this.#tell(err, key);
       }
     } while (this.#running.get(key) === true && !this.#stopped);
     this.#running.delete(key);
