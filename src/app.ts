@@ -55,7 +55,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
       return core.upgrade(req, socket, head);
-    socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+    socket.end(`HTTP/1.1 ${core ? '403 Forbidden' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`);
   });
   const port = await listen(server, config.host, config.port);
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });

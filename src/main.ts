@@ -19,9 +19,11 @@ async function main(): Promise<void> {
       stopping = true;
       log.info({ signal, deadlineMs: STOP_DEADLINE_MS }, 'stopping');
       setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
-      app.stop().catch(() => {
-        process.exitCode = 1;
-      });
+      // What is still under way then, such as a seal that waits for Windows, is carried on by the next start.
+      app.stop().then(
+        () => process.exit(),
+        () => process.exit(1),
+      );
     });
   }
 

@@ -6,7 +6,8 @@ interface Waiting<Order, Result> {
 
 /**
  * Runs orders in batches, one batch at a time: the first order starts at once, those that arrive meanwhile go together, at most
- * `size` of them. `run` answers in the order of its orders; when it throws, all orders of that batch fail with it.
+ * `size` of them. `run` answers in the order of its orders. When a batch fails, its orders are run one by one, so that only the
+ * one that is to blame fails.
  */
 export class Batcher<Order, Result> {
   #waiting: Waiting<Order, Result>[] = [];
@@ -24,16 +25,29 @@ export class Batcher<Order, Result> {
     });
   }
 
+  /** Answers the batch, or says why it failed as a whole. */
+  async #settle(batch: readonly Waiting<Order, Result>[]): Promise<{ err: unknown } | undefined> {
+    try {
+      const results = await this.run(batch.map(({ order }) => order));
+      for (const [n, { resolve }] of batch.entries()) resolve(results[n] as Result);
+      return undefined;
+    } catch (err) {
+      return { err };
+    }
+  }
+
   async #drain(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.size);
-      try {
-        const results = await this.run(batch.map(({ order }) => order));
-        for (const [n, { resolve }] of batch.entries()) resolve(results[n] as Result);
-      } catch (err) {
-        for (const { reject } of batch) reject(err);
-      }
+      const failed = await this.#settle(batch);
+      if (failed === undefined) continue;
+      if (batch.length === 1) batch[0]?.reject(failed.err);
+      else
+        for (const one of batch) {
+          const alone = await this.#settle([one]);
+          if (alone) one.reject(alone.err);
+        }
     }
     this.#running = false;
   }

@@ -1,5 +1,5 @@
 import type { Tx } from '../db/client.js';
-import { type GoldenImage, liveClones, lockImage, makeCurrent, moveImage } from '../db/images.js';
+import { type GoldenImage, liveClones, lockImage, makeCurrent, moveImage, newestReady } from '../db/images.js';
 import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
 import type { NewEvent } from '../domain/events.js';
 import type { ImageEvent } from '../domain/image.js';
@@ -65,7 +65,10 @@ export function promoteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id
   });
 }
 
-/** Takes the image out of use: no new clones, its unassigned spares go, VMs that are assigned stay until they are released. */
+/**
+ * Takes the image out of use: no new clones, its unassigned spares go, VMs that are assigned stay until they are released.
+ * Where it was the current one, the newest other READY version takes its place.
+ */
 export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
   return change(deps, given, async (tx, image, tell) => {
     if (image.status === 'RETIRED' || image.status === 'DELETED') return image;
@@ -76,7 +79,18 @@ export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
       );
     }
     const moved = await move(tx, image, 'RETIRED', { current: false });
+    const next = image.current ? await newestReady(tx, image.vmType) : null;
     tell({ kind: 'GOLDEN_IMAGE_RETIRED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+    if (next) {
+      await makeCurrent(tx, next);
+      tell({
+        kind: 'GOLDEN_IMAGE_PROMOTED',
+        actor: 'api',
+        vmType: next.vmType,
+        goldenImageId: next.id,
+        data: { version: next.version },
+      });
+    }
     return moved;
   });
 }
@@ -92,7 +106,7 @@ export function deleteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
         'Retire it, release the VMs that use it, then delete it.',
       );
     }
-    if (image.status === 'READY' || image.status === 'SEALING') {
+    if (image.status === 'READY') {
       return new Conflict(
         `golden image ${image.id} is ${image.status}`,
         'Retire it first (retireGoldenImage), then delete it.',

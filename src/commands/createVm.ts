@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { currentImage, lockImage } from '../db/images.js';
+import { lockPool } from '../db/pools.js';
 import type { Vm } from '../db/vms.js';
 import {
   type CapacityExhausted,
@@ -30,8 +31,8 @@ export async function createVm(
   return deps.write(async (tx, tell) => {
     await ensurePool(tx, deps, vmType);
     // Holds both rows, so two callers can't both take the last place, and the image is not retired meanwhile.
-    await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
-    const pool = await tx.pool.findUniqueOrThrow({ where: { vmType } });
+    const pool = await lockPool(tx, vmType);
+    if (pool === null) throw new Error(`pool ${vmType} is not there although it was made`);
     const image = await lockImage(tx, current.id);
     if (image?.status !== 'READY') return new NoGoldenImage(vmType);
     const live = await tx.vm.count({ where: { vmType, cleanedAt: null } });

@@ -34,6 +34,8 @@ export function textOf(field: string, given: string, max: number): string {
   if (text === '') reject(field, given, 'It must not be empty.');
   if (text.length > max) reject(field, given, `Give at most ${max} characters, not ${text.length}.`);
   if (/\p{Cc}/u.test(text)) reject(field, given, 'Leave out control characters and line breaks.');
+  // Half of a surrogate pair can't be stored: what comes back is not what was given.
+  if (!text.isWellFormed()) reject(field, text.toWellFormed(), 'Leave out characters that are not valid Unicode.');
   return text;
 }
 
@@ -46,8 +48,9 @@ export function wholeNumberOf(field: string, given: number, min: number, max: nu
 export function isoUrlOf(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) reject('isoUrl', given, 'Give an http or https URL.');
-  if (given.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
-  return given;
+  if (url.href.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
+  // As it was understood: without blanks around it, and with everything odd encoded.
+  return url.href;
 }
 
 export function uuidOf(field: string, given: string): string {

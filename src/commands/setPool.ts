@@ -1,3 +1,4 @@
+import { lockPool } from '../db/pools.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { Pool } from '../generated/prisma/client.js';
@@ -38,7 +39,8 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
   const { vmType, ...data } = input;
   return deps.write(async (tx, tell) => {
     await ensurePool(tx, deps, vmType);
-    const before = await tx.pool.findUniqueOrThrow({ where: { vmType } });
+    const before = await lockPool(tx, vmType);
+    if (before === null) throw new Error(`pool ${vmType} is not there although it was made`);
     const hotSpares = data.hotSpares ?? before.hotSpares;
     const maxVms = data.maxVms ?? before.maxVms;
     if (hotSpares > maxVms)

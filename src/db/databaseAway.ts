@@ -11,10 +11,26 @@ interface AdapterError {
   cause?: { kind?: string; originalCode?: string };
 }
 
-/** In place of a fault whose cause is that the database is away: a refusal that says so. Undefined: it is another fault. */
+/** Disk full, out of memory, and a standby that takes no writes. */
+const CANNOT_WRITE: Readonly<Record<string, string>> = {
+  '53100': 'the disk of the database is full',
+  '53200': 'the database has no memory left',
+  '25006': 'the database is read-only',
+};
+
+/** In place of a fault whose cause is the state of the database: a refusal that says so. Undefined: it is another fault. */
 export function databaseAway(err: unknown): Unavailable | undefined {
   if (!(err instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
   const cause = (err.meta?.driverAdapterError as AdapterError | undefined)?.cause;
+  const full = Object.entries(CANNOT_WRITE).find(
+    ([code]) => cause?.originalCode === code || err.message.includes(`\`${code}\``),
+  );
+  if (full)
+    return new Unavailable(
+      'database',
+      full[1],
+      'Make room where Postgres keeps its data (VAPIORC_STORAGE_PATH for the embedded one), then try again.',
+    );
   const away =
     PRISMA_CODES.includes(err.code) ||
     ADAPTER_KINDS.includes(cause?.kind ?? '') ||

@@ -40,6 +40,11 @@ export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'vmTyp
   await tx.goldenImage.update({ where: { id: image.id }, data: { current: true } });
 }
 
+/** The READY image with the highest version, current or not. */
+export function newestReady(tx: Tx, vmType: string): Promise<GoldenImage | null> {
+  return tx.goldenImage.findFirst({ where: { vmType, status: 'READY' }, orderBy: { version: 'desc' } });
+}
+
 export function currentImage(db: Db | Tx, vmType: string): Promise<GoldenImage | null> {
   return db.goldenImage.findFirst({ where: { vmType, current: true } });
 }

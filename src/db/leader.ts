@@ -49,6 +49,8 @@ export class Leader {
     const client = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: 5_000,
+      // A frozen connection must not leave two leaders: Postgres gives the lock away when it drops ours.
+      query_timeout: 5_000,
       keepAlive: true,
       application_name: 'vapiorc leader',
     });

@@ -1,5 +1,12 @@
 import { backOffMs } from '../domain/pool.js';
+import type { Pool } from '../generated/prisma/client.js';
 import type { Tx } from './client.js';
+
+/** The pool with its row held until the transaction ends, so that sums over it do not overtake each other. */
+export async function lockPool(tx: Tx, vmType: string): Promise<Pool | null> {
+  await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
+  return tx.pool.findUnique({ where: { vmType } });
+}
 
 /** A VM of this pool became ready: the next failure starts the back-off from its beginning. */
 export async function poolRecovered(tx: Tx, vmType: string): Promise<void> {

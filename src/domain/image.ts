@@ -17,8 +17,9 @@ const table = {
   // A quick guest may report before we have noted that its container started.
   REQUESTED: { STARTED: 'INSTALLING', INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
   INSTALLING: { INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
-  SEALING: { SEALED: 'READY', BROKE: 'FAILED' },
-  READY: { RETIRED: 'RETIRED', BROKE: 'FAILED' },
+  // Deleted: sealing may wait for ever, for room on a disk that is full.
+  SEALING: { SEALED: 'READY', BROKE: 'FAILED', DELETED: 'DELETED' },
+  READY: { RETIRED: 'RETIRED' },
   RETIRED: { DELETED: 'DELETED' },
   DELETED: {},
   FAILED: { DELETED: 'DELETED' },

@@ -22,6 +22,7 @@ export interface PoolPlan {
 }
 
 const ON_THE_WAY: readonly VmStatus[] = ['REQUESTED', 'BOOTING', 'READY'];
+const LEAVING: readonly VmStatus[] = ['RELEASING', 'FAILED'];
 
 /**
  * `queued` is the number of assignments that wait for a VM: each needs one more than the target.
@@ -40,12 +41,14 @@ export function poolPlan(pool: { hotSpares: number; maxVms: number; queued: numb
   const room = Math.max(0, pool.maxVms - live);
   const add = Math.min(short, room);
 
-  // A spare of a replaced image goes when a ready one of the current image stands in for it, or when it takes the
-  // place that one needs; a spare of a retired image goes at once. Beyond the target the newest, least booted go first.
+  // A spare of a replaced image goes when a ready one of the current image stands in for it. Where the quota is full, one goes to
+  // make room, and no more until its successor is ready: a broken new image costs one spare. A retired image's spares go at once.
   const freshReady = fresh.filter((vm) => vm.status === 'READY').length;
   const oldKept = old.filter((vm) => !vm.retired);
   const replaced = Math.max(0, oldKept.length - Math.max(0, wanted - freshReady));
-  const inTheWay = Math.min(oldKept.length - replaced, freshReady > 0 || short === 0 ? 0 : Math.max(0, short - room));
+  const underWay =
+    freshReady < fresh.length || pool.vms.some((vm) => vm.cleanedAt === null && LEAVING.includes(vm.status));
+  const inTheWay = !underWay && short > room && replaced < oldKept.length ? 1 : 0;
   const surplus = Math.max(0, fresh.length - wanted);
   const leastUseful = fresh.toSorted(
     (a, b) =>
@@ -53,7 +56,7 @@ export function poolPlan(pool: { hotSpares: number; maxVms: number; queued: numb
   );
   const retire = [
     ...old.filter((vm) => vm.retired),
-    ...oldKept.slice(0, replaced + Math.min(1, inTheWay)),
+    ...oldKept.slice(0, replaced + inTheWay),
     ...leastUseful.slice(0, surplus),
   ];
   return { short, add, retire: retire.map((vm) => vm.id) };

@@ -36,7 +36,7 @@ export class Feed {
     this.poke();
   }
 
-  /** Ends every subscription's wait; they end when their caller aborts them. */
+  /** Reads no more. Subscriptions are ended by their callers' signals. */
   async stop(): Promise<void> {
     this.#unsubscribe();
     clearInterval(this.#timer);

@@ -34,8 +34,8 @@ const EventKind = builder.enumType('EventKind', {
     VM_CLEANED: { description: 'Container and disk of a failed VM are gone.' },
     ASSIGNMENT_QUEUED: { description: 'A request for a VM waits in the queue.' },
     ASSIGNMENT_ENDED: { description: 'A request was taken out of the queue, or its hold on the VM ended.' },
-    POOL_CHANGED: { description: 'What is wanted of a pool was changed.' },
-    POOL_BLOCKED: { description: 'A pool can’t grow, or can again; `reason` says why not.' },
+    POOL_CHANGED: { description: 'What is wanted of a pool was changed, or it can grow again.' },
+    POOL_BLOCKED: { description: 'A pool can’t grow; `reason` says why not.' },
   } satisfies Record<Kind, { description: string }>,
 });
 

@@ -1,10 +1,11 @@
 import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
+import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
-import { maskUrl, novncUrl, rdpPort } from './links.js';
+import { maskUrl } from './maskUrl.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 
 export const GoldenImageStatus = builder.enumType('GoldenImageStatus', {
@@ -87,12 +88,12 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     rdpPort: t.int({
       nullable: true,
       description: 'RDP port on the host while it installs: the web port + 1000.',
-      resolve: (image) => rdpPort(image.port),
+      resolve: ({ port }) => (port === null ? null : port + RDP_OFFSET),
     }),
     novncUrl: t.string({
       nullable: true,
       description: 'The installation in a browser, while it runs.',
-      resolve: (image, _args, { publicHost }) => novncUrl(publicHost, image.port),
+      resolve: ({ port }, _args, { publicHost }) => (port === null ? null : novncUrl(publicHost, port)),
     }),
     sizeBytes: t.expose('sizeBytes', {
       type: 'ByteCount',

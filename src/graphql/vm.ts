@@ -1,4 +1,5 @@
 import { NotFound } from '../domain/errors.js';
+import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import { type VmAction as Action, type VmStatus as Status, vmActions } from '../domain/vm.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { Assignment } from './assignment.js';
@@ -6,7 +7,6 @@ import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
-import { novncUrl, rdpPort } from './links.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 
 export const VmStatus = builder.enumType('VmStatus', {
@@ -47,12 +47,12 @@ export const Vm = builder.prismaNode('Vm', {
     rdpPort: t.int({
       nullable: true,
       description: 'RDP port on the host: the web port + 1000.',
-      resolve: (vm) => rdpPort(vm.port),
+      resolve: ({ port }) => (port === null ? null : port + RDP_OFFSET),
     }),
     novncUrl: t.string({
       nullable: true,
       description: 'Its screen in a browser; null while it has no container.',
-      resolve: (vm, _args, { publicHost }) => novncUrl(publicHost, vm.port),
+      resolve: ({ port }, _args, { publicHost }) => (port === null ? null : novncUrl(publicHost, port)),
     }),
     containerId: t.exposeString('containerId', { nullable: true, description: "The engine's id of its container." }),
     cpuCores: t.exposeInt('cpuCores', { description: 'Virtual processors.' }),
@@ -89,7 +89,6 @@ export const Vm = builder.prismaNode('Vm', {
 
 export const VmConnection = builder.connectionObject({ type: Vm, name: 'VmConnection' }, { name: 'VmEdge' });
 
-/** Arguments of every list of VMs. */
 const LIVE_DESCRIPTION = 'True: only VMs that may still hold a container or a disk. False: only those that are gone.';
 
 builder.prismaObjectField(GoldenImage, 'vms', (t) =>

@@ -1,4 +1,5 @@
 import type { ContainerCreateOptions, MountSettings } from 'dockerode';
+import { RDP_OFFSET } from '../domain/links.js';
 import { macOf } from '../domain/mac.js';
 import { containerName, LABEL, machineLabels } from './labels.js';
 import type { CloneSpec, InstallSpec, MachineRef } from './provisioner.js';
@@ -8,8 +9,6 @@ import type { DockerSettings } from './settings.js';
 const STOP_MARGIN_SECONDS = 15;
 const WEB_PORT = '8006/tcp';
 const RDP_PORTS = ['3389/tcp', '3389/udp'];
-/** RDP is published this far above the web port. */
-export const RDP_OFFSET = 1000;
 
 interface Order {
   ref: MachineRef;

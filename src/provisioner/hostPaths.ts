@@ -29,7 +29,7 @@ export function createHostPaths(deps: {
   const { engine, deployment, storage, override, mountinfoPath = '/proc/self/mountinfo' } = deps;
   const { layout } = storage;
   let proof: Promise<void> | undefined;
-  let lastFailure: Unavailable | undefined;
+  let failed = false;
 
   async function selfId(): Promise<string | undefined> {
     return selfContainerId(await readFile(mountinfoPath, 'utf8').catch(() => ''));
@@ -98,10 +98,10 @@ export function createHostPaths(deps: {
       proof ??= proveNow(image);
       try {
         await proof;
-        lastFailure = undefined;
+        failed = false;
       } catch (fault) {
         proof = undefined;
-        lastFailure = fault instanceof Unavailable ? fault : undefined;
+        failed = true;
         throw fault;
       }
     },
@@ -111,9 +111,7 @@ export function createHostPaths(deps: {
       proof = undefined;
     },
 
-    /** What the last proof said; `undefined`: none failed. */
-    lastFailure: (): Unavailable | undefined => lastFailure,
-    isProven: (): boolean => proof !== undefined && lastFailure === undefined,
+    isProven: (): boolean => proof !== undefined && !failed,
   };
 }
 

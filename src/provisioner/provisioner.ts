@@ -1,6 +1,7 @@
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
+import { RDP_OFFSET } from '../domain/links.js';
 import type { Machine } from '../domain/vm.js';
 
 /** What a machine is: a clone, or the installation of a golden image. The id is the row's. */
@@ -66,7 +67,7 @@ export interface Started {
 /** Somebody else holds the port: take another. */
 export class PortTaken extends Error {
   constructor(readonly port: number) {
-    super(`port ${port} or ${port + 1000} is held by another program`);
+    super(`port ${port} or ${port + RDP_OFFSET} is held by another program`);
   }
 }
 

@@ -55,10 +55,12 @@ export async function kvmRefusal({ settings, hostPaths }: Pick<Parts, 'settings'
 
 async function createAndStart({ engine, machines, storage, log }: Parts, { ref, prepare }: Order): Promise<string> {
   const begun = performance.now();
+  let created: string | undefined;
   try {
     const options = await prepare();
     const prepared = performance.now();
     const container = await engine.quick.createContainer(options);
+    created = container.id;
     await container.start();
     log.info(
       {
@@ -71,7 +73,9 @@ async function createAndStart({ engine, machines, storage, log }: Parts, { ref, 
     );
     return container.id;
   } catch (fault) {
-    // The first fault is the one to tell; what can't be removed now is found by list() later.
+    // The first fault is the one to tell; what can't be removed now is found by list() later. A container of the same name that is
+    // not ours was made by another server in this moment: it and its disk are left alone.
+    if (created === undefined && (await machines.find(ref).catch(() => undefined))) throw fault;
     await machines.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
     await storage.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
     throw fault;

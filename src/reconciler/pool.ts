@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { release } from '../commands/releaseVm.js';
 import { serveQueue } from '../db/assignments.js';
 import { currentImage } from '../db/images.js';
+import { lockPool } from '../db/pools.js';
 import { lockVm } from '../db/vms.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { blockPool } from './blockPool.js';
@@ -18,9 +19,7 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
     if (served < BATCH) break;
   }
   const plan = await write(async (tx, tell) => {
-    // The row is held, so the sum below and createVm's do not overtake each other.
-    await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "vmType" = ${vmType} FOR UPDATE`;
-    const pool = await tx.pool.findUnique({ where: { vmType } });
+    const pool = await lockPool(tx, vmType);
     if (pool === null) return undefined;
     const image = await currentImage(tx, vmType);
     const queued = await tx.assignment.count({ where: { vmType, status: 'QUEUED' } });

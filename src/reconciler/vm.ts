@@ -1,3 +1,4 @@
+import { release } from '../commands/releaseVm.js';
 import { reportVmReady } from '../commands/reportGuest.js';
 import { endAssignmentOf } from '../db/assignments.js';
 import { guestToken } from '../db/deployment.js';
@@ -38,8 +39,7 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<void> {
 async function startVm(deps: Deps, vm: Vm): Promise<void> {
   const { db, write, provisioner, deployment, log } = deps;
   const image = await getImage(db, vm.goldenImageId);
-  if (image === null || image.status !== 'READY')
-    return breakVm(deps, vm, `its golden image is ${image?.status ?? 'gone'}`);
+  if (image?.status !== 'READY') return letGo(deps, vm, `its golden image is ${image?.status ?? 'gone'}`);
   let started: Awaited<ReturnType<typeof startMachine>>;
   try {
     started = await startMachine(deps, { kind: 'vm', id: vm.id }, (port) =>
@@ -86,6 +86,14 @@ async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void>
     tell({ kind: 'VM_CLEANED', ...subject });
   });
   log.info({ vmId: vm.id, status: vm.status }, 'vm destroyed');
+}
+
+/** Its image was taken out of use before it was started: nothing of it has failed. */
+async function letGo({ write }: Deps, vm: Vm, reason: string): Promise<void> {
+  await write(async (tx, tell) => {
+    const latest = await lockVm(tx, vm.id);
+    if (latest?.status === 'REQUESTED') await release(tx, tell, latest, 'reconciler', reason);
+  });
 }
 
 /** FAILED with the reason; whoever held it is told, and a pool whose VM never got ready rests for a while. */

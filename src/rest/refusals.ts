@@ -42,7 +42,7 @@ export function httpStatus(refusal: Refusal): ProblemStatus {
   }
 }
 
-/** Ends the handler with this refusal, or hands on the success. `answerError` makes the response. */
+/** Ends the handler with this refusal, or hands on the success. `answerFault` makes the response. */
 export function unwrap<T>(result: T): Exclude<T, Refusal> {
   if (result instanceof Refusal) throw result;
   return result as Exclude<T, Refusal>;

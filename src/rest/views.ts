@@ -3,6 +3,7 @@ import type { GoldenImage } from '../db/images.js';
 import type { Vm } from '../db/vms.js';
 import type { Event } from '../domain/events.js';
 import type { ImageStatus } from '../domain/image.js';
+import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import type { VmStatus } from '../domain/vm.js';
 
 export const INSTANCE_STATUSES = ['starting', 'ready', 'busy', 'stopping', 'failed'] as const;
@@ -64,13 +65,9 @@ export function instanceView(vm: Vm) {
   };
 }
 
-/** Where the VM that was made at this port can be reached. The prototype promised RDP on port + 1000. */
+/** Where the VM that was made at this port can be reached. */
 export function addressesOf(port: number, publicHost: string) {
-  return { port, novnc_url: novncUrl(port, publicHost), rdp_port: port + 1000 };
-}
-
-export function novncUrl(port: number, publicHost: string): string {
-  return `http://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
+  return { port, novnc_url: novncUrl(publicHost, port), rdp_port: port + RDP_OFFSET };
 }
 
 export function imageView(image: GoldenImage, publicHost: string) {
@@ -87,7 +84,7 @@ export function imageView(image: GoldenImage, publicHost: string) {
     progress: image.progress,
     message: image.message,
     reason: image.reason,
-    novnc_url: image.port === null ? null : novncUrl(image.port, publicHost),
+    novnc_url: image.port === null ? null : novncUrl(publicHost, image.port),
     created_at: image.createdAt.toISOString(),
     ready_at: image.readyAt?.toISOString() ?? null,
   };

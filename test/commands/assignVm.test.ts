@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AssignResult } from '../../src/commands/assignVm.js';
 import { createAssignVm } from '../../src/commands/assignVm.js';
+import { Batcher } from '../../src/commands/batcher.js';
 import { cancelAssignment } from '../../src/commands/cancelAssignment.js';
 import { reportVmReady } from '../../src/commands/reportGuest.js';
 import type { Assignment } from '../../src/db/assignments.js';
@@ -162,4 +163,34 @@ test.each([
   expect(refusal).toBeInstanceOf(InvalidInput);
   expect(refusal).toMatchObject({ field, fix: expect.stringContaining(fix) });
   expect(await world.db.assignment.count()).toBe(0);
+});
+
+describe('one bad order among many', () => {
+  test('with a character that can not be stored is refused, takes no VM and harms nobody', async () => {
+    for (let n = 0; n < 4; n++) await aVm(world.db);
+    const results = await Promise.all([
+      world.assignVm(order('good')),
+      world.assignVm(order('a\ud800')),
+      world.assignVm(order('b', { idempotencyKey: 'x\udc00' })),
+      world.assignVm(order('also good')),
+    ]);
+    expect(results.map((result) => (result instanceof Error ? result.constructor : result.status))).toEqual([
+      'FULFILLED',
+      InvalidInput,
+      InvalidInput,
+      'FULFILLED',
+    ]);
+    expect(await world.db.vm.count({ where: { status: 'ASSIGNED' } })).toBe(2);
+  });
+
+  test('that the database refuses fails alone', async () => {
+    for (let n = 0; n < 3; n++) await aVm(world.db);
+    // Past the command's own checks, as a mistake in them would be.
+    const batch = new Batcher<string, string>(10, async (orders) => {
+      if (orders.includes('bad')) throw new Error('refused');
+      return orders.map((name) => `${name} done`);
+    });
+    const results = await Promise.allSettled(['a', 'b', 'bad', 'c'].map((name) => batch.add(name)));
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  });
 });

@@ -13,8 +13,8 @@ import type { Machine } from '../../src/domain/vm.js';
 const allowed: Record<ImageStatus, Partial<Record<ImageEvent, ImageStatus>>> = {
   REQUESTED: { STARTED: 'INSTALLING', INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
   INSTALLING: { INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
-  SEALING: { SEALED: 'READY', BROKE: 'FAILED' },
-  READY: { RETIRED: 'RETIRED', BROKE: 'FAILED' },
+  SEALING: { SEALED: 'READY', BROKE: 'FAILED', DELETED: 'DELETED' },
+  READY: { RETIRED: 'RETIRED' },
   RETIRED: { DELETED: 'DELETED' },
   DELETED: {},
   FAILED: { DELETED: 'DELETED' },
@@ -34,7 +34,7 @@ test('what a caller may ask follows from the status', () => {
   expect(IMAGE_STATUSES.map((status) => [status, imageActions(status, false)])).toEqual([
     ['REQUESTED', ['DELETE']],
     ['INSTALLING', ['MARK_READY', 'DELETE']],
-    ['SEALING', []],
+    ['SEALING', ['DELETE']],
     ['READY', ['PROMOTE', 'RETIRE']],
     ['RETIRED', ['DELETE']],
     ['DELETED', []],

@@ -52,6 +52,13 @@ describe('what a pool needs', () => {
       retire: ['a'],
     });
   });
+  test('no second one makes room until the first has its successor', () => {
+    const old = [aVm({ current: false }), aVm({ id: 'b', current: false })];
+    const full = { hotSpares: 3, maxVms: 3 };
+    expect(plan([...old, aVm({ id: 'c', current: false, status: 'RELEASING' })], full).retire).toEqual([]);
+    expect(plan([...old, aVm({ id: 'd', status: 'BOOTING' })], full).retire).toEqual([]);
+    expect(plan([...old, aVm({ id: 'd' })], full).retire).toEqual(['a']);
+  });
   test('spares of a retired image go at once', () => {
     expect(plan([aVm({ current: false, retired: true })]).retire).toEqual(['a']);
   });

@@ -181,7 +181,7 @@ CREATE UNIQUE INDEX "GoldenImage_one_current_per_vmType" ON "GoldenImage" ("vmTy
 CREATE UNIQUE INDEX "GoldenImage_one_live_per_port" ON "GoldenImage" ("port") WHERE "port" IS NOT NULL;
 
 ALTER TABLE "Pool"
-  ADD CONSTRAINT "Pool_counts" CHECK ("hotSpares" >= 0 AND "maxVms" >= 0 AND "failures" >= 0);
+  ADD CONSTRAINT "Pool_counts" CHECK ("hotSpares" BETWEEN 0 AND "maxVms" AND "failures" >= 0);
 
 ALTER TABLE "Vm"
   ADD CONSTRAINT "Vm_assigned_has_assignee" CHECK ("status" <> 'ASSIGNED' OR ("assignedTo" IS NOT NULL AND "assignedAt" IS NOT NULL)),
