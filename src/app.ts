@@ -14,7 +14,7 @@ import { closeServer, listen } from './http/listen.js';
 import type { Logger } from './log.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
-const DATABASE_WAIT_MS = 10_000;
+const DATABASE_WAIT_MS = 3_000;
 const DATABASE_RETRY_MS = 2_000;
 /** Requests that are under way at a stop get this long. */
 const GRACE_MS = 3_000;
@@ -63,11 +63,15 @@ export async function start(config: Config, log: Logger): Promise<App> {
   const bringUp = async (): Promise<HealthReport> => {
     const url = config.databaseUrl ?? (await embedded(config, log, closers));
     for (;;) {
+      const opened: Closer[] = [];
       try {
         await waitForDatabase(url, DATABASE_WAIT_MS);
         await migrate(url, MIGRATIONS, log);
-        break;
+        core = await startCore(config, url, log, opened);
+        closers.push(...opened);
+        return await core.health();
       } catch (err) {
+        await closeAll(opened, log).catch(() => {}); // each failure is in the log
         if (config.databaseUrl === undefined || stopping.signal.aborted) throw err;
         const message = (err as Error).message;
         if (message !== waiting) log.error({ err }, 'the database cannot be used; trying on');
@@ -75,8 +79,6 @@ export async function start(config: Config, log: Logger): Promise<App> {
         await sleep(DATABASE_RETRY_MS, undefined, { signal: stopping.signal });
       }
     }
-    core = await startCore(config, url, log, closers);
-    return core.health();
   };
   const ready = bringUp();
   const stop = async () => {

@@ -48,10 +48,16 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   await feed.start();
   opened('feed', () => feed.stop());
 
-  const { provisioner, network } = openProvisioner(config, deployment.name, log, {
-    onReady: (vmId) => fault(reportVmReady({ write }, vmId, 'guest')),
-    onInstalled: (imageId) => fault(reportInstalled({ write }, imageId)),
-  });
+  const { provisioner, network } = openProvisioner(
+    config,
+    deployment.name,
+    log,
+    async () => (await db.goldenImage.count({ where: { status: { in: ['READY', 'RETIRED'] } } })) === 0,
+    {
+      onReady: (vmId) => fault(reportVmReady({ write }, vmId, 'guest')),
+      onInstalled: (imageId) => fault(reportInstalled({ write }, imageId)),
+    },
+  );
   opened('provisioner', () => provisioner.close());
   /** A simulated guest has nobody to answer to. */
   function fault(report: Promise<unknown>): void {
@@ -100,7 +106,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     log,
     lead: async () => {
       const reconciler = new Reconciler(
-        { ...config, db, write, provisioner, deployment, log, now: () => new Date() },
+        { ...config, db, write, provisioner, deployment, log, now: () => new Date(), ledSince: new Date() },
         feed,
       );
       reconciler.start();
@@ -133,12 +139,13 @@ function openProvisioner(
   config: Config,
   deployment: string,
   log: Logger,
+  mayBeNew: () => Promise<boolean>,
   guest: { onReady: (vmId: string) => void; onInstalled: (imageId: string) => void },
 ): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork'] } {
   if (config.provisioner === 'simulated')
     return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
-  const storage = createStorage({ path: config.storagePath, deployment, oemPath, log });
+  const storage = createStorage({ path: config.storagePath, deployment, oemPath, mayBeNew, log });
   // The name under which the Docker host answers in a guest of the image's own NAT network.
   const guestUrl = `http://system.lan:${config.guestPort}`;
   const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });

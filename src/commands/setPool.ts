@@ -61,7 +61,7 @@ export async function ensureHotSpares(
   if (wanted instanceof Error) return wanted;
   return write(async (tx, tell) => {
     const where = wanted === undefined ? {} : { vmType: wanted };
-    const pools = await tx.pool.updateManyAndReturn({ where, data: { retryAt: null, failures: 0 } });
+    const pools = await tx.pool.updateManyAndReturn({ where, data: { retryAt: null, failures: 0, blocked: null } });
     if (wanted !== undefined && pools.length === 0) return new NotFound('pool', wanted);
     for (const pool of pools)
       tell({ kind: 'POOL_CHANGED', actor: 'api', vmType: pool.vmType, reason: 'asked to refill' });

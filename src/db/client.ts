@@ -13,7 +13,14 @@ export function openDatabase(url: string): Db {
   const names = new Map<string, string>();
   return new PrismaClient({
     adapter: new PrismaPg(
-      { connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: 5_000, application_name: 'vapiorc' },
+      {
+        connectionString: url,
+        max: CONNECTIONS,
+        connectionTimeoutMillis: 5_000,
+        // A database that is silent, not gone, would else hold its callers for ever.
+        query_timeout: 10_000,
+        application_name: 'vapiorc',
+      },
       {
         // The same text gets the same name, so each connection parses and plans it once.
         statementNameGenerator: ({ sql }) => {

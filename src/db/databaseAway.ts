@@ -20,8 +20,9 @@ const CANNOT_WRITE: Readonly<Record<string, string>> = {
 
 /** In place of a fault whose cause is the state of the database: a refusal that says so. Undefined: it is another fault. */
 export function databaseAway(err: unknown): Unavailable | undefined {
-  if (!(err instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
-  const cause = (err.meta?.driverAdapterError as AdapterError | undefined)?.cause;
+  if (!(err instanceof Error)) return undefined;
+  const known = err instanceof Prisma.PrismaClientKnownRequestError ? err : undefined;
+  const cause = (known?.meta?.driverAdapterError as AdapterError | undefined)?.cause;
   const full = Object.entries(CANNOT_WRITE).find(
     ([code]) => cause?.originalCode === code || err.message.includes(`\`${code}\``),
   );
@@ -32,10 +33,11 @@ export function databaseAway(err: unknown): Unavailable | undefined {
       'Make room where Postgres keeps its data (VAPIORC_STORAGE_PATH for the embedded one), then try again.',
     );
   const away =
-    PRISMA_CODES.includes(err.code) ||
+    PRISMA_CODES.includes(known?.code ?? '') ||
     ADAPTER_KINDS.includes(cause?.kind ?? '') ||
     PASSING.test(cause?.originalCode ?? '') ||
-    /Connection terminated|timeout exceeded when trying to connect/.test(err.message);
+    // The driver's own, which Prisma passes on as they are.
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout/.test(err.message);
   if (!away) return undefined;
   return new Unavailable(
     'database',

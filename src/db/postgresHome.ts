@@ -57,8 +57,12 @@ export async function chooseAccount(data: string): Promise<Account> {
 export async function placeHome(dir: string, account: Account, fallbackRoot: string, log: Logger): Promise<string> {
   await fs.mkdir(dirname(dir), { recursive: true });
   if (!(await exists(dir))) {
+    await letThrough(dirname(dir), account);
     if (await canEnter(dirname(dir), account)) {
-      await fs.mkdir(dir, { recursive: true });
+      // Not recursive: on a read-only disk Node would call that ENOENT.
+      await fs.mkdir(dir).catch((err: NodeJS.ErrnoException) => {
+        if (err.code !== 'EEXIST') throw err;
+      });
       if ('uid' in account) await fs.chmod(dir, 0o755); // whatever our umask is
     } else {
       if (await fs.mkdir(fallbackRoot, { recursive: true })) await fs.chmod(fallbackRoot, 0o755);
@@ -87,6 +91,14 @@ export async function placeHome(dir: string, account: Account, fallbackRoot: str
     `user id ${account.uid}, as whom Postgres runs, can't enter ${home}: allow it (chmod o+x on each folder above), ` +
       `or move ${home} to ${join(fallbackRoot, 'postgres')} and leave a symbolic link, or ${OWN}`,
   );
+}
+
+/** Lets Postgres pass through the storage folder where nothing but that folder's own mode keeps it out. Nobody can list it by that. */
+async function letThrough(folder: string, account: Account): Promise<void> {
+  if (!('uid' in account) || (await canEnter(folder, account))) return;
+  const { mode } = await fs.stat(folder);
+  await fs.chmod(folder, mode | 0o011).catch(() => undefined);
+  if (!(await canEnter(folder, account))) await fs.chmod(folder, mode).catch(() => undefined);
 }
 
 /** Asks the kernel, which knows of access lists too. */

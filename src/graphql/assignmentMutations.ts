@@ -1,17 +1,16 @@
 import { cancelAssignment } from '../commands/cancelAssignment.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
-import { type InvalidInput as InvalidInputRefusal, NoVmInTime as NoVmInTimeRefusal } from '../domain/errors.js';
+import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
 import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
 import { answer, Conflict, InvalidInput, NoGoldenImage, NotFound, NoVmInTime, onNode, resultType } from './refusals.js';
 
 const MAX_WAIT_SECONDS = 3600;
 /** What we tell a caller whose wait ended: about the time a VM takes to boot. */
-const RETRY_AFTER_SECONDS = 30;
+const _RETRY_AFTER_SECONDS = 30;
 
 interface Payload {
   assignment: AssignmentRow;
@@ -59,22 +58,6 @@ const AssignVmInput = builder.inputType('AssignVmInput', {
   }),
 });
 
-/** Ends a request that nobody waits for any more; one that got its VM at the last moment keeps it. */
-async function takeBack(
-  context: Context,
-  assignment: AssignmentRow,
-  waitedSeconds: number,
-): Promise<AssignmentRow | NoVmInTimeRefusal> {
-  await cancelAssignment(context.deps, { id: assignment.id }, 'no VM in time');
-  const now = await context.db.assignment.findUniqueOrThrow({ where: { id: assignment.id } });
-  if (now.status === 'FULFILLED') return now;
-  const pool = await context.load.pool(now.vmType);
-  return new NoVmInTimeRefusal(now.vmType, waitedSeconds, RETRY_AFTER_SECONDS, pool?.blocked ?? null);
-}
-
-/** Beyond the wait itself, before the queue forgets a caller whose server died. */
-const GIVE_UP_MARGIN_SECONDS = 5;
-
 builder.mutationField('assignVm', (t) =>
   t.field({
     type: AssignVmResult,
@@ -88,17 +71,20 @@ builder.mutationField('assignVm', (t) =>
           wholeNumberOf('waitSeconds', waitSeconds, 0, MAX_WAIT_SECONDS),
         );
         if (typeof seconds !== 'number') return seconds;
-        const assigned = await context.assignVm({
+        const wanted = {
           assignedTo,
           vmType,
           idempotencyKey: input.idempotencyKey ?? undefined,
           leaseSeconds: input.leaseSeconds ?? undefined,
-          // Should this server die while it waits, the request is taken back all the same.
-          giveUpAfterSeconds: cancelIfLate ? seconds + GIVE_UP_MARGIN_SECONDS : undefined,
-        });
+        };
+        if (cancelIfLate) {
+          const vm = await context.handOut(wanted, seconds, context.caller);
+          if (vm instanceof Error) return vm;
+          return context.db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } });
+        }
+        const assigned = await context.assignVm(wanted);
         if (assigned instanceof Error) return assigned;
-        const latest = await waitForAssignment(context, assigned, seconds * 1000, context.caller);
-        return latest.status === 'QUEUED' && cancelIfLate ? takeBack(context, latest, seconds) : latest;
+        return waitForAssignment(context, assigned, seconds * 1000, context.caller);
       };
       return answer(await order(), (assignment) => ({ assignment }));
     },

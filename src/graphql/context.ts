@@ -3,6 +3,7 @@ import type { CommandDeps } from '../commands/deps.js';
 import type { Db } from '../db/client.js';
 import type { HealthReport } from '../domain/health.js';
 import type { Feed } from '../events/feed.js';
+import type { HandOut } from '../events/handOut.js';
 import type { Logger } from '../log.js';
 import type { Loaders } from './loaders.js';
 
@@ -23,6 +24,8 @@ export interface GraphqlDeps {
 
 /** What resolvers work with, made anew for each operation. */
 export interface Context extends GraphqlDeps {
+  /** Gets the caller a VM or takes the request back. */
+  handOut: HandOut;
   /** Aborts when the caller is gone, or the server is about to go. */
   caller: AbortSignal;
   load: Loaders;

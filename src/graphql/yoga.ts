@@ -1,4 +1,5 @@
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { createHandOut } from '../events/handOut.js';
 import type { Context, GraphqlDeps } from './context.js';
 import type { MaskError } from './faults.js';
 import { MAX_BODY_BYTES, useLimits } from './limits.js';
@@ -17,10 +18,11 @@ export type Yoga = ReturnType<typeof createExecutor>;
 
 /** What parses, validates and executes, over HTTP (JSON and SSE) and for the sockets. */
 export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
+  const handOut = createHandOut(deps);
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: PATH,
-    context: ({ caller }: YogaInitialContext & Caller) => ({ ...deps, caller, load: createLoaders(deps.db) }),
+    context: ({ caller }: YogaInitialContext & Caller) => ({ ...deps, handOut, caller, load: createLoaders(deps.db) }),
     maskedErrors: { maskError },
     maxRequestBodySize: MAX_BODY_BYTES,
     plugins: [useLimits()],

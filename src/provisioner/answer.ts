@@ -3,7 +3,7 @@ import { DiskBroken } from '../storage/diskBroken.js';
 import { diskRefusal } from '../storage/diskRefusal.js';
 import { engineFault } from './engineFault.js';
 import type { Parts } from './parts.js';
-import { Broken, PortTaken } from './provisioner.js';
+import { Broken, PortTaken, Unwanted } from './provisioner.js';
 
 /**
  * A fault of the engine or of the disk as what a caller of the provisioner knows: a refusal, PortTaken or Broken.
@@ -30,7 +30,7 @@ export async function answer<T>(
     return await work();
   } catch (fault) {
     const known = translate(fault, parts, asked);
-    const ordinary = known instanceof PortTaken || known instanceof Broken || known instanceof CapacityExhausted;
+    const ordinary = [PortTaken, Broken, Unwanted, CapacityExhausted].some((kind) => known instanceof kind);
     if (!ordinary) parts.hostPaths.forget();
     if (known instanceof Unavailable || known instanceof CapacityExhausted) return known;
     throw known;

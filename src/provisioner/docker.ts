@@ -93,6 +93,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
           ref: { kind: 'golden', id: spec.id },
           image: settings.image,
           need: { kind: 'install', ...spec },
+          isWanted: spec.isWanted,
           onProgress,
           prepare: async () => {
             const folders = await storage.prepareInstall(spec.id, guest(spec.id, spec.token, 'golden'));
@@ -107,6 +108,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
           ref: { kind: 'vm', id: spec.id },
           image: spec.containerImage,
           need: { kind: 'clone', ...spec },
+          isWanted: spec.isWanted,
           prepare: async () => {
             const folders = await storage.clone(spec.goldenImageId, spec.id, guest(spec.id, spec.token, 'vm'));
             return cloneOptions(spec, await onHost(folders), deployment, settings);
@@ -166,11 +168,13 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
       }),
 
     admit: (need) =>
-      answer(
-        parts,
-        {},
-        async () => (await kvmRefusal(parts)) ?? (await storage.claim()) ?? parts.room.refusal(needOf(need)),
-      ),
+      answer(parts, {}, async () => {
+        const refusal = (await kvmRefusal(parts)) ?? (await storage.claim());
+        if (refusal) return refusal;
+        // Asks the engine, and is remembered once it was shown.
+        if (await parts.images.has(settings.image)) await hostPaths.prove(settings.image);
+        return parts.room.refusal(needOf(need));
+      }),
 
     watch(onHint) {
       const stopped = new AbortController();
@@ -191,6 +195,8 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     async close() {
       for (const stop of watches) stop();
+      // What waits for its turn is started by whoever reconciles next.
+      parts.starts.clear();
       await parts.starts.onIdle();
     },
   };

@@ -10,6 +10,9 @@ export interface MachineRef {
   id: string;
 }
 
+/** Asked right before the container is made, which may be long after the order: a pull lies between. Left out: yes. */
+export type IsWanted = () => Promise<boolean>;
+
 /** A golden image to install. */
 export interface InstallSpec {
   id: string;
@@ -25,6 +28,7 @@ export interface InstallSpec {
   port: number;
   /** What the guest needs in order to call us. A secret. */
   token: string;
+  isWanted?: IsWanted;
 }
 
 /** A VM to clone from a sealed golden image and start. */
@@ -40,6 +44,7 @@ export interface CloneSpec {
   diskGiB: number;
   port: number;
   token: string;
+  isWanted?: IsWanted;
 }
 
 /** What a new machine would need of the host. */
@@ -71,6 +76,9 @@ export class PortTaken extends Error {
   }
 }
 
+/** Nobody wants the machine any more: nothing was made. */
+export class Unwanted extends Error {}
+
 /** Will not get better by trying again: the row is marked FAILED with this message. */
 export class Broken extends Error {}
 
@@ -99,7 +107,7 @@ export interface Provisioner {
   /**
    * Starts the installation of a golden image and returns once its container runs: half an hour before Windows is up.
    * Pulls the container image if it is missing and reports that as phase PULLING.
-   * @throws PortTaken, Broken
+   * @throws PortTaken, Broken, Unwanted
    */
   install(
     spec: InstallSpec,
@@ -121,7 +129,7 @@ export interface Provisioner {
   /**
    * Clones the golden image's disk and starts a VM on it; returns once its container runs.
    * A machine that already runs under this id is left as it is.
-   * @throws PortTaken
+   * @throws PortTaken, Unwanted
    * @throws Broken  the golden image is missing or was changed.
    */
   clone(spec: CloneSpec): Promise<Started | Unavailable | CapacityExhausted>;

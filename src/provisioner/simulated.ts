@@ -6,9 +6,11 @@ import {
   type CloneSpec,
   type InstallProgress,
   type InstallSpec,
+  type IsWanted,
   type MachineRef,
   type Provisioner,
   type Started,
+  Unwanted,
 } from './provisioner.js';
 
 export interface SimulatedOptions {
@@ -68,11 +70,17 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     hint(ref);
   };
 
-  async function start(ref: MachineRef, readyMs: number, then: () => void): Promise<Started> {
+  async function start(
+    ref: MachineRef,
+    isWanted: IsWanted | undefined,
+    readyMs: number,
+    then: () => void,
+  ): Promise<Started> {
     const running = machines.get(keyOf(ref));
     const started = { engineId: `simulated-${ref.id}`, containerImage: 'simulated' };
     if (running) return started;
     await sleep(options.createMs);
+    if (isWanted && !(await isWanted())) throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
     const startedAt = new Date();
     // A timer takes 24 days at most; a guest that never gets ready has none.
     const timer = Number.isFinite(readyMs) ? setTimeout(then, readyMs).unref() : undefined;
@@ -95,7 +103,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     kill: end,
 
     install: (spec: InstallSpec) =>
-      start({ kind: 'golden', id: spec.id }, options.installMs, () => options.onInstalled(spec.id)),
+      start({ kind: 'golden', id: spec.id }, spec.isWanted, options.installMs, () => options.onInstalled(spec.id)),
 
     progress: async (id): Promise<InstallProgress | undefined> => {
       const machine = machines.get(keyOf({ kind: 'golden', id }));
@@ -123,9 +131,9 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       const ref: MachineRef = { kind: 'vm', id: spec.id };
       if (takeFault('clone')) throw new Broken('simulated: the golden image is missing');
       const breaks = takeFault('boot') || Math.random() < options.failureRate;
-      if (breaks) return start(ref, options.bootMs, () => end(ref, 1));
-      if (takeFault('never-ready')) return start(ref, Number.POSITIVE_INFINITY, () => {});
-      return start(ref, options.bootMs, () => options.onReady(spec.id));
+      if (breaks) return start(ref, spec.isWanted, options.bootMs, () => end(ref, 1));
+      if (takeFault('never-ready')) return start(ref, spec.isWanted, Number.POSITIVE_INFINITY, () => {});
+      return start(ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
     },
 
     inspect: async (ref) => machines.get(keyOf(ref)),

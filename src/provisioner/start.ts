@@ -2,7 +2,14 @@ import type { ContainerCreateOptions } from 'dockerode';
 import { kvmProblem, readKvmFacts } from './kvm.js';
 import { ensureNetwork } from './network.js';
 import type { Parts } from './parts.js';
-import type { InstallProgress, MachineRef, Need, Started } from './provisioner.js';
+import {
+  type InstallProgress,
+  type IsWanted,
+  type MachineRef,
+  type Need,
+  type Started,
+  Unwanted,
+} from './provisioner.js';
 import { needOf } from './room.js';
 
 export interface Order {
@@ -10,6 +17,7 @@ export interface Order {
   image: string;
   need: Need;
   onProgress?: (progress: InstallProgress) => void;
+  isWanted?: IsWanted | undefined;
   /** Makes the machine's folders anew and answers its container. */
   prepare: () => Promise<ContainerCreateOptions>;
 }
@@ -40,6 +48,8 @@ export async function start(parts: Parts, order: Order): Promise<Started> {
       room.keepFor(ref.id, needOf(order.need), async () => {
         const now = await machines.find(ref);
         if (now && now.State.Status !== 'created') return { engineId: now.Id, containerImage: now.Config.Image };
+        if (order.isWanted && !(await order.isWanted()))
+          throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
         await machines.remove(ref);
         await ensureNetwork(parts.engine, settings.network, parts.deployment);
         return { engineId: await createAndStart(parts, order), containerImage: image };

@@ -16,4 +16,15 @@ export interface Deps {
   readiness: 'agent' | 'rdp' | 'either';
   bootTimeoutMs: number;
   installTimeoutMs: number;
+  /** When this server began to reconcile: nobody heard the guests before that. */
+  ledSince: Date;
+}
+
+/** What a step says of itself: nothing, or that the same again at once would be refused again. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most steps return nothing, as functions do
+export type Outcome = 'refused' | void;
+
+/** The facts with the clock of their time limits started no earlier than this server's lead: its absence is not the guest's fault. */
+export function sinceLed<F extends { changedAt: Date }>(facts: F, { ledSince }: Pick<Deps, 'ledSince'>): F {
+  return facts.changedAt < ledSince ? { ...facts, changedAt: ledSince } : facts;
 }

@@ -2,18 +2,20 @@ import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
 import { imageStep } from '../domain/image.js';
-import { Broken, type InstallProgress } from '../provisioner/provisioner.js';
-import type { Deps } from './deps.js';
+import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
+import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { startMachine } from './startMachine.js';
 
 /** Looks at one golden image and does the one next thing for it. The decision is pure (`imageStep`). */
-export async function reconcileImage(deps: Deps, imageId: string): Promise<void> {
+export async function reconcileImage(deps: Deps, imageId: string): Promise<Outcome> {
   const { db, provisioner, now, installTimeoutMs } = deps;
   const image = await getImage(db, imageId);
   if (image === null) return;
   const ref = { kind: 'golden', id: imageId } as const;
   const machine = await provisioner.inspect(ref);
-  const step = imageStep(image, machine, now(), installTimeoutMs, (code) => provisioner.explainExit(code));
+  const step = imageStep(sinceLed(image, deps), machine, now(), installTimeoutMs, (code) =>
+    provisioner.explainExit(code),
+  );
   try {
     switch (step.do) {
       case 'nothing':
@@ -36,12 +38,13 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<void>
         step satisfies never;
     }
   } catch (err) {
+    if (err instanceof Unwanted) return;
     if (err instanceof Broken) return breakImage(deps, image, err.message);
     throw err;
   }
 }
 
-async function install(deps: Deps, image: GoldenImage): Promise<void> {
+async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
   const { write, provisioner, deployment, log } = deps;
   const { id, vmType } = image;
   // Notes are written one after another and only the newest matters, so a slow database does not pile them up.
@@ -57,19 +60,21 @@ async function install(deps: Deps, image: GoldenImage): Promise<void> {
     }
     noting = undefined;
   };
+  const isWanted = async () => (await getImage(deps.db, id))?.status === 'REQUESTED';
   const started = await startMachine(deps, { kind: 'golden', id }, (port) =>
-    provisioner.install({ ...image, port, token: guestToken(deployment, id) }, (progress) => {
+    provisioner.install({ ...image, port, token: guestToken(deployment, id), isWanted }, (progress) => {
       newest = progress;
       noting ??= note();
     }),
   );
   await noting;
   if (started instanceof Refusal) {
-    return noteProgress(deps, id, {
+    await noteProgress(deps, id, {
       phase: image.phase ?? 'PULLING',
       progress: null,
       message: `waiting: ${started.message}`,
     });
+    return 'refused';
   }
   await write(async (tx, tell) => {
     const latest = await lockImage(tx, id);
@@ -123,12 +128,12 @@ async function noteInstalled({ write }: Deps, image: GoldenImage): Promise<void>
   });
 }
 
-async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage): Promise<void> {
+async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage): Promise<Outcome> {
   const started = now().getTime();
   const sealed = await provisioner.seal(image.id);
   if (sealed instanceof Refusal) {
     log.warn({ imageId: image.id, why: sealed.message }, 'sealing waits');
-    return;
+    return 'refused';
   }
   const { sizeBytes, sha256 } = sealed;
   await write(async (tx, tell) => {

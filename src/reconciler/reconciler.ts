@@ -1,6 +1,7 @@
 import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
-import type { Deps } from './deps.js';
+import type { MachineRef } from '../provisioner/provisioner.js';
+import type { Deps, Outcome } from './deps.js';
 import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
 import { Loop } from './loop.js';
@@ -13,6 +14,9 @@ import { reconcileVm } from './vm.js';
 const SWEEP_MS = 10_000;
 /** Machines that are being waited for: readiness probes and installation progress. */
 const WATCH_MS = 1_000;
+/** A refused step rests this long, doubled each time up to the limit: the host is full, a registry is away. */
+const REST_MS = 2_000;
+const LONGEST_REST_MS = 60_000;
 /** Work that is under way at a stop gets this long; what is cut off is carried on by the next start. */
 const STOP_MS = 10_000;
 
@@ -28,6 +32,7 @@ export class Reconciler {
   #unsubscribe: (() => void)[] = [];
   /** What a sweep saw in motion: polled until a sweep no longer sees it so. */
   #watched = new Set<string>();
+  readonly #resting = new Map<string, { untilMs: number; ms: number }>();
 
   constructor(deps: Deps, feed: Feed) {
     this.#deps = deps;
@@ -71,6 +76,8 @@ export class Reconciler {
         event.kind === 'GOLDEN_IMAGE_INSTALLING' || event.kind === 'GOLDEN_IMAGE_REQUESTED',
       );
     }
+    // Whoever changes a pool, or asks it to refill, has made room, or wants to know.
+    if (event.kind === 'POOL_CHANGED' && event.actor === 'api') this.#resting.clear();
     if (vmType !== null && event.kind !== 'GOLDEN_IMAGE_PROGRESS' && event.kind !== 'POOL_BLOCKED')
       this.#tasks.poke(`pool:${vmType}`);
   }
@@ -82,28 +89,46 @@ export class Reconciler {
   }
 
   #pokeAll(keys: Iterable<string>): void {
-    for (const key of keys) this.#tasks.poke(key);
+    const now = Date.now();
+    for (const key of keys) if ((this.#resting.get(key)?.untilMs ?? 0) <= now) this.#tasks.poke(key);
   }
 
   async #sweep(): Promise<void> {
-    const { provisioner, log } = this.#deps;
-    const found = await sweep(this.#deps);
+    const { log } = this.#deps;
+    // What begins to move while the sweep looks is not in what it saw.
+    const before = this.#watched;
+    this.#watched = new Set();
+    const found = await sweep(this.#deps).catch((err: unknown) => {
+      for (const key of before) this.#watched.add(key);
+      throw err;
+    });
     const moving = [...found.vmIds.map((id) => `vm:${id}`), ...found.imageIds.map((id) => `golden:${id}`)];
-    this.#watched = new Set(moving);
+    for (const key of moving) this.#watched.add(key);
     this.#pokeAll(moving);
     this.#pokeAll(found.vmTypes.map((vmType) => `pool:${vmType}`));
-    for (const ref of found.orphans) {
-      log.warn({ kind: ref.kind, id: ref.id }, 'removing a machine of ours that no row owns');
-      await provisioner
-        .destroy(ref)
-        .catch((err: unknown) => log.error({ err, id: ref.id }, 'orphan was not removed; it is tried again'));
+    for (const { kind, id } of found.orphans) {
+      log.warn({ kind, id }, 'removing a machine of ours that no row owns');
+      this.#tasks.poke(`orphan:${kind}:${id}`);
     }
+    const known = new Set(moving);
+    for (const key of this.#resting.keys()) if (!known.has(key)) this.#resting.delete(key);
   }
 
-  #work(key: string): Promise<void> {
+  async #work(key: string): Promise<void> {
+    if ((await this.#step(key)) !== 'refused') {
+      this.#resting.delete(key);
+      return;
+    }
+    const ms = Math.min((this.#resting.get(key)?.ms ?? REST_MS / 2) * 2, LONGEST_REST_MS);
+    this.#resting.set(key, { untilMs: Date.now() + ms, ms });
+  }
+
+  async #step(key: string): Promise<Outcome> {
     const [kind, id] = key.split(/:(.*)/s) as [string, string];
     if (kind === 'vm') return reconcileVm(this.#deps, id);
     if (kind === 'golden') return reconcileImage(this.#deps, id);
-    return reconcilePool(this.#deps, id);
+    if (kind === 'pool') return reconcilePool(this.#deps, id);
+    const [orphan, orphanId] = id.split(':') as [MachineRef['kind'], string];
+    return this.#deps.provisioner.destroy({ kind: orphan, id: orphanId });
   }
 }

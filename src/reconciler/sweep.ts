@@ -1,7 +1,7 @@
 import { imageStep } from '../domain/image.js';
 import { vmStep } from '../domain/vm.js';
 import type { Listed, MachineRef } from '../provisioner/provisioner.js';
-import type { Deps } from './deps.js';
+import { type Deps, sinceLed } from './deps.js';
 
 /** What a sweep found to do. */
 export interface Sweep {
@@ -17,7 +17,8 @@ export interface Sweep {
  * Compares all rows with all that the engine shows, in two queries and one listing, however many VMs there are. The listing
  * comes first: a row is always written before its machine is made, so a machine that is listed has its row by then.
  */
-export async function sweep({ db, provisioner, now, bootTimeoutMs, installTimeoutMs }: Deps): Promise<Sweep> {
+export async function sweep(deps: Deps): Promise<Sweep> {
+  const { db, provisioner, now, bootTimeoutMs, installTimeoutMs } = deps;
   const listed = new Map<string, Listed>();
   for (const item of await provisioner.list()) listed.set(`${item.ref.kind}:${item.ref.id}`, item);
   const [vms, images, pools] = await Promise.all([
@@ -34,12 +35,16 @@ export async function sweep({ db, provisioner, now, bootTimeoutMs, installTimeou
   const unexplained = () => '';
   const at = now();
   const vmIds = vms
-    .filter((vm) => vmStep(vm, listed.get(`vm:${vm.id}`)?.machine, at, bootTimeoutMs, unexplained).do !== 'nothing')
+    .filter(
+      (vm) =>
+        vmStep(sinceLed(vm, deps), listed.get(`vm:${vm.id}`)?.machine, at, bootTimeoutMs, unexplained).do !== 'nothing',
+    )
     .map(({ id }) => id);
   const imageIds = images
     .filter(
       (image) =>
-        imageStep(image, listed.get(`golden:${image.id}`)?.machine, at, installTimeoutMs, unexplained).do !== 'nothing',
+        imageStep(sinceLed(image, deps), listed.get(`golden:${image.id}`)?.machine, at, installTimeoutMs, unexplained)
+          .do !== 'nothing',
     )
     .map(({ id }) => id);
   // READY and RETIRED images rest in their own folders: what is listed for them is left over from their installation.

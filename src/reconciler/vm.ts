@@ -7,18 +7,18 @@ import { poolFailed } from '../db/pools.js';
 import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
 import { Refusal } from '../domain/errors.js';
 import { vmStep } from '../domain/vm.js';
-import { Broken } from '../provisioner/provisioner.js';
+import { Broken, Unwanted } from '../provisioner/provisioner.js';
 import { blockPool } from './blockPool.js';
-import type { Deps } from './deps.js';
+import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { startMachine } from './startMachine.js';
 
 /** Looks at one VM and does the one next thing for it. The decision is pure (`vmStep`). */
-export async function reconcileVm(deps: Deps, vmId: string): Promise<void> {
+export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
   const { db, provisioner, now, bootTimeoutMs, readiness } = deps;
   const vm = await getVm(db, vmId); // read now, not taken from the list that led here
   if (vm === null) return;
   const machine = await provisioner.inspect({ kind: 'vm', id: vmId });
-  const step = vmStep(vm, machine, now(), bootTimeoutMs, (code) => provisioner.explainExit(code));
+  const step = vmStep(sinceLed(vm, deps), machine, now(), bootTimeoutMs, (code) => provisioner.explainExit(code));
   switch (step.do) {
     case 'nothing':
       return;
@@ -36,7 +36,7 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<void> {
   }
 }
 
-async function startVm(deps: Deps, vm: Vm): Promise<void> {
+async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   const { db, write, provisioner, deployment, log } = deps;
   const image = await getImage(db, vm.goldenImageId);
   if (image?.status !== 'READY') return letGo(deps, vm, `its golden image is ${image?.status ?? 'gone'}`);
@@ -54,13 +54,18 @@ async function startVm(deps: Deps, vm: Vm): Promise<void> {
         diskGiB: image.diskGiB,
         port,
         token: guestToken(deployment, vm.id),
+        isWanted: async () => (await getVm(db, vm.id))?.status === 'REQUESTED',
       }),
     );
   } catch (err) {
+    if (err instanceof Unwanted) return;
     if (err instanceof Broken) return breakVm(deps, vm, err.message);
     throw err;
   }
-  if (started instanceof Refusal) return blockPool(deps, vm.vmType, started.message);
+  if (started instanceof Refusal) {
+    await blockPool(deps, vm.vmType, started.message);
+    return 'refused';
+  }
   const { engineId } = started;
   await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);

@@ -5,7 +5,7 @@ import { releaseVm } from '../commands/releaseVm.js';
 import { ensureHotSpares } from '../commands/setPool.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
-import { createHandOut, type HandOutDeps } from './handOut.js';
+import { createHandOut, type HandOutDeps } from '../events/handOut.js';
 import { unwrap } from './refusals.js';
 import {
   Assigned,

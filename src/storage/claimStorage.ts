@@ -7,10 +7,22 @@ import { syncPath } from './syncPath.js';
 
 /**
  * Marks the storage as belonging to this deployment, or refuses when it belongs to another one: then nothing is touched.
- * Asked again it looks again.
+ * Asked again it looks again. `mayBeNew` is asked when nobody owns the storage: a disk that is not mounted looks like a new one.
  */
-export async function claimStorage(layout: Layout, deployment: string): Promise<Unavailable | undefined> {
-  const owner = (await readOwner(layout)) ?? (await writeOwner(layout, deployment));
+export async function claimStorage(
+  layout: Layout,
+  deployment: string,
+  mayBeNew: () => Promise<boolean>,
+): Promise<Unavailable | undefined> {
+  let owner = await readOwner(layout);
+  if (owner === undefined && !(await mayBeNew())) {
+    return new Unavailable(
+      'storage',
+      `the storage at ${layout.root} is empty, but golden images were sealed in it before`,
+      'Mount the disk that holds them there, or give the VAPIORC_STORAGE_PATH that they are in.',
+    );
+  }
+  owner ??= await writeOwner(layout, deployment);
   if (owner !== deployment) {
     return new Unavailable(
       'storage',

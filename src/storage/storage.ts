@@ -33,11 +33,14 @@ export function createStorage({
   path,
   deployment,
   oemPath,
+  mayBeNew = async () => true,
   log,
 }: {
   path: string;
   deployment: string;
   oemPath?: string;
+  /** Whether a storage without an owner may be taken; asked then only. */
+  mayBeNew?: () => Promise<boolean>;
   log: Logger;
 }) {
   const layout = layoutOf(path);
@@ -65,7 +68,7 @@ export function createStorage({
 
     /** Refuses when the storage belongs to another deployment; nothing is touched then. */
     async claim(): Promise<Unavailable | undefined> {
-      const refusal = await claimStorage(layout, deployment);
+      const refusal = await claimStorage(layout, deployment, mayBeNew);
       if (refusal || trashEmptied) return refusal;
       trashEmptied = true;
       await emptyTrash(layout, emptyAsRoot).catch((err) => log.warn({ err }, 'trash could not be emptied'));

@@ -36,6 +36,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
     deployment: { name: randomUUID(), guestSecret: 'secret' },
     log,
     now: () => new Date(),
+    ledSince: new Date(0),
     ports: { start: 8001, end: 8100 },
     readiness: 'agent',
     bootTimeoutMs: 60_000,

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { importFolder, imageLabel } from '../../standin/docker.js';
+import { imageLabel, importFolder } from '../../standin/docker.js';
 
 const run = promisify(execFile);
 
@@ -20,7 +20,7 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
  */
 export async function buildNodeImage(): Promise<string> {
   const inputs = createHash('sha256')
-    .update(`${SUITE} ${process.version} ${await npmVersion()}`)
+    .update(`${SUITE} ${process.version} ${npmVersion()}`)
     .update(readFileSync(fileURLToPath(import.meta.url)))
     .digest('hex');
   if ((await imageLabel(TAG, LABEL)) === inputs) return TAG;
@@ -50,7 +50,9 @@ async function debootstrap(root: string): Promise<void> {
   } catch (err) {
     const { code, stdout = '' } = err as { code?: unknown; stdout?: string };
     if (code === 'ENOENT') throw new Error('debootstrap is not installed: apt-get install debootstrap', { cause: err });
-    throw new Error(`debootstrap failed (as root, with a way to Debian's mirror?): ${stdout.slice(-500)}`, { cause: err });
+    throw new Error(`debootstrap failed (as root, with a way to Debian's mirror?): ${stdout.slice(-500)}`, {
+      cause: err,
+    });
   }
 }
 
@@ -67,6 +69,6 @@ function npmFolder(): string {
   return join(dirname(realpathSync(process.execPath)), '../lib/node_modules/npm');
 }
 
-async function npmVersion(): Promise<string> {
+function npmVersion(): string {
   return (JSON.parse(readFileSync(join(npmFolder(), 'package.json'), 'utf8')) as { version: string }).version;
 }

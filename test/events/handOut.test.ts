@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type AssignOrder, createAssignVm } from '../../src/commands/assignVm.js';
 import { reportVmReady } from '../../src/commands/reportGuest.js';
-import { createHandOut } from '../../src/rest/handOut.js';
-import { aVm } from './support/rows.js';
-import { startWorld, type World } from './support/world.js';
+import { createHandOut } from '../../src/events/handOut.js';
+import { aVm } from '../rest/support/rows.js';
+import { startWorld, type World } from '../rest/support/world.js';
 
 let world: World;
 

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { until } from '../support/until.js';
+import * as api from './support/api.js';
+import { aDeployment, type Deployment } from './support/deployment.js';
+import { followEvents } from './support/follow.js';
+import { freePort } from './support/ports.js';
+import { createProxy, type Outage } from './support/proxy.js';
+
+/** No request may keep its caller waiting longer. */
+const ANSWER_LIMIT_MS = 15_000;
+
+let database: TestDatabase;
+let proxy: Outage;
+let proxyPort: number;
+let deployment: Deployment;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  const url = new URL(database.url);
+  proxyPort = await freePort();
+  proxy = createProxy({ host: '127.0.0.1', port: proxyPort }, { host: url.hostname, port: Number(url.port) });
+  url.host = `127.0.0.1:${proxyPort}`;
+  deployment = await aDeployment({
+    VAPIORC_PROVISIONER: 'simulated',
+    VAPIORC_SIMULATED_INSTALL_MS: '300',
+    VAPIORC_SIMULATED_BOOT_MS: '200',
+    DATABASE_URL: url.href,
+  });
+});
+afterEach(async () => {
+  await deployment?.remove();
+  await proxy?.close();
+  await database?.drop();
+});
+
+/** What a request is answered with, and that it was answered in time. */
+async function answerOf(url: string, init: RequestInit = {}): Promise<{ status: number; body: string }> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+  return { status: response.status, body: await response.text() };
+}
+
+const graphql = (query: string): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ query }),
+});
+
+test('without its database at the start it says so at every address, and is ready once the database is there', {
+  timeout: 90_000,
+}, async () => {
+  const server = deployment.launch();
+  await until('it says that it starts', async () => server.stdout().includes('starting at'));
+  const why = await until('it says why it waits', async () => {
+    const { body } = await answerOf(`${server.url}/health`);
+    return body.includes(`127.0.0.1:${proxyPort}`) && body;
+  });
+  expect(JSON.parse(why)).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('DATABASE_URL') });
+  expect(why).not.toContain(new URL(database.url).password);
+  for (const [path, init] of [
+    ['/health', {}],
+    ['/api/vms/instances', {}],
+    ['/api/vms/assign?assigned_to=x', { method: 'POST' }],
+    ['/graphql', graphql('{ health { status } }')],
+    ['/docs', {}],
+  ] as const) {
+    const { status, body } = await answerOf(`${server.url}${path}`, init);
+    expect([path, status]).toEqual([path, 503]);
+    expect(JSON.parse(body)).toMatchObject({ detail: expect.stringContaining('could not be opened') });
+  }
+
+  await proxy.open();
+  await server.banner();
+  expect((await api.health(server)).code).toBe(200);
+  const { id } = await api.createImage(server);
+  await api.imageReady(server, id);
+  await server.stop();
+});
+
+test('a stop while it waits for its database ends well', { timeout: 60_000 }, async () => {
+  const server = deployment.launch();
+  await until('it waits', async () => /cannot be used/.test(server.stderr()));
+  await server.stop();
+});
+
+for (const [what, takeAway] of [
+  ['refuses', () => proxy.close()],
+  ['is silent', async () => proxy.hang()],
+] as const) {
+  test(`a database that ${what} for a while is an answer in time, not a hang, and no subscriber misses an event`, {
+    timeout: 150_000,
+  }, async () => {
+    await proxy.open();
+    const server = await deployment.start();
+    const { id } = await api.createImage(server);
+    await api.imageReady(server, id);
+    await api.sparesReady(server, 2);
+    const events = await followEvents(server);
+    await events.until('the spares are told', () => events.told.filter(({ kind }) => kind === 'VM_READY').length === 2);
+
+    await takeAway();
+    const report = await until('its health says so', async () => {
+      const { status, body } = await answerOf(`${server.url}/health`);
+      return status === 503 && body;
+    });
+    expect(JSON.parse(report)).toMatchObject({
+      status: 'down',
+      database: { status: 'down', message: expect.stringContaining('DATABASE_URL') },
+    });
+    const [rest, assigned, query] = await Promise.all([
+      answerOf(`${server.url}/api/vms/instances`),
+      answerOf(`${server.url}/api/vms/assign?assigned_to=x`, { method: 'POST' }),
+      answerOf(`${server.url}/graphql`, graphql('{ pools { vmType } }')),
+    ]);
+    expect([rest.status, assigned.status]).toEqual([503, 503]);
+    for (const { body } of [rest, assigned, query]) {
+      expect(body).toMatch(/database/i);
+      expect(body).not.toContain(new URL(database.url).password);
+    }
+
+    await proxy.close();
+    await proxy.open();
+    await until('its health says that it is back', async () => (await answerOf(`${server.url}/health`)).status === 200);
+    const { vm } = await until('VMs are handed out again', () =>
+      api.assignVm(server, { assignedTo: 'after it' }).catch(() => undefined),
+    );
+    await events.until(
+      'the subscriber hears of it',
+      ({ kind, vmId }) => kind === 'VM_ASSIGNED' && vmId === vm?.instanceId,
+    );
+    await api.sparesReady(server, 2);
+    const all = await followEvents(server);
+    await all.until('everything is told', ({ cursor }) => cursor === events.told.at(-1)?.cursor);
+    expect(all.told.slice(0, events.told.length).map(({ cursor }) => cursor)).toEqual(
+      events.told.map(({ cursor }) => cursor),
+    );
+    await Promise.all([events, all].map((one) => one.stop()));
+    await server.stop();
+  });
+}
