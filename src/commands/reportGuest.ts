@@ -29,6 +29,8 @@ export function reportVmReady(
     const readyAt = new Date();
     const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt });
     if (moved === undefined) return 'gone';
+    // A quick guest reports before its start was noted; whoever counts the steps still sees each.
+    if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', actor, vmType: vm.vmType, vmId });
     const bootMs = readyAt.getTime() - vm.createdAt.getTime();
     tell({ kind: 'VM_READY', actor, vmType: vm.vmType, vmId, data: { bootMs, ...present(facts) } });
     await poolRecovered(tx, vm.vmType);

@@ -65,6 +65,7 @@ export class GuestDoor {
       await this.#close();
       const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, handle);
       server.maxConnections = 4_096;
+      limitPerAddress(server, 64);
       await listen(server, address, port);
       this.#server = server;
       this.#address = address;
@@ -89,4 +90,20 @@ export class GuestDoor {
     this.#address = undefined;
     if (server) await closeServer(server, 1_000);
   }
+}
+
+/** One guest that opens connections without end leaves the others theirs. */
+function limitPerAddress(server: Server, limit: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const from = socket.remoteAddress ?? '';
+    const count = (open.get(from) ?? 0) + 1;
+    open.set(from, count);
+    socket.once('close', () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left > 0) open.set(from, left);
+      else open.delete(from);
+    });
+    if (count > limit) socket.destroy();
+  });
 }
