@@ -1,4 +1,5 @@
-import type { Event } from '../domain/events.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Event, EventKind } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { MachineRef } from '../provisioner/provisioner.js';
 import type { Deps, Outcome } from './deps.js';
@@ -14,6 +15,26 @@ import { reconcileVm } from './vm.js';
 const SWEEP_MS = 10_000;
 /** Machines that are being waited for: readiness probes and installation progress. */
 const WATCH_MS = 1_000;
+/** What is polled from then on until something else is told of it. */
+const IN_MOTION: readonly EventKind[] = [
+  'VM_REQUESTED',
+  'VM_BOOTING',
+  'GOLDEN_IMAGE_REQUESTED',
+  'GOLDEN_IMAGE_INSTALLING',
+];
+/** What leaves something to do for the machine itself. */
+const NEEDS_A_STEP: readonly EventKind[] = [
+  ...IN_MOTION,
+  'VM_RELEASING',
+  'VM_FAILED',
+  'GOLDEN_IMAGE_SEALING',
+  'GOLDEN_IMAGE_DELETED',
+  'GOLDEN_IMAGE_FAILED',
+];
+/** What changes nothing that a pool's sum counts. */
+const QUIET_FOR_POOLS: readonly EventKind[] = ['GOLDEN_IMAGE_PROGRESS', 'POOL_BLOCKED', 'VM_REQUESTED'];
+/** A pool looks at once, and then not again for this long, whatever happens meanwhile: its sum reads all its VMs. */
+const POOL_PAUSE_MS = 200;
 /** A refused step rests this long, doubled each time up to the limit: the host is full, a registry is away. */
 const REST_MS = 2_000;
 const LONGEST_REST_MS = 60_000;
@@ -68,24 +89,18 @@ export class Reconciler {
   }
 
   #onEvent(event: Event): void {
-    const { vmId, goldenImageId, vmType } = event;
-    if (vmId !== null) this.#track(`vm:${vmId}`, event.kind === 'VM_BOOTING' || event.kind === 'VM_REQUESTED');
-    if (goldenImageId !== null && vmId === null && event.kind !== 'GOLDEN_IMAGE_PROGRESS') {
-      this.#track(
-        `golden:${goldenImageId}`,
-        event.kind === 'GOLDEN_IMAGE_INSTALLING' || event.kind === 'GOLDEN_IMAGE_REQUESTED',
-      );
-    }
+    const { kind, vmId, goldenImageId, vmType } = event;
+    if (vmId !== null) this.#track(`vm:${vmId}`, kind);
+    else if (goldenImageId !== null) this.#track(`golden:${goldenImageId}`, kind);
     // Whoever changes a pool, or asks it to refill, has made room, or wants to know.
-    if (event.kind === 'POOL_CHANGED' && event.actor === 'api') this.#resting.clear();
-    if (vmType !== null && event.kind !== 'GOLDEN_IMAGE_PROGRESS' && event.kind !== 'POOL_BLOCKED')
-      this.#tasks.poke(`pool:${vmType}`);
+    if (kind === 'POOL_CHANGED' && event.actor === 'api') this.#resting.clear();
+    if (vmType !== null && !QUIET_FOR_POOLS.includes(kind)) this.#tasks.poke(`pool:${vmType}`);
   }
 
-  #track(key: string, inMotion: boolean): void {
-    if (inMotion) this.#watched.add(key);
-    else this.#watched.delete(key);
-    this.#tasks.poke(key);
+  #track(key: string, kind: EventKind): void {
+    if (IN_MOTION.includes(kind)) this.#watched.add(key);
+    else if (kind !== 'GOLDEN_IMAGE_PROGRESS') this.#watched.delete(key);
+    if (NEEDS_A_STEP.includes(kind)) this.#tasks.poke(key);
   }
 
   #pokeAll(keys: Iterable<string>): void {
@@ -127,7 +142,11 @@ export class Reconciler {
     const [kind, id] = key.split(/:(.*)/s) as [string, string];
     if (kind === 'vm') return reconcileVm(this.#deps, id);
     if (kind === 'golden') return reconcileImage(this.#deps, id);
-    if (kind === 'pool') return reconcilePool(this.#deps, id);
+    if (kind === 'pool') {
+      await reconcilePool(this.#deps, id);
+      await sleep(POOL_PAUSE_MS, undefined, { ref: false });
+      return;
+    }
     const [orphan, orphanId] = id.split(':') as [MachineRef['kind'], string];
     return this.#deps.provisioner.destroy({ kind: orphan, id: orphanId });
   }
