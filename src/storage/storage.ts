@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Unavailable } from '../domain/errors.js';
 import type { Logger } from '../log.js';
 import { claimStorage } from './claimStorage.js';
@@ -56,6 +56,13 @@ export function createStorage({
     unprotected = why;
   }
 
+  /** The folder, and what was half-made for its place. */
+  async function discardAll(whole: string): Promise<void> {
+    const top = dirname(whole);
+    const partial = (await names(top)).filter((name) => name.startsWith(`${basename(whole)}.partial-`));
+    for (const folder of [whole, ...partial.map((name) => join(top, name))]) await discard(layout, folder, emptyAsRoot);
+  }
+
   return {
     layout,
     /** Why golden images can't be made immutable here, once that was found out. */
@@ -106,7 +113,7 @@ export function createStorage({
     /** A fresh clone; what stood at its place is removed. @throws DiskBroken the golden image is missing or was changed. */
     async clone(imageId: string, vmId: string, config: GuestConfig): Promise<MachineFolders & { golden: string }> {
       const manifest = await verifyGolden(layout, imageId, log);
-      await discard(layout, layout.vm(vmId), emptyAsRoot);
+      await discardAll(layout.vm(vmId));
       await cloneDisk(layout, manifest, vmId, config);
       const folder = layout.vm(vmId);
       return { storage: join(folder, 'storage'), shared: join(folder, 'shared'), golden: layout.golden(imageId) };
@@ -114,11 +121,7 @@ export function createStorage({
 
     /** Removes all that a VM or an unfinished installation has here, half-made folders too. */
     async remove({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Promise<void> {
-      const whole = kind === 'vm' ? layout.vm(id) : layout.install(id);
-      const top = kind === 'vm' ? layout.vms : layout.installs;
-      const partial = (await names(top)).filter((name) => name.startsWith(`${basename(whole)}.partial-`));
-      for (const folder of [whole, ...partial.map((name) => join(top, name))])
-        await discard(layout, folder, emptyAsRoot);
+      await discardAll(kind === 'vm' ? layout.vm(id) : layout.install(id));
       if (await isFolder(layout.trash)) await emptyTrash(layout, emptyAsRoot, id); // what an earlier try could not finish
     },
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { docker } from './docker.js';
 
 const run = promisify(execFile);
@@ -76,8 +76,7 @@ export class Sandbox {
   /** Both streams without colours. */
   async log(id: string): Promise<string> {
     const { stdout, stderr } = await run('docker', ['logs', id], { maxBuffer: 64 * 1024 * 1024 });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
-    return `${stdout}\n${stderr}`.replace(/\x1b\[[\d;]*m/g, '');
+    return stripVTControlCharacters(`${stdout}\n${stderr}`);
   }
 
   async waitForLog(id: string, pattern: RegExp, limitMs = 40_000): Promise<string> {

@@ -49,13 +49,15 @@ export class StubMachine extends Machine {
     if (firmware.varsPath)
       this.#vars = new DiskProcess(firmware.varsPath, 'raw', { cache: 'writeback', io: 'threads' });
     for (const process of [this.#disk, this.#vars]) {
-      process?.exited.then((code) => this.#end(code));
+      void process?.exited.then((code) => this.#end(code));
       if (process && !(await process.opened())) return this.#end(1);
     }
     this.#guestDisk = new GuestDisk(this.#disk);
     this.#listenHardware();
     if (settings.hasFault('qemu-crash')) {
-      sleep(settings.number('STANDIN_CRASH_MS', 1000)).then(() => this.#fail('qemu-system-x86_64: KVM internal error'));
+      void sleep(settings.number('STANDIN_CRASH_MS', 1000)).then(() =>
+        this.#fail('qemu-system-x86_64: KVM internal error'),
+      );
     }
     this.#bootGuest();
   }
@@ -74,10 +76,13 @@ export class StubMachine extends Machine {
   #end(code: number, disk: 'flush' | 'cut' = 'cut'): void {
     if (this.exitCode !== undefined) return;
     this.#session.abort();
-    for (const process of [this.#disk, this.#vars]) disk === 'flush' ? process?.quit() : process?.kill();
+    for (const process of [this.#disk, this.#vars]) {
+      if (disk === 'flush') process?.quit();
+      else process?.kill();
+    }
     for (const server of [...this.#hardware, ...this.#guestPorts]) server.close();
     const released = [this.#disk?.exited, this.#vars?.exited];
-    Promise.all(released).then(() => this.ended(code));
+    void Promise.all(released).then(() => this.ended(code));
   }
 
   #listenHardware(): void {
@@ -115,7 +120,7 @@ export class StubMachine extends Machine {
   }
 
   #powerOff(): void {
-    sleep(this.#plan.settings.number('STANDIN_SHUTDOWN_MS', 100)).then(() => this.#end(0, 'flush'));
+    void sleep(this.#plan.settings.number('STANDIN_SHUTDOWN_MS', 100)).then(() => this.#end(0, 'flush'));
   }
 
   /** A power-on or a reset: the firmware starts over. */
