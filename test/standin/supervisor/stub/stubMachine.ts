@@ -81,7 +81,7 @@ export class StubMachine extends Machine {
       else process?.kill();
     }
     for (const server of [...this.#hardware, ...this.#guestPorts]) server.close();
-    const released = [this.#disk?.exited, this.#vars?.exited];
+    const released = [this.#disk, this.#vars].map(async (process) => process?.exited);
     void Promise.all(released).then(() => this.ended(code));
   }
 
