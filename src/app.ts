@@ -93,7 +93,14 @@ export async function start(config: Config, log: Logger): Promise<App> {
 }
 
 async function embedded(config: Config, log: Logger, closers: Closer[]): Promise<string> {
-  const postgres = await startEmbeddedPostgres({ dir: join(config.storagePath, 'postgres'), log });
+  const dir = join(config.storagePath, 'postgres');
+  const postgres = await startEmbeddedPostgres({ dir, log }).catch((err: NodeJS.ErrnoException) => {
+    if (err.syscall === undefined) throw err;
+    throw new Error(
+      `VAPIORC_STORAGE_PATH (${config.storagePath}) can not be used: ${err.message}; give a folder that this user may write to`,
+      { cause: err },
+    );
+  });
   closers.push({ name: 'embedded postgres', close: () => postgres.stop() });
   return postgres.url;
 }

@@ -11,13 +11,22 @@ export function banner(url: string, config: Config, health: HealthReport): strin
   return [
     `vapiorc ${health.version} is listening`,
     `  GraphQL and GraphiQL   ${url}/graphql`,
-    `  REST, its docs         ${url}/api/vms, ${url}/docs`,
+    `  REST and its docs      ${url}/docs`,
     `  health                 ${url}/health`,
     `  database               ${database}`,
-    `  storage                ${config.provisioner === 'simulated' ? 'none (simulated)' : config.storagePath}`,
+    `  storage                ${config.storagePath}`,
     `  VMs                    ${config.provisioner === 'simulated' ? 'SIMULATED: no VM is real' : `${config.image}, ports ${config.ports.start} to ${config.ports.end}`}`,
+    ...(isLoopback(config.host)
+      ? []
+      : [
+          '  WARNING                this address is open to others, and there is no login: put a proxy that authenticates before it',
+        ]),
     'found:',
     ...parts,
     '',
   ].join('\n');
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -4,14 +4,17 @@ import { z } from 'zod';
 /** Pinned: the guest image changes fast, and what vapiorc relies on was checked against this release. */
 const DEFAULT_IMAGE = 'dockurr/windows:6.05';
 
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const count = (min: number, max: number) => {
+  const error = `give a whole number from ${min} to ${max}`;
+  return z.coerce.number(error).int(error).min(min, error).max(max, error);
+};
 const port = () => count(1, 65_535);
 /** Names that may stand in a URL or a Docker argument. */
 const hostName = z
   .string()
   .max(253)
   .regex(/^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'give a host name or an IP address, without a scheme or a port');
-const flag = z.enum(['on', 'off']);
+const flag = z.enum(['on', 'off'], 'give on or off');
 
 const Env = z
   .object({

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import type { Closer } from './closers.js';
@@ -27,6 +28,9 @@ import { createRest } from './rest/rest.js';
 import { createStorage } from './storage/storage.js';
 import { VERSION } from './version.js';
 
+const BUS_WAIT_MS = 2_000;
+const GUEST_RETRY_MS = 1_000;
+
 /** What answers requests once the database is there. */
 export interface Core {
   handle: RequestListener;
@@ -40,7 +44,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
 
   const db = openDatabase(databaseUrl);
   opened('database', () => db.$disconnect());
-  const deployment = await getDeployment(db);
+  const deployment = await getDeployment(db, config.provisioner);
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
   opened('bus', () => bus.close());
   const write = createWrite(db, (seq) => bus.publish(seq));
@@ -54,16 +58,11 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     log,
     async () => (await db.goldenImage.count({ where: { status: { in: ['READY', 'RETIRED'] } } })) === 0,
     {
-      onReady: (vmId) => fault(reportVmReady({ write }, vmId, 'guest')),
-      onInstalled: (imageId) => fault(reportInstalled({ write }, imageId)),
+      onReady: (vmId) => void insist(() => reportVmReady({ write }, vmId, 'guest')),
+      onInstalled: (imageId) => void insist(() => reportInstalled({ write }, imageId)),
     },
   );
   opened('provisioner', () => provisioner.close());
-  /** A simulated guest has nobody to answer to. */
-  function fault(report: Promise<unknown>): void {
-    report.catch((err: unknown) => log.error({ err }, 'a simulated guest could not report'));
-  }
-
   const deps: CommandDeps = {
     db,
     write,
@@ -116,6 +115,9 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   leader.start();
   opened('leader', () => leader.stop());
 
+  // It connects by itself, in milliseconds; waiting for that keeps the start report from crying wolf.
+  for (let waited = 0; bus.health().status !== 'OK' && waited < BUS_WAIT_MS; waited += 50) await sleep(50);
+
   return {
     health,
     upgrade: (req, socket, head) => {
@@ -150,4 +152,16 @@ function openProvisioner(
   const guestUrl = `http://system.lan:${config.guestPort}`;
   const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });
   return { provisioner, network: () => provisioner.guestNetwork() };
+}
+
+/** A simulated guest tries again until it is heard, as the real one's agent does. */
+async function insist(report: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await report();
+      return;
+    } catch {
+      await sleep(GUEST_RETRY_MS, undefined, { ref: false });
+    }
+  }
 }

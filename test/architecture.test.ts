@@ -20,7 +20,7 @@ const allowed: Record<string, string[]> = {
   // The type of the settings only; reading them is config.ts's.
   provisioner: ['config.ts', 'domain', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],
   events: ['commands', 'db', 'domain', 'log.ts', 'ioredis', 'pg', 'graphql-yoga', '@graphql-yoga/redis-event-target'],
-  reconciler: ['commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'provisioner/provisioner.ts'],
+  reconciler: ['p-queue', 'commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'provisioner/provisioner.ts'],
   graphql: [
     'http/hostCheck.ts',
     'commands',

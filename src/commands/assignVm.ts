@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Assignment } from '../db/assignments.js';
-import { claimSpares } from '../db/vms.js';
+import { type Assignment, claimOrQueue } from '../db/assignments.js';
+import { isUniqueViolation } from '../db/uniqueViolation.js';
 import { Conflict, type InvalidInput, NoGoldenImage } from '../domain/errors.js';
-import { Prisma } from '../generated/prisma/client.js';
 import { Batcher } from './batcher.js';
 import type { CommandDeps } from './deps.js';
 import { checked, textOf, vmTypeOf, wholeNumberOf } from './input.js';
@@ -59,8 +58,7 @@ async function assignAll(write: CommandDeps['write'], orders: readonly Checked[]
     return await assignInOneTransaction(write, orders);
   } catch (err) {
     // Another server used one of the keys at the same moment; now its row is there to be found.
-    if (err instanceof Prisma.PrismaClientKnownRequestError && err.code === 'P2002')
-      return assignInOneTransaction(write, orders);
+    if (isUniqueViolation(err)) return assignInOneTransaction(write, orders);
     throw err;
   }
 }
@@ -80,49 +78,28 @@ function assignInOneTransaction(write: CommandDeps['write'], orders: readonly Ch
       if (!answers.has(id) && !fresh.has(id)) fresh.set(id, order);
     }
 
-    const rows: { answerTo: string; row: Prisma.AssignmentCreateManyInput }[] = [];
-    const now = new Date();
+    const made = new Map<string, Assignment>();
     for (const vmType of new Set([...fresh.values()].map((order) => order.vmType))) {
       const group = [...fresh].filter(([, order]) => order.vmType === vmType);
-      const claimed = await claimSpares(
-        tx,
-        vmType,
-        group.map(([, order]) => order.assignedTo),
-        { ahead: false },
-      );
-      const vmOf = new Map(claimed.map(({ id, n }) => [n - 1, id]));
-      const mayQueue = vmOf.size === group.length || (await isImageComing(tx, vmType));
-      for (const [n, [answerTo, order]] of group.entries()) {
-        const vmId = vmOf.get(n) ?? null;
-        if (vmId === null && !mayQueue) answers.set(answerTo, new NoGoldenImage(vmType));
-        else rows.push({ answerTo, row: newAssignment(order, vmId, now) });
+      const requests = group.map(([, order]) => ({ ...order, id: randomUUID() }));
+      for (const assignment of await claimOrQueue(tx, vmType, requests)) made.set(assignment.id, assignment);
+      for (const [n, [answerTo]] of group.entries()) {
+        const assignment = made.get(requests[n]?.id ?? '');
+        answers.set(answerTo, assignment ?? new NoGoldenImage(vmType));
+        if (assignment === undefined) continue;
+        const { id: assignmentId, vmId, assignedTo } = assignment;
+        const what =
+          vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
+        tell({ ...what, actor: 'api', vmType, assignmentId, data: { assignedTo } });
       }
-    }
-    const made = rows.length === 0 ? [] : await tx.assignment.createManyAndReturn({ data: rows.map(({ row }) => row) });
-    const byId = new Map(made.map((assignment) => [assignment.id, assignment]));
-    for (const { answerTo, row } of rows) {
-      const assignment = byId.get(row.id);
-      if (assignment === undefined) throw new Error('an assignment was not inserted');
-      answers.set(answerTo, assignment);
-      const { id: assignmentId, vmType, vmId, assignedTo } = assignment;
-      const what = vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
-      tell({ ...what, actor: 'api', vmType, assignmentId, data: { assignedTo } });
     }
     return orders.map((order, n) => {
       const answer = answers.get(ids[n] as string);
       if (answer === undefined) throw new Error('an order got no answer');
       // An assignment that this very order made is its own, whatever became of its text on the way.
-      return answer instanceof Error || made.some(({ id }) => id === answer.id) ? answer : sameOrder(order, answer);
+      return answer instanceof Error || made.has(answer.id) ? answer : sameOrder(order, answer);
     });
   });
-}
-
-function newAssignment(order: Checked, vmId: string | null, now: Date): Prisma.AssignmentCreateManyInput {
-  const { giveUpAfterSeconds, ...row } = order;
-  const after = (seconds: number | null) => (seconds === null ? null : new Date(now.getTime() + seconds * 1000));
-  const queued = { ...row, id: randomUUID(), createdAt: now };
-  if (vmId === null) return { ...queued, waitUntil: after(giveUpAfterSeconds) };
-  return { ...queued, status: 'FULFILLED', vmId, fulfilledAt: now, leaseExpiresAt: after(order.leaseSeconds) };
 }
 
 function sameOrder(order: Checked, assignment: Assignment): Assignment | Conflict {
@@ -135,12 +112,4 @@ function sameOrder(order: Checked, assignment: Assignment): Assignment | Conflic
     `idempotencyKey ${JSON.stringify(order.idempotencyKey)} was used for another order (assignment ${assignment.id})`,
     'Use a new key for a new order, or repeat the old order unchanged.',
   );
-}
-
-async function isImageComing(tx: Prisma.TransactionClient, vmType: string): Promise<boolean> {
-  const image = await tx.goldenImage.findFirst({
-    where: { vmType, status: { in: ['REQUESTED', 'INSTALLING', 'SEALING', 'READY'] } },
-    select: { id: true },
-  });
-  return image !== null;
 }

@@ -5,7 +5,7 @@ interface Waiting<Order, Result> {
 }
 
 /**
- * Runs orders in batches, one batch at a time: the first order starts at once, those that arrive meanwhile go together, at most
+ * Runs orders in batches, one batch at a time: those that arrive in one moment, or while a batch runs, go together, at most
  * `size` of them. `run` answers in the order of its orders. When a batch fails, its orders are run one by one, so that only the
  * one that is to blame fails.
  */
@@ -39,6 +39,8 @@ export class Batcher<Order, Result> {
   async #drain(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
+      // Callers who were just answered, or who ask in this same moment, still make it into this batch.
+      await new Promise<void>((resolve) => setImmediate(resolve));
       const batch = this.#waiting.splice(0, this.size);
       const failed = await this.#settle(batch);
       if (failed === undefined) continue;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { GoldenImage } from '../db/images.js';
+import { isUniqueViolation } from '../db/uniqueViolation.js';
 import type { CapacityExhausted, InvalidInput, Unavailable } from '../domain/errors.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
-import { Prisma } from '../generated/prisma/client.js';
 import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, isoUrlOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
@@ -54,7 +54,7 @@ export async function createGoldenImage(
       });
     } catch (err) {
       // Somebody else took the same version number; the next one is free.
-      if (!(err instanceof Prisma.PrismaClientKnownRequestError && err.code === 'P2002')) throw err;
+      if (!isUniqueViolation(err)) throw err;
     }
   }
 }

@@ -5,6 +5,54 @@ import { claimSpares } from './vms.js';
 
 export type { Assignment };
 
+/** A request for a VM, checked. */
+export interface Request {
+  /** Of the assignment to be. */
+  id: string;
+  assignedTo: string;
+  idempotencyKey: string | null;
+  leaseSeconds: number | null;
+  giveUpAfterSeconds: number | null;
+}
+
+/**
+ * Gives each request a ready spare, longest ready first, or a place in the queue; one statement. Rows that another caller holds
+ * are skipped, not waited for. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
+ * that got no spare are left out of the answer.
+ */
+export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[]): Promise<Assignment[]> {
+  const orders = JSON.stringify(requests.map((request, n) => ({ ...request, n: n + 1 })));
+  return tx.$queryRaw<Assignment[]>(Prisma.sql`
+    WITH orders AS (
+      SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
+        "idempotencyKey" text, "leaseSeconds" int, "giveUpAfterSeconds" int)
+    ), free AS (
+      SELECT "id" FROM "Vm" WHERE "vmType" = ${vmType} AND "status" = 'READY' AND "hotSpare"
+        AND "goldenImageId" = ANY (ARRAY(SELECT "id" FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" = 'READY'))
+        AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED')
+      ORDER BY "readyAt" LIMIT ${requests.length}::int FOR UPDATE SKIP LOCKED
+    ), numbered AS (
+      SELECT "id", row_number() OVER ()::int AS "n" FROM free
+    ), taken AS (
+      UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = orders."assignedTo",
+        "assignedAt" = now(), "changedAt" = now(), "generation" = "generation" + 1
+      FROM numbered JOIN orders USING ("n") WHERE "Vm"."id" = numbered."id"
+      RETURNING "Vm"."id" AS "vmId", numbered."n"
+    )
+    INSERT INTO "Assignment" ("id", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
+      "fulfilledAt", "leaseExpiresAt", "waitUntil")
+    SELECT "id", ${vmType}, "assignedTo", "idempotencyKey", "leaseSeconds",
+      (CASE WHEN "vmId" IS NULL THEN 'QUEUED' ELSE 'FULFILLED' END)::"AssignmentStatus", "vmId",
+      CASE WHEN "vmId" IS NOT NULL THEN now() END,
+      CASE WHEN "vmId" IS NOT NULL THEN now() + "leaseSeconds" * interval '1 second' END,
+      CASE WHEN "vmId" IS NULL THEN now() + "giveUpAfterSeconds" * interval '1 second' END
+    FROM orders LEFT JOIN taken USING ("n")
+    WHERE "vmId" IS NOT NULL OR EXISTS (
+      SELECT 1 FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" IN ('REQUESTED', 'INSTALLING', 'SEALING', 'READY'))
+    ORDER BY "n"
+    RETURNING *`);
+}
+
 /** Hands ready spares to those who wait, first in, first out. Returns how many were served. */
 export async function serveQueue(
   tx: Tx,
@@ -20,7 +68,6 @@ export async function serveQueue(
     tx,
     vmType,
     waiting.map((a) => a.assignedTo),
-    { ahead: true },
   );
   for (const { id: vmId, n } of claimed) {
     const assignment = waiting[n - 1];

@@ -8,13 +8,23 @@ export interface Deployment {
   guestSecret: string;
 }
 
-/** The one row that all servers on this database share; made by the first of them. */
-export async function getDeployment(db: Db): Promise<Deployment> {
+/**
+ * The one row that all servers on this database share; made by the first of them.
+ * @throws Error  the database was used with another provisioner: its VMs would all seem to have vanished.
+ */
+export async function getDeployment(db: Db, provisioner: string): Promise<Deployment> {
   await db.deployment.createMany({
-    data: [{ id: 1, name: randomUUID(), guestSecret: randomBytes(32).toString('base64url') }],
+    data: [{ id: 1, name: randomUUID(), guestSecret: randomBytes(32).toString('base64url'), provisioner }],
     skipDuplicates: true,
   });
-  return db.deployment.findUniqueOrThrow({ where: { id: 1 }, select: { name: true, guestSecret: true } });
+  const found = await db.deployment.findUniqueOrThrow({ where: { id: 1 } });
+  if (found.provisioner !== provisioner) {
+    throw new Error(
+      `this database holds a deployment of the ${found.provisioner} provisioner, and VAPIORC_PROVISIONER is ${provisioner}: ` +
+        'give another VAPIORC_STORAGE_PATH (or another DATABASE_URL, if you set one)',
+    );
+  }
+  return { name: found.name, guestSecret: found.guestSecret };
 }
 
 /** The token of one machine, `<id>.<mac>`: nothing to store, the same after a restart, and of no use for another machine. */

@@ -34,23 +34,19 @@ export async function moveVm(
 }
 
 /**
- * Takes ready spares, longest ready first, one for each assignee as far as they go; `n` is the assignee's position from 1.
- * One statement. Rows that another caller holds are skipped, not waited for, so two callers never get the same VM
- * and never stand behind each other. Newcomers (`ahead: false`) get none while somebody waits in the queue.
+ * Takes ready spares for those who wait, longest ready first, one for each assignee as far as they go; `n` is the assignee's
+ * position from 1. Rows that another caller holds are skipped, not waited for.
  */
 export function claimSpares(
   tx: Tx,
   vmType: string,
   assignees: readonly string[],
-  { ahead }: { ahead: boolean },
 ): Promise<{ id: string; n: number }[]> {
   return tx.$queryRaw<{ id: string; n: number }[]>(Prisma.sql`
     WITH free AS (
-      SELECT vm."id" FROM "Vm" vm
-      JOIN "GoldenImage" image ON image."id" = vm."goldenImageId"
-      WHERE vm."vmType" = ${vmType} AND vm."status" = 'READY' AND vm."hotSpare" AND image."status" = 'READY'
-        AND (${ahead} OR NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'))
-      ORDER BY vm."readyAt" LIMIT ${assignees.length}::int FOR UPDATE OF vm SKIP LOCKED
+      SELECT "id" FROM "Vm" WHERE "vmType" = ${vmType} AND "status" = 'READY' AND "hotSpare"
+        AND "goldenImageId" = ANY (ARRAY(SELECT "id" FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" = 'READY'))
+      ORDER BY "readyAt" LIMIT ${assignees.length}::int FOR UPDATE SKIP LOCKED
     ), numbered AS (SELECT "id", row_number() OVER ()::int AS n FROM free)
     UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = (${[...assignees]}::text[])[numbered.n],
       "assignedAt" = now(), "changedAt" = now(), "generation" = "generation" + 1

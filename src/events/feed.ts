@@ -19,7 +19,7 @@ export class Feed {
   #recent: Event[] = [];
   /** Events up to here have been read. */
   #head = 0n;
-  readonly #wakers = new Set<() => void>();
+  readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
   #unsubscribe: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export class Feed {
     while (!signal.aborted) {
       const head = this.#head;
       if (seen >= head) {
-        await this.#woken(signal);
+        seen = await this.#next(seen, filter, signal);
         continue;
       }
       const oldest = this.#recent[0]?.seq;
@@ -105,7 +105,7 @@ export class Feed {
           // A new array: subscribers in the middle of the old one keep their place.
           this.#recent = [...this.#recent.slice(Math.max(0, this.#recent.length + events.length - KEPT)), ...events];
           this.#head = last.seq;
-          for (const wake of this.#wakers) wake();
+          for (const waiter of this.#waiters) waiter.see(events);
           for (const listener of this.#listeners) listener(events);
           if (events.length < PAGE) break;
         }
@@ -118,17 +118,33 @@ export class Feed {
     }
   }
 
-  #woken(signal: AbortSignal): Promise<void> {
+  /**
+   * Waits for an event that passes; answers the place from which to read on. Those that do not pass are stepped over without
+   * waking anybody: with a thousand subscribers, each for its own VM, an event concerns one.
+   */
+  #next(seen: bigint, filter: EventFilter, signal: AbortSignal): Promise<bigint> {
     return new Promise((resolve) => {
-      const wake = () => {
-        this.#wakers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
+      let at = seen;
+      const done = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', done);
+        resolve(at);
       };
-      this.#wakers.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
+      const waiter: Waiter = {
+        see: (events) => {
+          if (events.some((event) => passes(event, filter))) done();
+          else at = events.at(-1)?.seq ?? at;
+        },
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+/** A subscriber that has read all there is. */
+interface Waiter {
+  see: (events: readonly Event[]) => void;
 }
 
 function firstAfter(events: readonly Event[], seq: bigint): number {

@@ -77,8 +77,9 @@ export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
   };
 }
 
-function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
-  const what = vmId === null ? 'ended without a VM' : `had VM ${vmId}, which is released`;
+/** A key gets its one assignment; when that is over there is nothing to hand out. */
+export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
+  const what = vmId === null ? 'ended without a VM' : `had VM ${vmId}, which is gone`;
   return new Conflict(
     `the order with this idempotency key (assignment ${id}) ${what} (${reason})`,
     'Use a new key for a new order.',

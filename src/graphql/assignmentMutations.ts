@@ -2,6 +2,7 @@ import { cancelAssignment } from '../commands/cancelAssignment.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
 import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
+import { orderIsOver } from '../events/handOut.js';
 import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
@@ -84,6 +85,7 @@ builder.mutationField('assignVm', (t) =>
         }
         const assigned = await context.assignVm(wanted);
         if (assigned instanceof Error) return assigned;
+        if (assigned.status === 'ENDED') return orderIsOver(assigned);
         return waitForAssignment(context, assigned, seconds * 1000, context.caller);
       };
       return answer(await order(), (assignment) => ({ assignment }));

@@ -37,12 +37,14 @@ export function untilGone<T>(
 /**
  * Yields each of `subjects`, then the subject of every event that passes `filter`: the field's resolver reads it then. Events that
  * came in before a read are in what it read, so a subscriber that is slow, or was handed many events at once, reads once.
+ * Ends after a yield before which `isOver` was true.
  */
 export function changes(
   { feed, caller }: Pick<Context, 'feed' | 'caller'>,
   filter: EventFilter,
   subjects: readonly string[],
   subjectOf: (event: Event) => string | null,
+  isOver: () => Promise<boolean> = async () => false,
 ): AsyncGenerator<string, void, undefined> {
   return untilGone(caller, async function* (signal) {
     const start = feed.head;
@@ -50,13 +52,17 @@ export function changes(
     const covered = new Map<string, bigint>();
     for (const subject of subjects) {
       covered.set(subject, feed.head);
+      const last = await isOver();
       yield subject;
+      if (last) return;
     }
     for await (const event of feed.subscribe(start, filter, signal)) {
       const subject = subjectOf(event);
       if (subject === null || event.seq <= (covered.get(subject) ?? 0n)) continue;
       covered.set(subject, feed.head);
+      const last = await isOver();
       yield subject;
+      if (last) return;
     }
   });
 }

@@ -77,7 +77,7 @@ export class GuestDoor {
         code === 'EADDRNOTAVAIL'
           ? "the VM network's gateway is not an address of this machine: run the server on the Docker host, in a container with host networking (see docker-compose.yml)"
           : code === 'EADDRINUSE'
-            ? `another program holds port ${port} on the VM network's gateway: set VAPIORC_GUEST_PORT`
+            ? `port ${port} on the VM network's gateway is taken. By another server of this deployment: then that one serves the guests. By another deployment or program: set VAPIORC_GUEST_PORT (a second deployment also needs its own VAPIORC_NETWORK and port range)`
             : (err as Error).message;
       if (!this.#told) log.warn({ why: this.#problem }, 'guests cannot call in yet');
       this.#told = true;

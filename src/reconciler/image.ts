@@ -72,7 +72,7 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     await noteProgress(deps, id, {
       phase: image.phase ?? 'PULLING',
       progress: null,
-      message: `waiting: ${started.message}`,
+      message: `waiting: ${started.message}. ${started.fix}`,
     });
     return 'refused';
   }

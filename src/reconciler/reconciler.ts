@@ -94,13 +94,13 @@ export class Reconciler {
     else if (goldenImageId !== null) this.#track(`golden:${goldenImageId}`, kind);
     // Whoever changes a pool, or asks it to refill, has made room, or wants to know.
     if (kind === 'POOL_CHANGED' && event.actor === 'api') this.#resting.clear();
-    if (vmType !== null && !QUIET_FOR_POOLS.includes(kind)) this.#tasks.poke(`pool:${vmType}`);
+    if (vmType !== null && !QUIET_FOR_POOLS.includes(kind)) this.#tasks.poke(`pool:${vmType}`, { urgent: true });
   }
 
   #track(key: string, kind: EventKind): void {
     if (IN_MOTION.includes(kind)) this.#watched.add(key);
     else if (kind !== 'GOLDEN_IMAGE_PROGRESS') this.#watched.delete(key);
-    if (NEEDS_A_STEP.includes(kind)) this.#tasks.poke(key);
+    if (NEEDS_A_STEP.includes(kind)) this.#tasks.poke(key, { urgent: !IN_MOTION.includes(kind) });
   }
 
   #pokeAll(keys: Iterable<string>): void {

@@ -102,9 +102,12 @@ function eventStream(
         const result = await orSilence(next);
         if (result === 'silence') return send(': still here');
         next = undefined;
+        if (stop.signal.aborted) return;
         if (result.done) controller.close();
         else send(`id: ${result.value.seq}\ndata: ${JSON.stringify(eventView(result.value))}`);
       } catch (err) {
+        // The client went while we waited for the next event.
+        if (stop.signal.aborted) return;
         // The client reconnects with its cursor and misses nothing.
         log.error({ err }, 'an event stream broke off');
         controller.close();

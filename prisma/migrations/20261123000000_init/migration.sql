@@ -15,6 +15,7 @@ CREATE TABLE "Deployment" (
     "id" INTEGER NOT NULL DEFAULT 1,
     "name" TEXT NOT NULL,
     "guestSecret" TEXT NOT NULL,
+    "provisioner" TEXT NOT NULL,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "Deployment_pkey" PRIMARY KEY ("id")

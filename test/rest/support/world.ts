@@ -72,7 +72,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const write = createWrite(db, (seq) => bus.publish(seq));
   const feed = new Feed({ db, bus, log });
   await feed.start();
-  const deployment = await getDeployment(db);
+  const deployment = await getDeployment(db, 'simulated');
   const settings: World['settings'] = { admit: async () => undefined, health: async () => healthy, rateClockMs: 0 };
   const deps: CommandDeps = {
     db,
