@@ -181,17 +181,19 @@ export function describeProvisioner(
       expect(hints).toEqual([]);
     });
 
-    test.runIf(disks)('no clone is made of an image that is not there', async () => {
-      const spec = await world.cloneSpec(randomUUID());
+    if (disks)
+      test('no clone is made of an image that is not there', async () => {
+        const spec = await world.cloneSpec(randomUUID());
 
-      await expect(provisioner.clone(spec)).rejects.toThrow(Broken);
-      expect(await provisioner.inspect({ kind: 'vm', id: spec.id })).toBeUndefined();
-      expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
-    });
+        await expect(provisioner.clone(spec)).rejects.toThrow(Broken);
+        expect(await provisioner.inspect({ kind: 'vm', id: spec.id })).toBeUndefined();
+        expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
+      });
 
-    test.runIf(disks)('no image is made of an installation that is not there', async () => {
-      await expect(provisioner.seal(randomUUID())).rejects.toThrow(Broken);
-    });
+    if (disks)
+      test('no image is made of an installation that is not there', async () => {
+        await expect(provisioner.seal(randomUUID())).rejects.toThrow(Broken);
+      });
 
     test('a deleted image is gone, and deleting it again is fine', async () => {
       const { id } = await installing();
