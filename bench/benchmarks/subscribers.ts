@@ -145,7 +145,7 @@ async function allReached(thing: Ends, commit: () => Promise<void>): Promise<voi
 /** Commits events as the server's own code does, for VMs that are there. */
 async function openSource(kit: Kit, url: string) {
   const db = openDatabase(url);
-  const channel = `vapiorc:${(await getDeployment(db, 'docker')).name}`;
+  const channel = `vapiorc:${(await getDeployment(db, 'simulated')).name}`;
   const bus = openBus({ databaseUrl: url, channel, log: kit.log });
   const rows = new pg.Client({ connectionString: url });
   await rows.connect();
