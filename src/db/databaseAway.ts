@@ -1,15 +1,12 @@
 import { Unavailable } from '../domain/errors.js';
 import { Prisma } from '../generated/prisma/client.js';
+import { adapterCause } from './adapterCause.js';
 
 /** No server, no answer in time, no free connection, or a transaction that could not even begin. */
 const PRISMA_CODES = ['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028'];
 const ADAPTER_KINDS = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
 /** Postgres is shutting down, starting, or lost the connection: SQLSTATE classes 57P and 08. */
 const PASSING = /^(57P0[123]|08...)$/;
-
-interface AdapterError {
-  cause?: { kind?: string; originalCode?: string };
-}
 
 /** Disk full, out of memory, and a standby that takes no writes. */
 const CANNOT_WRITE: Readonly<Record<string, string>> = {
@@ -22,7 +19,7 @@ const CANNOT_WRITE: Readonly<Record<string, string>> = {
 export function databaseAway(err: unknown): Unavailable | undefined {
   if (!(err instanceof Error)) return undefined;
   const known = err instanceof Prisma.PrismaClientKnownRequestError ? err : undefined;
-  const cause = (known?.meta?.driverAdapterError as AdapterError | undefined)?.cause;
+  const cause = known && adapterCause(known);
   const full = Object.entries(CANNOT_WRITE).find(
     ([code]) => cause?.originalCode === code || err.message.includes(`\`${code}\``),
   );

@@ -10,9 +10,6 @@ import { builder } from './builder.js';
 import { answer, Conflict, InvalidInput, NoGoldenImage, NotFound, NoVmInTime, onNode, resultType } from './refusals.js';
 
 const MAX_WAIT_SECONDS = 3600;
-/** What we tell a caller whose wait ended: about the time a VM takes to boot. */
-const _RETRY_AFTER_SECONDS = 30;
-
 interface Payload {
   assignment: AssignmentRow;
 }

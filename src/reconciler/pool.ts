@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { release } from '../commands/releaseVm.js';
 import { serveQueue } from '../db/assignments.js';
 import { currentImage } from '../db/images.js';
 import { lockPool } from '../db/pools.js';
-import { lockVm } from '../db/vms.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { blockPool } from './blockPool.js';
 import type { Deps } from './deps.js';
+import { releaseIf } from './releaseIf.js';
 
 /** Most assignments that one transaction serves. */
 const BATCH = 64;
@@ -64,14 +63,7 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
     return { ...plan, why: full ?? (waiting ? undefined : null) };
   });
   if (plan === undefined) return;
-  for (const id of plan.retire) await retireSpare(deps, id);
+  // Somebody may have been given one of them since the plan was made: it is no spare then.
+  for (const id of plan.retire) await releaseIf(deps, id, ({ hotSpare }) => hotSpare, 'not needed');
   if (plan.why !== undefined) await blockPool(deps, vmType, plan.why);
-}
-
-/** Lets a spare go, unless somebody was given it since the plan was made. */
-async function retireSpare({ write }: Deps, id: string): Promise<void> {
-  await write(async (tx, tell) => {
-    const vm = await lockVm(tx, id);
-    if (vm?.hotSpare === true) await release(tx, tell, vm, 'reconciler', 'not needed');
-  });
 }

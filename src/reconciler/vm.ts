@@ -1,4 +1,3 @@
-import { release } from '../commands/releaseVm.js';
 import { reportVmReady } from '../commands/reportGuest.js';
 import { endAssignmentOf } from '../db/assignments.js';
 import { guestToken } from '../db/deployment.js';
@@ -10,6 +9,7 @@ import { vmStep } from '../domain/vm.js';
 import { Broken, Unwanted } from '../provisioner/provisioner.js';
 import { blockPool } from './blockPool.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
+import { releaseIf } from './releaseIf.js';
 import { startMachine } from './startMachine.js';
 
 /** Looks at one VM and does the one next thing for it. The decision is pure (`vmStep`). */
@@ -39,7 +39,14 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
 async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   const { db, write, provisioner, deployment, log } = deps;
   const image = await getImage(db, vm.goldenImageId);
-  if (image?.status !== 'READY') return letGo(deps, vm, `its golden image is ${image?.status ?? 'gone'}`);
+  // Its image was taken out of use before it was started: nothing of it has failed.
+  if (image?.status !== 'READY')
+    return releaseIf(
+      deps,
+      vm.id,
+      ({ status }) => status === 'REQUESTED',
+      `its golden image is ${image?.status ?? 'gone'}`,
+    );
   let started: Awaited<ReturnType<typeof startMachine>>;
   try {
     started = await startMachine(deps, { kind: 'vm', id: vm.id }, (port) =>
@@ -91,14 +98,6 @@ async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void>
     tell({ kind: 'VM_CLEANED', ...subject });
   });
   log.info({ vmId: vm.id, status: vm.status }, 'vm destroyed');
-}
-
-/** Its image was taken out of use before it was started: nothing of it has failed. */
-async function letGo({ write }: Deps, vm: Vm, reason: string): Promise<void> {
-  await write(async (tx, tell) => {
-    const latest = await lockVm(tx, vm.id);
-    if (latest?.status === 'REQUESTED') await release(tx, tell, latest, 'reconciler', reason);
-  });
 }
 
 /** FAILED with the reason; whoever held it is told, and a pool whose VM never got ready rests for a while. */
