@@ -37,7 +37,7 @@ export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
   readonly fix: string;
   constructor(
-    readonly what: 'golden image' | 'VM' | 'assignment' | 'pool',
+    readonly what: 'golden image' | 'VM' | 'assignment' | 'pool' | 'command' | 'file' | 'OEM bundle',
     readonly value: string,
   ) {
     super(`there is no ${what} ${JSON.stringify(value.slice(0, 100))}`);
@@ -97,7 +97,7 @@ export class CapacityExhausted extends Refusal {
 export class Unavailable extends Refusal {
   readonly code = 'UNAVAILABLE';
   constructor(
-    readonly part: 'database' | 'docker' | 'kvm' | 'image' | 'network' | 'storage',
+    readonly part: 'database' | 'docker' | 'kvm' | 'image' | 'network' | 'storage' | 'screen' | 'guest',
     message: string,
     readonly fix: string,
   ) {

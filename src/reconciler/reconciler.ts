@@ -31,8 +31,19 @@ const NEEDS_A_STEP: readonly EventKind[] = [
   'GOLDEN_IMAGE_DELETED',
   'GOLDEN_IMAGE_FAILED',
 ];
+/** What leaves a machine's status as it is. */
+const NO_MOVE: readonly EventKind[] = [
+  'GOLDEN_IMAGE_PROGRESS',
+  'GOLDEN_IMAGE_STUCK',
+  'VM_NOT_READY',
+  'COMMAND_QUEUED',
+  'COMMAND_STARTED',
+  'COMMAND_OUTPUT',
+  'COMMAND_CANCELLING',
+  'COMMAND_ENDED',
+];
 /** What changes nothing that a pool's sum counts. */
-const QUIET_FOR_POOLS: readonly EventKind[] = ['GOLDEN_IMAGE_PROGRESS', 'POOL_BLOCKED', 'VM_REQUESTED'];
+const QUIET_FOR_POOLS: readonly EventKind[] = [...NO_MOVE, 'POOL_BLOCKED', 'VM_REQUESTED'];
 /** A pool looks at once, and then not again for this long, whatever happens meanwhile: its sum reads all its VMs. */
 const POOL_PAUSE_MS = 200;
 /** A refused step rests this long, doubled each time up to the limit: the host is full, a registry is away. */
@@ -99,7 +110,7 @@ export class Reconciler {
 
   #track(key: string, kind: EventKind): void {
     if (IN_MOTION.includes(kind)) this.#watched.add(key);
-    else if (kind !== 'GOLDEN_IMAGE_PROGRESS') this.#watched.delete(key);
+    else if (!NO_MOVE.includes(kind)) this.#watched.delete(key);
     if (NEEDS_A_STEP.includes(kind)) this.#tasks.poke(key, { urgent: !IN_MOTION.includes(kind) });
   }
 

@@ -1,0 +1,36 @@
+/** The life of one command in a VM: states, what may happen in each. Pure. */
+
+export const COMMAND_STATUSES = ['QUEUED', 'RUNNING', 'EXITED', 'TIMED_OUT', 'CANCELLED', 'FAILED'] as const;
+export type CommandStatus = (typeof COMMAND_STATUSES)[number];
+
+export const COMMAND_EVENTS = ['DELIVERED', 'EXITED', 'TIMED_OUT', 'CANCELLED', 'BROKE'] as const;
+export type CommandEvent = (typeof COMMAND_EVENTS)[number];
+
+export const COMMAND_TRANSPORTS = ['AGENT', 'QEMU_GUEST_AGENT'] as const;
+export type CommandTransport = (typeof COMMAND_TRANSPORTS)[number];
+
+/** How much of each of a command's output streams is kept with it: bytes from its beginning. */
+export const KEPT_OUTPUT_BYTES = 262_144;
+
+/** How many commands run at the same time in one VM; the others wait for their turn. */
+export const PARALLEL_COMMANDS = 8;
+
+const table = {
+  QUEUED: { DELIVERED: 'RUNNING', CANCELLED: 'CANCELLED', BROKE: 'FAILED' },
+  RUNNING: { EXITED: 'EXITED', TIMED_OUT: 'TIMED_OUT', CANCELLED: 'CANCELLED', BROKE: 'FAILED' },
+  EXITED: {},
+  TIMED_OUT: {},
+  CANCELLED: {},
+  FAILED: {},
+} as const satisfies Record<CommandStatus, Partial<Record<CommandEvent, CommandStatus>>>;
+
+/** The status after `event`, or undefined when a command in `status` may not see it. */
+export function commandTransition(status: CommandStatus, event: CommandEvent): CommandStatus | undefined {
+  const row: Partial<Record<CommandEvent, CommandStatus>> = table[status];
+  return row[event];
+}
+
+/** Whether nothing can happen to a command in `status` any more. */
+export function isCommandOver(status: CommandStatus): boolean {
+  return Object.keys(table[status]).length === 0;
+}
