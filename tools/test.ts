@@ -18,6 +18,9 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['busybox-static', () => existsSync('/bin/busybox') || existsSync('/usr/bin/busybox')],
   ['chromium', () => existsSync('/usr/bin/chromium')],
   ['debootstrap', () => onPath('debootstrap')],
+  ['wine', () => onPath('wine') && onPath('wineboot')],
+  ['wine64', () => existsSync('/usr/lib/wine/wine64')],
+  ['gcc-mingw-w64-x86-64', () => onPath('x86_64-w64-mingw32-gcc')],
   ['python3-requests', () => run('/usr/bin/python3', ['-c', 'import requests']).status === 0],
 ];
 
