@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildGuestMedium } from './buildGuestMedium.js';
-import type { RootFolder } from './rootFolder.js';
+import { RootFolder } from './rootFolder.js';
 
 const firmwareFiles = ['bios-256k.bin', 'vgabios-stdvga.bin', 'kvmvapic.bin', 'linuxboot_dma.bin'];
 const modules = /^(accel-tcg-x86_64|hw-display-.*vga.*)\.so$/;
@@ -33,8 +33,14 @@ export async function addMachine(root: RootFolder, kernelVersion: string, work: 
     dereference: true,
   });
 
+  await root.add('/usr/sbin/smbd');
+  await root.add(`/${libraries}/samba/vfs/widelinks.so`);
+
   mkdirSync(join(root.folder, 'usr/share/standin'), { recursive: true });
-  buildGuestMedium(root.source, kernelVersion, work, join(root.folder, 'usr/share/standin/medium.img'));
+  const guestPrograms = new RootFolder(join(work, 'guest-programs'), root.source);
+  await guestPrograms.add('/usr/sbin/qemu-ga');
+  const parts = { source: root.source, kernelVersion, programs: guestPrograms.folder, work };
+  buildGuestMedium(parts, join(root.folder, 'usr/share/standin/medium.img'));
   const version = execFileSync(join(root.source, 'usr/bin/qemu-img'), ['--version'], { encoding: 'utf8' });
   return /version ([\d.]+)/.exec(version)?.[1] ?? 'unknown';
 }

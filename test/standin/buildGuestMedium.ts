@@ -20,11 +20,26 @@ import { gzipSync } from 'node:zlib';
 const sectorBytes = 512;
 const partitionStart = 2048;
 const imageBytes = 40 * 1024 * 1024;
+/** Where the guest notes its running commands: behind the values at 64 MiB, as a partition so that a shell can write there. */
+const notesStart = (64 * 1024 * 1024 + 16 * 1024) / sectorBytes;
+const notesSectors = 8;
 /** Free sector before the partition, that tells the guest where the word to patch is. */
 const noteSector = 2046;
 
 // Debian's small cloud kernel has all of these as modules.
-const wantedModules = ['virtio_pci', 'virtio_scsi', 'sd_mod', 'virtio_net', 'qemu_fw_cfg', 'button', 'evdev'];
+const wantedModules = [
+  'virtio_pci',
+  'virtio_scsi',
+  'sd_mod',
+  'virtio_net',
+  'virtio_input',
+  'virtio_console',
+  'qemu_fw_cfg',
+  'button',
+  'evdev',
+  'cifs',
+  'nls_utf8',
+];
 
 const loader = `SERIAL 0 115200
 DEFAULT guest
@@ -35,9 +50,19 @@ LABEL guest
   APPEND console=ttyS0 quiet loglevel=3 panic=1 mitigations=off tsc=reliable no_timer_check cryptomgr.notests nokaslr standin.from=dvd
 `;
 
+interface Parts {
+  /** The unpacked Debian packages. */
+  readonly source: string;
+  readonly kernelVersion: string;
+  /** Programs with their libraries, in the folder `usr`. */
+  readonly programs: string;
+  readonly work: string;
+}
+
 /** A bootable disk of kernel and initrd: the "ISO" that the tiny guest is installed from, by copying itself. */
-export function buildGuestMedium(source: string, kernelVersion: string, work: string, target: string): void {
-  const initrd = buildInitrd(source, kernelVersion, join(work, 'initrd'));
+export function buildGuestMedium(parts: Parts, target: string): void {
+  const { source, kernelVersion, work } = parts;
+  const initrd = buildInitrd(parts, join(work, 'initrd'));
   writeFileSync(join(work, 'initrd.gz'), initrd);
   writeFileSync(join(work, 'syslinux.cfg'), loader);
   writeFileSync(target, masterBootRecord(readFileSync(join(source, 'usr/lib/syslinux/mbr/mbr.bin'))));
@@ -64,6 +89,9 @@ function masterBootRecord(code: Buffer): Buffer {
   record[450] = 0x0e; // FAT16 by LBA
   record.writeUInt32LE(partitionStart, 454);
   record.writeUInt32LE(imageBytes / sectorBytes - partitionStart, 458);
+  record[466] = 0xda; // no file system
+  record.writeUInt32LE(notesStart, 470);
+  record.writeUInt32LE(notesSectors, 474);
   record.writeUInt16LE(0xaa55, 510);
   return record;
 }
@@ -78,13 +106,16 @@ function notePatchPlace(image: string): void {
   closeSync(fd);
 }
 
-function buildInitrd(source: string, kernelVersion: string, folder: string): Buffer {
-  for (const name of ['bin', 'modules', 'proc', 'sys', 'dev', 'tmp', 'etc'])
+function buildInitrd({ source, kernelVersion, programs }: Parts, folder: string): Buffer {
+  for (const name of ['bin', 'modules', 'proc', 'sys', 'dev', 'tmp', 'etc', 'share'])
     mkdirSync(join(folder, name), { recursive: true });
   copyFileSync(join(source, 'bin/busybox'), join(folder, 'bin/busybox'));
   const applets = execFileSync(join(source, 'bin/busybox'), ['--list'], { encoding: 'utf8' }).trim().split('\n');
   writeFileSync(join(folder, 'etc/nsswitch.conf'), 'hosts: files dns\n');
   for (const applet of applets) if (applet !== 'busybox') symlinkSync('busybox', join(folder, 'bin', applet));
+  symlinkSync('/share', join(folder, 'z'));
+  cpSync(join(programs, 'usr'), join(folder, 'usr'), { recursive: true });
+  symlinkSync('usr/lib64', join(folder, 'lib64'));
   const scripts = fileURLToPath(new URL('guest/', import.meta.url));
   for (const name of readdirSync(scripts)) {
     const to = join(folder, name === 'init' ? 'init' : `bin/${name}`);

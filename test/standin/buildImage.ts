@@ -37,6 +37,12 @@ cd /run
 exec /usr/bin/node /run/standin.mjs
 `;
 
+// What Windows has, for commands that the stub runs; the tiny guest has its own.
+const shutdown = `#!/bin/sh
+case " $* " in *' /r '*) word=system_reset ;; *) word=system_powerdown ;; esac
+echo $word | nc -q1 -w1 -U /run/shm/monitor.sock >/dev/null
+`;
+
 export async function buildImage(kind: Kind, tag: string, label: string): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'standin-'));
   try {
@@ -44,6 +50,7 @@ export async function buildImage(kind: Kind, tag: string, label: string): Promis
     const root = new RootFolder(join(work, 'root'), source);
     await addPrograms(root);
     await addSupervisor(root);
+    if (kind === 'stub') addProgram(root, 'usr/bin/shutdown', shutdown);
     const version = kind === 'qemu' ? await addMachine(root, kernelVersion, work) : '11.1.0';
     const own = { STANDIN_KIND: kind, STANDIN_QEMU_VERSION: version, ...defaults[kind] };
     const env = Object.entries(own).map(([key, value]) => `ENV ${key}=${value}`);
@@ -64,7 +71,7 @@ async function addPrograms(root: RootFolder): Promise<void> {
   await root.addNode();
   const applets = `[ ash awk basename cat chmod chown cmp cp cut date dd df dirname du echo env false find grep head hostname
     id kill killall ln ls md5sum mkdir mkfifo mknod mktemp mount mv nslookup od pgrep ping printf ps pwd readlink rm rmdir sed seq
-    sha256sum sleep sort stat sync tail tar tee test timeout touch tr true truncate umount uname uniq wc wget which xargs`;
+    sha256sum sleep sort stat sync tail tar tee test timeout touch tr true truncate umount uname uniq wc wget which xargs yes`;
   for (const applet of applets.split(/\s+/)) symlinkSync('busybox', join(root.folder, 'usr/bin', applet));
 }
 
@@ -83,14 +90,22 @@ async function addSupervisor(root: RootFolder): Promise<void> {
     'start.sh': '#!/bin/sh\n',
     'check.sh': '#!/bin/sh\n[ ! -f /run/shm/qemu.end ]\n',
   };
-  for (const [name, text] of Object.entries(scripts)) {
-    writeFileSync(join(root.folder, 'run', name), text);
-    chmodSync(join(root.folder, 'run', name), 0o755);
-  }
+  for (const [name, text] of Object.entries(scripts)) addProgram(root, `run/${name}`, text);
+  // The share as commands know it: of this container in the stub, mounted in the tiny guest.
+  symlinkSync('/shared', join(root.folder, 'share'));
+  symlinkSync('/share', join(root.folder, 'z'));
   mkdirSync(join(root.folder, 'etc'), { recursive: true });
   writeFileSync(join(root.folder, 'etc/version'), '6.05\n');
-  writeFileSync(join(root.folder, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-  writeFileSync(join(root.folder, 'etc/group'), 'root:x:0:\n');
+  writeFileSync(
+    join(root.folder, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n',
+  );
+  writeFileSync(join(root.folder, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   writeFileSync(join(root.folder, 'etc/nsswitch.conf'), 'hosts: files dns\n');
   if (!readdirSync(join(root.folder, 'run')).includes('standin.mjs')) throw new Error('esbuild wrote no supervisor');
+}
+
+function addProgram(root: RootFolder, path: string, text: string): void {
+  writeFileSync(join(root.folder, path), text);
+  chmodSync(join(root.folder, path), 0o755);
 }

@@ -51,7 +51,7 @@ function hashInputs(): string {
   const hash = createHash('sha256').update(process.version);
   const files = readdirSync(here, { recursive: true, encoding: 'utf8' }).sort();
   for (const file of files) {
-    if (/(\.test\.ts|sandbox\.ts|\.md)$/.test(file) || !/(\.ts|guest\/.+)$/.test(file)) continue;
+    if (/^support\/|\.test\.ts$/.test(file) || !/(\.ts|guest\/.+)$/.test(file)) continue;
     hash.update(`\0${file}\0`).update(readFileSync(join(here, file)));
   }
   return hash.digest('hex');

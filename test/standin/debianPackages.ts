@@ -15,14 +15,20 @@ const programs = [
   'iproute2',
   'iptables',
   'jq',
+  'libcups2',
+  'libtasn1-6',
   'mtools',
   'netcat-openbsd',
+  'qemu-guest-agent',
   'qemu-system-x86',
   'qemu-utils',
+  'samba-libs',
   'syslinux',
   'syslinux-common',
   'tini',
 ];
+/** Unpacked without what they depend on: of Samba only smbd is wanted, not the Python around it. */
+const alone = ['samba', 'samba-vfs-modules'];
 
 export const cacheFolder = process.env.VAPIORC_TEST_CACHE ?? join(homedir(), '.cache', 'vapiorc-standin');
 
@@ -31,7 +37,13 @@ export const cacheFolder = process.env.VAPIORC_TEST_CACHE ?? join(homedir(), '.c
  * installed: apt resolves against an empty system, so the result is the same whatever this machine has.
  */
 export async function unpackDebianPackages(): Promise<{ root: string; kernelVersion: string }> {
-  const root = join(cacheFolder, createHash('sha256').update(programs.join(' ')).digest('hex').slice(0, 12));
+  const root = join(
+    cacheFolder,
+    createHash('sha256')
+      .update([...programs, ...alone].join(' '))
+      .digest('hex')
+      .slice(0, 12),
+  );
   if (!existsSync(root)) await fill(root);
   const kernelVersion = readdirSync(join(root, 'boot'))
     .find((name) => name.startsWith('vmlinuz-'))
@@ -50,7 +62,8 @@ async function fill(root: string): Promise<void> {
     const apt = ['-o', `Dir::State::status=${work}/status`, '-o', `Dir::Cache::archives=${archives}`];
     const quiet = ['-qq', '-y', '--no-install-recommends', '-o', 'APT::Sandbox::User=root', '-o', 'Debug::NoLocking=1'];
     await command('apt-get', ['install', '--download-only', ...apt, ...quiet, ...programs]);
-    await command('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', await kernelPackage()], archives);
+    const single = [await kernelPackage(), ...alone];
+    await command('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...single], archives);
     const unpacked = join(work, 'root');
     for (const name of readdirSync(archives)) {
       if (name.endsWith('.deb')) await command('dpkg', ['-x', join(archives, name), unpacked]);

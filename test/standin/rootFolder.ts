@@ -16,7 +16,7 @@ export class RootFolder {
       mkdirSync(join(folder, 'usr', name), { recursive: true });
       symlinkSync(`usr/${name}`, join(folder, name));
     }
-    for (const name of ['tmp', 'run', 'etc', 'proc', 'sys', 'dev', 'root', 'storage', 'var/lib/misc']) {
+    for (const name of ['tmp', 'run', 'etc', 'proc', 'sys', 'dev', 'root', 'storage', 'var/lib/misc', 'var/tmp']) {
       mkdirSync(join(folder, name), { recursive: true });
     }
     chmodSync(join(folder, 'tmp'), 0o1777);
@@ -46,7 +46,12 @@ export class RootFolder {
   }
 
   async #addLibraries(program: string, system: string): Promise<void> {
-    const folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'usr/lib'].map((name) => join(system, name));
+    const folders = [
+      'lib/x86_64-linux-gnu',
+      'usr/lib/x86_64-linux-gnu',
+      'usr/lib',
+      'usr/lib/x86_64-linux-gnu/samba',
+    ].map((name) => join(system, name));
     // The loader of that system lists what it would load; a static program is refused and needs nothing.
     const loader = join(system, 'lib64/ld-linux-x86-64.so.2');
     const inside = existsSync(loader) ? loader : join(system, 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2');

@@ -4,42 +4,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { buildStandIns, buildVariant, QEMU_TAG, STUB_TAG } from './buildStandIns.js';
 import { docker } from './docker.js';
-import { ask, exchange, ReportServer, Sandbox, waitFor } from './sandbox.js';
+import { installGolden, installQuickly, makeOem, makeShared } from './support/folders.js';
+import { GuestServer } from './support/guestServer.js';
+import { ask, exchange, Sandbox, waitFor } from './support/sandbox.js';
 
 const connectionRequest = Buffer.from('030000130ee000000000000100080003000000', 'hex');
-const installQuickly = { STANDIN_INSTALL_MS: '100', STANDIN_SETUP_MS: '200' };
 
 const sandbox = new Sandbox();
-const server = new ReportServer();
+const server = new GuestServer();
 let serverPort = 0;
 
-function guestFolder(token: string, role: 'golden' | 'vm'): string {
-  const shared = sandbox.makeFolder('shared');
-  const address = encodeURIComponent(`http://system.lan:${serverPort}`);
-  writeFileSync(
-    join(shared, 'guest.cfg'),
-    `server=${address}\nid=1\ntoken=${encodeURIComponent(token)}\nrole=${role}\n`,
-  );
-  return shared;
-}
-
-function oemFolder(): string {
-  const oem = sandbox.makeFolder('oem');
-  writeFileSync(join(oem, 'install.bat'), '@echo off\r\n');
-  return oem;
-}
-
-/** Installs, waits for the guest's word, and stops as one should. */
-async function makeGolden(image: string, token: string): Promise<string> {
-  const storage = sandbox.makeFolder('golden');
-  const mounts = [`${guestFolder(token, 'golden')}:/shared`, `${oemFolder()}:/oem:ro`];
-  const id = await sandbox.start({ image, storage, mounts, env: image === STUB_TAG ? installQuickly : {} });
-  await server.waitForReport(token, 120_000);
-  await docker('stop', '-t', '120', id);
-  expect(await docker('wait', id)).toBe('143');
-  expect(await sandbox.log(id)).toContain('❯ Shutdown completed!');
-  return storage;
-}
+const guestFolder = (token: string, role: 'golden' | 'vm') => makeShared(sandbox, { token, role, port: serverPort });
+const oemFolder = () => makeOem(sandbox);
+const makeGolden = (image: string, token: string) => installGolden({ image, token, port: serverPort, sandbox, server });
 
 beforeAll(async () => {
   await buildStandIns();
@@ -107,7 +84,7 @@ describe('the stub', () => {
     expect(readFileSync(join(golden, 'windows.base'), 'utf8').trim()).toBe('win11x64.iso');
     expect(readFileSync(join(golden, 'windows.mac'), 'utf8').trim()).toMatch(/^02(:[0-9A-F]{2}){5}$/);
     expect(statSync(join(golden, 'windows.vars')).size).toBe(540672);
-    const report = await server.waitForReport('stub golden/1');
+    const report = await server.waitForCall('ready', 'stub golden/1');
     expect(report.path).toBe('/guest/v1/ready');
     expect(report.values).toMatchObject({ phase: 'installed', windows: 'Windows 11' });
   });
@@ -144,6 +121,7 @@ describe('the stub', () => {
     expect(frames).toContain('s: <p class="loading">Downloading Windows 11 (50.0%)</p>');
     expect((await fetch(`${url}/msg.html`)).status).toBe(404);
     expect((await fetch(url)).status).toBe(200);
+    await sandbox.waitForLog(id, /BdsDxe: loading/); // the screen is there before the firmware
     const screen = new WebSocket(`${url.replace('http', 'ws')}/websockify`, ['binary']);
     const greeting = await new Promise((resolve) => screen.once('message', (data) => resolve(String(data))));
     screen.close();
@@ -151,12 +129,12 @@ describe('the stub', () => {
   });
 
   test('a clone reports ready, retries refused reports, and answers RDP', async () => {
-    server.answers.push(503);
+    server.refuse('clone-a', 'ready', 503);
     const id = await sandbox.start(await cloneStart('clone-a'));
-    const report = await server.waitForReport('clone-a');
+    const report = await server.waitForCall('ready', 'clone-a');
     expect(report.values).toMatchObject({ phase: 'ready', windows: 'Windows 11' });
     await waitFor('a second report', 5000, async () =>
-      server.reports.filter(({ token }) => token === 'clone-a').length === 2 ? true : undefined,
+      server.callsOf('ready', 'clone-a').length === 2 ? true : undefined,
     );
     const answer = await exchange(await sandbox.address(id), 3389, connectionRequest);
     expect(answer?.[5]).toBe(0xd0);
@@ -361,7 +339,7 @@ describe('the stub', () => {
     const id = await sandbox.start({ ...start, mounts: [`${golden}:/golden:ro`, `${shared}:/shared`] });
     await sandbox.waitForLog(id, /started successfully/);
     expect(await exchange(await sandbox.address(id), 3389, connectionRequest)).toBeUndefined();
-    expect(server.reports.some(({ token }) => token === 'knob')).toBe(false);
+    expect(server.calls.some(({ token }) => token === 'knob')).toBe(false);
   });
 
   test('in user mode only 3389 and USER_PORTS are reachable', async () => {
@@ -419,7 +397,7 @@ describe('the stub', () => {
 describe('the tiny guest in QEMU', () => {
   test('is installed once, cloned twice, and each clone has its own disk', async () => {
     const golden = await makeGolden(QEMU_TAG, 'qemu-golden');
-    expect(server.reports.find(({ token }) => token === 'qemu-golden')?.values.phase).toBe('installed');
+    expect(server.callsOf('ready', 'qemu-golden')[0]?.phase).toBe('installed');
     expect(existsSync(join(golden, 'windows.boot'))).toBe(true);
     const before = readFileSync(join(golden, 'data.qcow2'));
     const start = async (token: string, env: Record<string, string> = {}) => ({
@@ -433,7 +411,7 @@ describe('the tiny guest in QEMU', () => {
     const b = await sandbox.start({ ...startB, nat: false });
     const [hostA, hostB] = [await sandbox.address(a), await sandbox.address(b)];
 
-    const report = await server.waitForReport('qemu-a', 120_000);
+    const report = await server.waitForCall('ready', 'qemu-a', undefined, 120_000);
     expect(report.values).toMatchObject({ phase: 'ready', windows: 'Windows 11' });
     expect((await exchange(hostA, 3389, connectionRequest))?.[5]).toBe(0xd0);
     expect(await ask(hostA, 'read .installbat')).toBe('ok ran');

@@ -103,7 +103,8 @@ async function makePlan(step: (text: string) => Promise<void>): Promise<Plan> {
     installing: decision.do === 'install',
     orders: guestOrders(settings, storage),
     windows: encodeURIComponent(version?.title ?? 'Windows'),
-    computer: settings.text('HOST') || `WIN-${hostname().slice(0, 8).toUpperCase()}`,
+    computer:
+      settings.text('STANDIN_COMPUTER') || settings.text('HOST') || `WIN-${hostname().slice(0, 8).toUpperCase()}`,
   };
 }
 

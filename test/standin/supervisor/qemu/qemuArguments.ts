@@ -37,6 +37,8 @@ export function qemuArguments(plan: Plan, { emulated, netdev, letter }: Wiring):
     args.push('-drive', `file=${firmware.varsPath},id=vars,format=raw,if=none`, '-device', 'virtio-blk-pci,drive=vars');
   }
   if (netdev) args.push('-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${network.mac},romfile=`);
+  // The tablet of the real image, and one that the tiny guest's kernel, which knows no USB, can follow.
+  args.push('-device', 'qemu-xhci,id=xhci', '-device', 'usb-tablet,bus=xhci.0', '-device', 'virtio-tablet-pci');
   args.push('-fw_cfg', `name=opt/org.vapiorc.standin,file=${letter}`);
   if (settings.text('UUID')) args.push('-uuid', settings.text('UUID'));
   if (settings.text('QMP')) args.push('-qmp', settings.text('QMP'));

@@ -9,12 +9,18 @@ const mark = 'STANDIN1';
 export class GuestDisk {
   readonly #disk: DiskProcess;
   #values = new Map<string, string>();
+  /** One read or write at a time: a read that overtakes a write would forget what is being written. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(disk: DiskProcess) {
     this.#disk = disk;
   }
 
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    return this.#inTurn(() => this.#load());
+  }
+
+  async #load(): Promise<void> {
     const text = (await this.#disk.read(offset, length)).toString('latin1').replace(/\0.*$/s, '');
     this.#values = new Map();
     if (!text.startsWith(mark)) return;
@@ -28,12 +34,22 @@ export class GuestDisk {
     return this.#values.get(key);
   }
 
-  async set(values: Record<string, string>): Promise<void> {
+  set(values: Record<string, string>): Promise<void> {
+    return this.#inTurn(() => this.#set(values));
+  }
+
+  async #set(values: Record<string, string>): Promise<void> {
     for (const [key, value] of Object.entries(values)) this.#values.set(key, value);
     const lines = [...this.#values].map(([key, value]) => `${key}=${value}\n`);
     const block = Buffer.alloc(length);
     block.write(`${mark}\n${lines.join('')}`, 'latin1');
     await this.#disk.write(offset, block);
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** A disk that a firmware would boot: without it the first 100 KiB would be blank. */

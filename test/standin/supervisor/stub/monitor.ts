@@ -8,7 +8,7 @@ export interface Controls {
   pause(): void;
   resume(): void;
   status(): string;
-  screendump(path: string): void;
+  screendump(path: string, format: string): void;
 }
 
 const greeting = "QEMU 11.1.0 monitor - type 'help' for more information\r\n(qemu) ";
@@ -27,9 +27,10 @@ export function monitorServer(controls: Controls): Server {
 }
 
 function answer(controls: Controls, line: string): string {
-  const [command, argument] = line.split(/\s+/);
+  const format = / -f (\w+)/.exec(line)?.[1] ?? 'ppm';
+  const [command, argument] = line.replace(/ -f \w+/, '').split(/\s+/);
   if (line === 'info status') return `VM status: ${controls.status()}\r\n`;
-  if (command === 'screendump' && argument) controls.screendump(argument);
+  if (command === 'screendump' && argument) controls.screendump(argument, format);
   else if (command === 'system_powerdown') controls.powerdown();
   else if (command === 'system_reset') controls.reset();
   else if (command === 'stop') controls.pause();
@@ -100,7 +101,7 @@ function run(controls: Controls, name: string, args: Record<string, unknown>): o
       controls.quit();
       return {};
     case 'screendump':
-      controls.screendump(String(args.filename));
+      controls.screendump(String(args.filename), String(args.format ?? 'ppm'));
       return {};
     default:
       return undefined;

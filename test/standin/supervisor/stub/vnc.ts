@@ -1,17 +1,16 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { PixelFormat } from './pixelFormat.js';
+import { height, type Screen, width } from './screen.js';
 
-const width = 640;
-const height = 360;
-
-/** RFB 3.8 without password and with a still, plain picture. */
-export function vncServer(title: string): Server {
+/** RFB 3.8 without password: the whole picture in raw encoding, keys and pointer go to the screen. */
+export function vncServer(title: string, screen: Screen): Server {
   return createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    talk(socket, title).catch(() => socket.destroy());
+    talk(socket, title, screen).catch(() => socket.destroy());
   });
 }
 
-async function talk(socket: Socket, title: string): Promise<void> {
+async function talk(socket: Socket, title: string, screen: Screen): Promise<void> {
   const take = reader(socket);
   socket.write('RFB 003.008\n');
   await take(12);
@@ -20,36 +19,60 @@ async function talk(socket: Socket, title: string): Promise<void> {
   socket.write(Buffer.alloc(4));
   await take(1);
   socket.write(serverInit(title));
-  let bytesPerPixel = 4;
+
+  let format = new PixelFormat(PixelFormat.offered);
+  let fresh = true;
+  let wanted = false;
+  const answer = () => {
+    if (!wanted || !fresh) return;
+    wanted = false;
+    fresh = false;
+    socket.write(update(format.encode(screen.pixels())));
+  };
+  const changed = () => {
+    fresh = true;
+    answer();
+  };
+  screen.on('changed', changed);
+  socket.once('close', () => screen.off('changed', changed));
   for (;;) {
     const [type] = await take(1);
-    if (type === 0) bytesPerPixel = ((await take(19))[3] ?? 32) / 8;
-    else if (type === 2) await take((await take(3)).readUInt16BE(1) * 4);
+    if (type === 0) {
+      format = new PixelFormat((await take(19)).subarray(3));
+      fresh = true;
+    } else if (type === 2) await take((await take(3)).readUInt16BE(1) * 4);
     else if (type === 3) {
-      // Nothing ever changes, so an incremental request is never answered.
-      if ((await take(9))[0] === 0) socket.write(picture(bytesPerPixel));
-    } else if (type === 4) await take(7);
-    else if (type === 5) await take(5);
-    else if (type === 6) await take((await take(7)).readUInt32BE(3));
+      const incremental = (await take(9))[0] !== 0;
+      wanted = true;
+      fresh ||= !incremental;
+      answer();
+    } else if (type === 4) {
+      const event = await take(7);
+      if (event[0] !== 0) screen.press(event.readUInt32BE(3));
+    } else if (type === 5) {
+      const event = await take(5);
+      screen.point(event.readUInt16BE(1), event.readUInt16BE(3), event[0] ?? 0);
+    } else if (type === 6) await take((await take(7)).readUInt32BE(3));
     else return void socket.destroy();
   }
 }
 
 function serverInit(title: string): Buffer {
-  const head = Buffer.alloc(24);
-  head.writeUInt16BE(width, 0);
-  head.writeUInt16BE(height, 2);
-  Buffer.from([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0]).copy(head, 4);
-  head.writeUInt32BE(Buffer.byteLength(title), 20);
-  return Buffer.concat([head, Buffer.from(title)]);
+  const size = Buffer.alloc(4);
+  size.writeUInt16BE(width, 0);
+  size.writeUInt16BE(height, 2);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(Buffer.byteLength(title));
+  return Buffer.concat([size, PixelFormat.offered, length, Buffer.from(title)]);
 }
 
-function picture(bytesPerPixel: number): Buffer {
+/** One rectangle that is everything. */
+function update(pixels: Buffer): Buffer {
   const head = Buffer.alloc(16);
   head.writeUInt16BE(1, 2);
   head.writeUInt16BE(width, 8);
   head.writeUInt16BE(height, 10);
-  return Buffer.concat([head, Buffer.alloc(width * height * bytesPerPixel, 0x55)]);
+  return Buffer.concat([head, pixels]);
 }
 
 function reader(socket: Socket): (length: number) => Promise<Buffer> {
@@ -74,8 +97,4 @@ function reader(socket: Socket): (length: number) => Promise<Buffer> {
     received = received.subarray(length);
     return taken;
   };
-}
-
-export function screenPicture(): Buffer {
-  return Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), Buffer.alloc(width * height * 3, 0x55)]);
 }

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify, stripVTControlCharacters } from 'node:util';
-import { docker } from './docker.js';
+import { docker } from '../docker.js';
 
 const run = promisify(execFile);
 
@@ -138,54 +137,4 @@ export function exchange(
 export async function ask(host: string, command: string, limitMs = 40_000): Promise<string> {
   const answer = await waitFor(`an answer to "${command}"`, limitMs, () => exchange(host, 7777, `${command}\n`));
   return answer.toString().trim();
-}
-
-export interface GuestReport {
-  readonly path: string;
-  readonly token: string;
-  readonly values: Record<string, string>;
-}
-
-/** Plays the server that guests report to. It listens on all addresses: guests come through the Docker bridge. */
-export class ReportServer {
-  readonly reports: GuestReport[] = [];
-  readonly #server: Server;
-  /** Status codes for the next reports; 204 when it is empty. */
-  readonly answers: number[] = [];
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk) => {
-        body += chunk;
-      });
-      request.on('end', () => {
-        const pairs = body
-          .trim()
-          .split('\n')
-          .map((line) => line.split('='));
-        const values = Object.fromEntries(pairs.map(([key, value]) => [key, decodeURIComponent(value ?? '')]));
-        const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
-        this.reports.push({ path: request.url ?? '', token, values });
-        response.writeHead(this.answers.shift() ?? 204).end();
-      });
-    });
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '0.0.0.0', resolve));
-    const address = this.#server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  }
-
-  waitForReport(token: string, limitMs = 30_000): Promise<GuestReport> {
-    return waitFor(`a report with token ${token}`, limitMs, async () =>
-      this.reports.find((report) => report.token === token),
-    );
-  }
-
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
 }
