@@ -1,5 +1,5 @@
 /** What a machine and its callers hand each other: the folder that the guest sees as \\host.lan\Data. */
-import type { CapacityExhausted, Conflict, NotFound } from './errors.js';
+import { type CapacityExhausted, Conflict, type NotFound } from './errors.js';
 
 /** A place in the share: names of folders and, last, of a file or folder. None is "..", empty or has a separator. */
 export type SharePath = readonly string[];
@@ -51,6 +51,16 @@ export interface Share {
   /** Removes a file, or a folder with all that is in it when `recursive`; false: it was not there. */
   remove(path: SharePath, recursive: boolean): Promise<boolean | Conflict>;
 }
+
+/** There is a file already, and it was not to be replaced. */
+export class AlreadyThere extends Conflict {
+  constructor(path: SharePath) {
+    super(`there is a file ${JSON.stringify(path.join('/'))} already`, 'Take another name, or let it be replaced.');
+  }
+}
+
+/** A file lost bytes while it was read: what was handed out is not what it holds. */
+export class FileChanged extends Error {}
 
 /** A source ended before all that it announced had come. */
 export class UploadCutOff extends Error {

@@ -30,7 +30,7 @@ export async function claimStorage(
       'Start with the database that this storage was made with, or give another VAPIORC_STORAGE_PATH.',
     );
   }
-  for (const folder of [layout.goldens, layout.installs, layout.vms, layout.trash]) {
+  for (const folder of [layout.goldens, layout.installs, layout.vms, layout.trash, layout.oem]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OEM_BUNDLE_NAME } from '../domain/oemBundles.js';
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -20,10 +21,17 @@ export function layoutOf(root: string) {
     installs: join(root, 'installs'),
     vms: join(root, 'vms'),
     trash: join(root, 'trash'),
+    oem: join(root, 'oem'),
+    /** No bundle is called so. */
+    oemUploads: join(root, 'oem', '.uploads'),
     /** Exists only once the image is sealed. */
     golden: (id: string) => under('golden', id),
     install: (id: string) => under('installs', id),
     vm: (id: string) => under('vms', id),
+    oemBundle: (name: string) => {
+      if (!OEM_BUNDLE_NAME.test(name)) throw new Error(`not a bundle: ${JSON.stringify(name.slice(0, 80))}`);
+      return join(root, 'oem', name);
+    },
   };
 }
 

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 
 /** What the guest reads at every start in order to find its server. */
 export interface GuestConfig {
-  /** URL of the server as the guest reaches it. */
+  /** URL of the server as the guest reaches it, and another for a guest in user-mode networking. */
   server: string;
+  fallback?: string;
   id: string;
   /** A secret, good for this one machine. */
   token: string;
@@ -17,9 +18,12 @@ export async function makeSharedFolder(folder: string, config: GuestConfig): Pro
   await writeFile(join(folder, 'guest.cfg'), guestConfigText(config), { flag: 'wx', mode: 0o644 });
 }
 
+/** The newest version of the guest protocol (oem/PROTOCOL.md) that this server speaks. */
+const PROTOCOL = '1';
+
 /** One `key=value` a line, values percent-encoded, so that a batch file can read it. */
-export function guestConfigText({ server, id, token, role }: GuestConfig): string {
-  return Object.entries({ server, id, token, role })
+export function guestConfigText({ server, fallback, id, token, role }: GuestConfig): string {
+  return Object.entries({ protocol: PROTOCOL, server, ...(fallback !== undefined && { fallback }), id, token, role })
     .map(([key, value]) => `${key}=${encodeURIComponent(value)}\n`)
     .join('');
 }

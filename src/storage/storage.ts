@@ -2,16 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Unavailable } from '../domain/errors.js';
+import type { Share } from '../domain/share.js';
 import type { Logger } from '../log.js';
 import { claimStorage } from './claimStorage.js';
 import { cloneDisk } from './cloneDisk.js';
+import { copyOemBundle } from './copyOemBundle.js';
+import { sweepDrafts } from './drafts.js';
 import { errno } from './errno.js';
 import { isId, layoutOf } from './layout.js';
 import { lstatIfThere } from './lstatIfThere.js';
 import type { Manifest } from './manifest.js';
+import { createOemBundles } from './oemBundles.js';
 import { protectGolden, unprotectGolden } from './protectGolden.js';
 import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
+import { createShare } from './share.js';
 import { type GuestConfig, makeSharedFolder } from './sharedFolder.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
 import { verifyGolden } from './verifyGolden.js';
@@ -56,6 +61,23 @@ export function createStorage({
     unprotected = why;
   }
 
+  /** Refuses when the storage belongs to another deployment; nothing is touched then. */
+  async function claim(): Promise<Unavailable | undefined> {
+    const refusal = await claimStorage(layout, deployment, mayBeNew);
+    if (refusal || trashEmptied) return refusal;
+    trashEmptied = true;
+    await emptyTrash(layout, emptyAsRoot).catch((err) => log.warn({ err }, 'trash could not be emptied'));
+    await sweepUploads().catch((err) => log.warn({ err }, 'uploads that were cut off could not be removed'));
+    return undefined;
+  }
+
+  /** What an earlier process left half-received. */
+  async function sweepUploads(): Promise<void> {
+    for (const top of [layout.vms, layout.installs])
+      for (const name of await names(top)) await sweepDrafts(join(top, name, 'uploads'));
+    await sweepDrafts(layout.oemUploads);
+  }
+
   /** The folder, and what was half-made for its place. */
   async function discardAll(whole: string): Promise<void> {
     const top = dirname(whole);
@@ -73,27 +95,34 @@ export function createStorage({
       emptyAsRoot = work;
     },
 
-    /** Refuses when the storage belongs to another deployment; nothing is touched then. */
-    async claim(): Promise<Unavailable | undefined> {
-      const refusal = await claimStorage(layout, deployment, mayBeNew);
-      if (refusal || trashEmptied) return refusal;
-      trashEmptied = true;
-      await emptyTrash(layout, emptyAsRoot).catch((err) => log.warn({ err }, 'trash could not be emptied'));
-      return undefined;
+    claim,
+
+    /** The files that a machine and its callers hand each other. */
+    share({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Share {
+      const folder = kind === 'vm' ? layout.vm(id) : layout.install(id);
+      return createShare({ root: join(folder, 'shared'), uploads: join(folder, 'uploads') });
     },
 
+    oemBundles: createOemBundles(layout, claim),
+
     /** A fresh, empty place for an installation. What an earlier try left is removed. `oem`: only when there is something to copy. */
-    async prepareInstall(imageId: string, config: GuestConfig): Promise<MachineFolders & { oem?: string }> {
+    async prepareInstall(
+      imageId: string,
+      config: GuestConfig,
+      oemBundle: string | null = null,
+    ): Promise<MachineFolders & { oem?: string }> {
       const folder = layout.install(imageId);
       await discard(layout, folder, emptyAsRoot);
       await mkdir(folder, { mode: 0o700 });
       await mkdir(join(folder, 'storage'));
       await makeSharedFolder(join(folder, 'shared'), config);
       const folders = { storage: join(folder, 'storage'), shared: join(folder, 'shared') };
-      if (oemPath === undefined || !(await isFolder(oemPath))) return folders;
-      // Its own copy: an installation that runs is not changed by a newer vapiorc.
-      await cp(oemPath, join(folder, 'oem'), { recursive: true });
-      return { ...folders, oem: join(folder, 'oem') };
+      const oem = join(folder, 'oem');
+      const ours = oemPath !== undefined && (await isFolder(oemPath));
+      // Its own copies: an installation that runs is not changed by a newer vapiorc, nor by a change of the bundle.
+      if (ours) await cp(oemPath, oem, { recursive: true });
+      if (oemBundle !== null) await copyOemBundle(layout.oemBundle(oemBundle), join(oem, 'custom'));
+      return ours || oemBundle !== null ? { ...folders, oem } : folders;
     },
 
     /** Makes a golden image of the installation. Asked again, answers the same. `elsewhere` runs qemu-img where this machine has none. */

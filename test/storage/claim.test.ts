@@ -37,6 +37,7 @@ test('of deployments that race for a storage one gets it', async () => {
     'deployment',
     'golden',
     'installs',
+    'oem',
     'trash',
     'vms',
   ]);

@@ -45,7 +45,7 @@ test('the guest finds its configuration percent-encoded in its shared folder, an
   const folders = await at.storage.clone(imageId, vmId, config);
 
   expect(await readFile(join(folders.shared, 'guest.cfg'), 'utf8')).toBe(
-    'server=http%3A%2F%2Fsystem.lan%3A8890\nid=x\ntoken=a%3Db%20c%25%0A\nrole=vm\n',
+    'protocol=1\nserver=http%3A%2F%2Fsystem.lan%3A8890\nid=x\ntoken=a%3Db%20c%25%0A\nrole=vm\n',
   );
   expect((await readdir(folders.shared)).toSorted()).toEqual(['guest.cfg', 'in', 'out']);
   expect((await stat(at.storage.layout.vm(vmId))).mode & 0o077).toBe(0);
