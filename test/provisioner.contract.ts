@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Unavailable } from '../src/domain/errors.js';
 import {
   Broken,
   type CloneSpec,
@@ -8,6 +9,7 @@ import {
   type MachineRef,
   type Provisioner,
 } from '../src/provisioner/provisioner.js';
+import { decodePng } from './provisioner/decodePng.js';
 import { until } from './provisioner/until.js';
 
 /** A provisioner and what a test needs to play the world around it. */
@@ -155,6 +157,15 @@ export function describeProvisioner(
       await provisioner.destroy(ref);
     });
 
+    test('the end of what a machine printed is bounded, and what is not there printed nothing', async () => {
+      const ref = await cloned();
+
+      expect((await provisioner.logTail(ref, 3)).length).toBeLessThanOrEqual(3);
+
+      await provisioner.destroy(ref);
+      expect(await provisioner.logTail(ref, 3)).toEqual([]);
+    });
+
     test('a guest that is up answers RDP', async () => {
       const ref = await cloned();
 
@@ -162,6 +173,54 @@ export function describeProvisioner(
 
       await provisioner.destroy(ref);
       expect(await provisioner.answersRdp(ref.id)).toBe(false);
+    });
+
+    test('a machine shows its screen and takes keys and clicks, until it ends', async () => {
+      const ref = await cloned();
+
+      const shot = await until('a picture', LIMIT_MS, async () => {
+        const answer = await provisioner.screenshot(ref);
+        return !(answer instanceof Unavailable) && answer;
+      });
+      const { width, height } = shot;
+
+      expect(decodePng(shot.png)).toMatchObject({ width, height });
+      expect(Date.now() - shot.takenAt.getTime()).toBeLessThan(LIMIT_MS);
+      expect(await provisioner.press(ref, [[0xffe3, 0x61], [0x62]])).toBeUndefined();
+      expect(await provisioner.click(ref, { x: width - 1, y: height - 1, button: 'LEFT', count: 2 })).toBeUndefined();
+      expect(await provisioner.click(ref, { x: width, y: 0, button: 'LEFT', count: 1 })).toMatchObject({
+        code: 'INVALID_INPUT',
+        field: 'x',
+        fix: expect.stringContaining(`${width}x${height}`),
+      });
+
+      await world.crash(ref);
+      await until('the end is seen', LIMIT_MS, async () => (await provisioner.inspect(ref))?.state === 'exited');
+      const none = { code: 'UNAVAILABLE', part: 'screen' };
+      expect(await provisioner.screenshot(ref)).toMatchObject(none);
+      await provisioner.destroy(ref);
+      expect(await provisioner.press(ref, [[0x61]])).toMatchObject(none);
+      expect(await provisioner.click(ref, { x: 0, y: 0, button: 'LEFT', count: 1 })).toMatchObject(none);
+    });
+
+    test('an installation shows its screen', async () => {
+      const ref = await installing();
+
+      const shot = await until('a picture', LIMIT_MS, async () => {
+        const answer = await provisioner.screenshot(ref);
+        return !(answer instanceof Unavailable) && answer;
+      });
+
+      expect(shot.width * shot.height).toBeGreaterThan(0);
+      await provisioner.destroy(ref);
+    });
+
+    test('without the QEMU guest agent it says how to get it', async () => {
+      expect(await provisioner.qemuAgent(randomUUID())).toMatchObject({
+        code: 'UNAVAILABLE',
+        part: 'guest',
+        fix: expect.stringContaining('VAPIORC_QEMU_AGENT'),
+      });
     });
 
     test('who watches is hinted, until he stops', async () => {

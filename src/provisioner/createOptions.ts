@@ -3,6 +3,7 @@ import { RDP_OFFSET } from '../domain/links.js';
 import { macOf } from '../domain/mac.js';
 import { containerName, LABEL, machineLabels } from './labels.js';
 import type { CloneSpec, InstallSpec, MachineRef } from './provisioner.js';
+import { QGA_ARGUMENTS } from './qga/openQemuAgent.js';
 import type { DockerSettings } from './settings.js';
 
 /** The image stops waiting for the guest this long before the engine kills it, so that it can finish its own work. */
@@ -69,6 +70,7 @@ export function cloneOptions(
 }
 
 function createOptions({ ref, deployment, image, spec, env, mounts, settings }: Order): ContainerCreateOptions {
+  const nat = settings.networkMode === 'nat';
   const variables: Record<string, string> = {
     ...env,
     LANGUAGE: spec.language,
@@ -82,6 +84,8 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
     MAC: macOf(ref.id),
     TIMEOUT: String(settings.stopTimeoutSeconds - STOP_MARGIN_SECONDS),
     ...(settings.kvm ? {} : { KVM: 'N' }),
+    ...(nat ? {} : { NETWORK: 'user' }),
+    ...(settings.qemuAgent ? { ARGUMENTS: QGA_ARGUMENTS } : {}),
   };
   const publish = (port: number) => [{ HostIp: settings.publishAddress, HostPort: String(port) }];
   const device = (path: string) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rwm' });
@@ -109,8 +113,8 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
           ReadOnly: readOnly,
         }),
       ),
-      Devices: [...(settings.kvm ? [device('/dev/kvm')] : []), device('/dev/net/tun')],
-      CapAdd: ['NET_ADMIN'],
+      Devices: [...(settings.kvm ? [device('/dev/kvm')] : []), ...(nat ? [device('/dev/net/tun')] : [])],
+      CapAdd: nat ? ['NET_ADMIN'] : [],
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
       PidsLimit: 4096,

@@ -1,21 +1,26 @@
 import PQueue from 'p-queue';
 import { Unavailable } from '../domain/errors.js';
+import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
 import { answer, translate } from './answer.js';
+import { ContainerScreens } from './containerScreens.js';
 import { cloneOptions, installOptions } from './createOptions.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
+import { guestUrls } from './guestUrls.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
 import { KeyedLock } from './keyedLock.js';
+import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, type GuestNetwork } from './network.js';
+import { ensureNetwork, type GuestNetwork, userModeGateway } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
+import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
 import { answersRdp } from './rdpProbe.js';
 import { needOf, Room } from './room.js';
 import { sealMachine } from './sealMachine.js';
@@ -26,10 +31,10 @@ import { watchEvents } from './watchEvents.js';
 export interface DockerProvisioner extends Provisioner {
   readonly kind: 'docker';
   /**
-   * The VMs' network, at whose gateway guests reach this server. Makes it when it is missing.
+   * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
    * @throws Unavailable
    */
-  guestNetwork(): Promise<GuestNetwork>;
+  guestNetwork(): Promise<GuestNetwork & { userModeGateway: string | undefined }>;
 }
 
 export interface DockerOptions {
@@ -62,7 +67,12 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
   };
   storage.lendRoot((folder) => emptyInContainer(parts, folder));
   const watches = new Set<() => void>();
-  const guest = (id: string, token: string, role: 'golden' | 'vm') => ({ server: options.guestUrl, id, token, role });
+  const guest = async (id: string, token: string, role: 'golden' | 'vm') => ({
+    ...(await guestUrls(parts)),
+    id,
+    token,
+    role,
+  });
 
   /** For operations that return no refusals: they throw them. */
   async function orThrow<T>(work: () => Promise<T>): Promise<T> {
@@ -83,6 +93,10 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     return Object.fromEntries(await Promise.all(pairs)) as F;
   }
 
+  const screens = new ContainerScreens((ref) =>
+    orThrow(async () => addressOf(await machines.find(ref), settings.network)),
+  );
+
   return {
     kind: 'docker',
     explainExit,
@@ -96,7 +110,11 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
           isWanted: spec.isWanted,
           onProgress,
           prepare: async () => {
-            const folders = await storage.prepareInstall(spec.id, guest(spec.id, spec.token, 'golden'));
+            const folders = await storage.prepareInstall(
+              spec.id,
+              await guest(spec.id, spec.token, 'golden'),
+              spec.oemBundle,
+            );
             return installOptions(spec, await onHost(folders), deployment, settings);
           },
         }),
@@ -110,7 +128,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
           need: { kind: 'clone', ...spec },
           isWanted: spec.isWanted,
           prepare: async () => {
-            const folders = await storage.clone(spec.goldenImageId, spec.id, guest(spec.id, spec.token, 'vm'));
+            const folders = await storage.clone(spec.goldenImageId, spec.id, await guest(spec.id, spec.token, 'vm'));
             return cloneOptions(spec, await onHost(folders), deployment, settings);
           },
         }),
@@ -140,6 +158,21 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     async inspect(ref) {
       const found = await orThrow(() => machines.find(ref));
       return found && machineOf(found);
+    },
+
+    logTail: (ref, lines) => orThrow(() => logTail(parts, ref, lines)),
+
+    share: (ref) => storage.share(ref),
+    oemBundles: storage.oemBundles,
+
+    screenshot: (ref) => screens.screenshot(ref),
+    press: (ref, chords) => screens.press(ref, chords),
+    click: (ref, click) => screens.click(ref, click),
+
+    async qemuAgent(vmId) {
+      if (!settings.qemuAgent) return qemuAgentOff();
+      const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));
+      return found?.State.Running ? orThrow(() => openQemuAgent(engine, found.Id)) : noMachine();
     },
 
     async answersRdp(vmId) {
@@ -191,7 +224,11 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     health: () => health(parts),
 
-    guestNetwork: () => orThrow(() => ensureNetwork(engine, settings.network, deployment)),
+    guestNetwork: () =>
+      orThrow(async () => ({
+        ...(await ensureNetwork(engine, settings.network, deployment)),
+        userModeGateway: await userModeGateway(engine, settings.network),
+      })),
 
     async close() {
       for (const stop of watches) stop();

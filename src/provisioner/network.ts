@@ -14,6 +14,19 @@ export interface GuestNetwork {
   isolated: boolean;
 }
 
+/** Docker's own default network; every engine has it unless it was told not to. */
+const DEFAULT_BRIDGE = 'bridge';
+
+/**
+ * The address of the Docker host in Docker's default network: containers of every other network reach it, and so do guests in user-mode
+ * networking. Undefined: there is none, or the VMs' network is that one, whose gateway is hidden from them.
+ */
+export async function userModeGateway(engine: Engine, network: string): Promise<string | undefined> {
+  if (network === DEFAULT_BRIDGE) return undefined;
+  const found = (await unlessGone(engine.quick.getNetwork(DEFAULT_BRIDGE).inspect())) as NetworkInspectInfo | undefined;
+  return found?.IPAM?.Config?.find(({ Gateway }) => Gateway && !Gateway.includes(':'))?.Gateway;
+}
+
 /** The network as it is, or undefined when there is none of that name. */
 export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
   const found = (await unlessGone(engine.quick.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;

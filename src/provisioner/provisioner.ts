@@ -2,6 +2,10 @@ import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
 import { RDP_OFFSET } from '../domain/links.js';
+import type { OemBundles } from '../domain/oemBundles.js';
+import type { QemuAgent } from '../domain/qemuAgent.js';
+import type { Screens } from '../domain/screen.js';
+import type { Share } from '../domain/share.js';
 import type { Machine } from '../domain/vm.js';
 
 /** What a machine is: a clone, or the installation of a golden image. The id is the row's. */
@@ -20,6 +24,8 @@ export interface InstallSpec {
   vmType: string;
   language: string;
   isoUrl: string | null;
+  /** The user's own files for it, by the bundle's name. */
+  oemBundle: string | null;
   cpuCores: number;
   /** What the guest sees. */
   ramMiB: number;
@@ -84,7 +90,7 @@ export class Broken extends Error {}
 
 export interface InstallProgress {
   phase: InstallPhase;
-  /** 0..1, null while unknown. */
+  /** How far the phase is, 0..1; null while unknown. */
   progress: number | null;
   /** The image's own words. Text from outside: bounded, no control characters. */
   message: string;
@@ -100,8 +106,9 @@ export interface Sealed {
  * Makes and destroys machines: a container and all that belongs to it (disk, shared folder). Knows no database.
  * Every operation may be asked twice and may be killed anywhere; asking again carries on.
  * An engine that does not answer is an `Unavailable`, returned where listed and thrown elsewhere.
+ * Screen, keyboard and mouse of each machine are there too: see `Screens`.
  */
-export interface Provisioner {
+export interface Provisioner extends Screens {
   readonly kind: 'docker' | 'simulated';
 
   /**
@@ -136,6 +143,21 @@ export interface Provisioner {
 
   /** The machine as the engine shows it now; undefined: there is none. */
   inspect(ref: MachineRef): Promise<Machine | undefined>;
+
+  /** The last lines of what the machine's container printed; hostile text made fit to be shown, 2,000 characters at most. */
+  logTail(ref: MachineRef, lines: number): Promise<string[]>;
+
+  /** The files that a machine and its callers hand each other. Undefined: these machines have none. */
+  share(ref: MachineRef): Share | undefined;
+
+  /** The user's own files for installations. Undefined: these machines take none. */
+  readonly oemBundles: OemBundles | undefined;
+
+  /**
+   * Connects to the QEMU guest agent of a VM, for who has it in the golden image. One at a time: whoever asks while another is
+   * connected is told that it does not answer. `Unavailable`: it is switched off here, or does not answer now.
+   */
+  qemuAgent(vmId: string): Promise<QemuAgent | Unavailable>;
 
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;

@@ -7,6 +7,8 @@ export type DockerSettings = Pick<
   | 'image'
   | 'kvm'
   | 'network'
+  | 'networkMode'
+  | 'qemuAgent'
   | 'publishAddress'
   | 'hostStoragePath'
   | 'stopTimeoutSeconds'

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { INSTALL_PHASES } from '../domain/image.js';
+import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
 import {
   Broken,
@@ -12,6 +13,7 @@ import {
   type Started,
   Unwanted,
 } from './provisioner.js';
+import { simulatedScreens } from './simulatedScreens.js';
 
 export interface SimulatedOptions {
   /** How long creating a container takes, until a clone's guest is ready, and until an installation is done. */
@@ -110,8 +112,13 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       if (machine === undefined) return undefined;
       const done = Math.min(1, (Date.now() - machine.startedMs) / Math.max(1, machine.readyMs));
       const phases = INSTALL_PHASES.filter((phase) => phase !== 'PULLING');
-      const phase = phases[Math.min(phases.length - 1, Math.floor(done * phases.length))] ?? 'SETUP';
-      return { phase, progress: Math.round(done * 100) / 100, message: `Simulated: ${phase.toLowerCase()}` };
+      const at = Math.min(phases.length - 1, Math.floor(done * phases.length));
+      const phase = phases[at] ?? 'SETUP';
+      return {
+        phase,
+        progress: Math.round((done * phases.length - at) * 100) / 100,
+        message: `Simulated: ${phase.toLowerCase()}`,
+      };
     },
 
     seal: async (id) => {
@@ -136,7 +143,12 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       return start(ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
     },
 
+    qemuAgent: async () => qemuAgentOff(),
+    ...simulatedScreens((ref) => machines.get(keyOf(ref))?.state === 'running'),
     inspect: async (ref) => machines.get(keyOf(ref)),
+    logTail: async () => [],
+    share: () => undefined,
+    oemBundles: undefined,
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));
       return machine?.state === 'running' && Date.now() - machine.startedMs >= machine.readyMs;

@@ -47,6 +47,8 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
     image: STUB,
     kvm: false,
     network: `vapiorc_${deployment}`,
+    networkMode: 'nat',
+    qemuAgent: false,
     publishAddress: '127.0.0.1',
     hostStoragePath: undefined,
     stopTimeoutSeconds: 120,
@@ -75,7 +77,7 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
     deployment,
     path,
     another,
-    installSpec: async () => ({ id: randomUUID(), isoUrl: null, port: await freePort(), ...machine }),
+    installSpec: async () => ({ id: randomUUID(), isoUrl: null, oemBundle: null, port: await freePort(), ...machine }),
     cloneSpec: async (goldenImageId) => ({
       id: randomUUID(),
       goldenImageId,

@@ -28,7 +28,7 @@ describeProvisioner(
     });
     return {
       provisioner,
-      installSpec: async () => ({ ...machine(), isoUrl: null }),
+      installSpec: async () => ({ ...machine(), isoUrl: null, oemBundle: null }),
       cloneSpec: async (goldenImageId) => ({ ...machine(), goldenImageId, containerImage: 'simulated' }),
       installed: async (id) => {
         await until('the installation is done', 5000, async () => done.has(id));

@@ -1,0 +1,89 @@
+import { type Command, lockCommand, moveCommand, saveOutput } from '../db/commands.js';
+import { getGuest } from '../db/guests.js';
+import { KEPT_OUTPUT_BYTES } from '../domain/command.js';
+import type { QemuAgent, ScriptEnd } from '../domain/qemuAgent.js';
+import type { CommandDeps } from './deps.js';
+import { type CommandEnd, endCommand } from './endCommand.js';
+import { decodeOutput, encodeJob } from './guestText.js';
+
+type Deps = Pick<CommandDeps, 'db' | 'write'>;
+
+/** Marks the command that waits longest in this VM for the QEMU guest agent as RUNNING; undefined: none waits. */
+export async function claimForQemuAgent({ db, write }: Deps, vmId: string): Promise<Command | undefined> {
+  const next = await db.command.findFirst({
+    where: { vmId, transport: 'QEMU_GUEST_AGENT', status: 'QUEUED' },
+    orderBy: { turn: 'asc' },
+    select: { id: true },
+  });
+  if (next === null) return undefined;
+  return write(async (tx, tell) => {
+    const command = await lockCommand(tx, next.id);
+    if (command?.status !== 'QUEUED') return undefined;
+    const moved = await moveCommand(tx, command, 'DELIVERED', { startedAt: new Date() });
+    if (moved === undefined) return undefined;
+    const { vmType } = await tx.vm.findUniqueOrThrow({ where: { id: vmId }, select: { vmType: true } });
+    tell({ kind: 'COMMAND_STARTED', actor: 'reconciler', vmType, vmId, data: { commandId: command.id } });
+    return moved;
+  });
+}
+
+/** Runs a claimed command to its end and notes that, with its output. One that was ended otherwise meanwhile is left as it is. */
+export async function runByQemuAgent(
+  { db, write }: Deps,
+  agent: QemuAgent,
+  command: Command,
+  cancelled: AbortSignal,
+): Promise<void> {
+  const guest = (await getGuest(db, command.vmId)) ?? { build: null, codePage: null };
+  const script = scriptOf(command, agent.system, guest);
+  if (script === undefined) {
+    const reason = `the guest's Windows reads batch files in code page ${guest.codePage ?? 'unknown'}, which lacks some of its characters`;
+    return noteEnd({ write }, command, { event: 'BROKE', reason });
+  }
+  const ended = await agent.run(script, { timeoutMs: command.timeoutSeconds * 1000, cancelled });
+  await noteEnd({ write }, command, endOf(command, ended), {
+    stdout: kept(ended.stdout, guest.codePage),
+    stderr: kept(ended.stderr, guest.codePage),
+    stdoutBytes: BigInt(ended.stdout.length),
+    stderrBytes: BigInt(ended.stderr.length),
+  });
+}
+
+/** Ends a command that was claimed, unless it is over already. */
+export async function noteEnd(
+  { write }: Pick<Deps, 'write'>,
+  { id }: Pick<Command, 'id'>,
+  end: CommandEnd,
+  output?: { stdout: string; stderr: string; stdoutBytes: bigint; stderrBytes: bigint },
+): Promise<void> {
+  await write(async (tx, tell) => {
+    const command = await lockCommand(tx, id);
+    if (command?.status !== 'RUNNING') return;
+    if (output === undefined) return void (await endCommand(tx, tell, command, 'reconciler', end));
+    const { stdout, stderr, ...also } = output;
+    await saveOutput(tx, id, { stdout, stderr });
+    await endCommand(tx, tell, command, 'reconciler', { ...end, also });
+  });
+}
+
+function scriptOf(
+  { command, workingDirectory }: Command,
+  system: QemuAgent['system'],
+  guest: { build: string | null; codePage: number | null },
+): Uint8Array | undefined {
+  if (system === 'windows') return encodeJob(`cd /d "${workingDirectory ?? 'C:\\'}" || exit /b 1\n${command}`, guest);
+  // A Windows path means nothing there.
+  return Buffer.from(`${command.replace(/\r\n?/g, '\n')}\n`);
+}
+
+function kept(bytes: Uint8Array, codePage: number | null): string {
+  return decodeOutput(bytes.subarray(0, KEPT_OUTPUT_BYTES), codePage, bytes.length > KEPT_OUTPUT_BYTES);
+}
+
+function endOf({ timeoutSeconds }: Command, { state, exitCode }: ScriptEnd): CommandEnd {
+  if (state === 'timeout')
+    return { event: 'TIMED_OUT', reason: `it ran longer than ${timeoutSeconds} s and was ended` };
+  if (state === 'cancelled') return { event: 'CANCELLED', reason: 'cancelled while it ran' };
+  if (exitCode === null) return { event: 'BROKE', reason: 'it was ended by a signal' };
+  return { event: 'EXITED', exitCode };
+}

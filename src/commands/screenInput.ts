@@ -1,0 +1,57 @@
+import type { InvalidInput } from '../domain/errors.js';
+import { type Chord, chordOfCharacter, KEY_NAMES, parseChord } from '../domain/keys.js';
+import { type Click, MOUSE_BUTTONS } from '../domain/screen.js';
+import { checked, reject, wholeNumberOf } from './input.js';
+
+const MOST_CHORDS = 100;
+const MOST_CHARACTERS = 1000;
+const MOST_CLICKS = 3;
+/** A coordinate of the protocol has 16 bits. */
+const LAST_PIXEL = 65_535;
+
+/** What to press, and what to type after it. */
+export interface Typed {
+  keys?: readonly string[] | null | undefined;
+  text?: string | null | undefined;
+}
+
+/** All of it as chords, in order. */
+export function chordsOf({ keys, text }: Typed): Chord[] | InvalidInput {
+  return checked(() => {
+    const given = keys ?? [];
+    if (given.length > MOST_CHORDS) reject('keys', given.length, `Give at most ${MOST_CHORDS} at once.`);
+    const chords = [...given.map(chordOf), ...characters(text ?? '').map(typedChord)];
+    if (chords.length === 0) reject('keys', '', 'Give keys, text, or both.');
+    return chords;
+  });
+}
+
+function chordOf(text: string): Chord {
+  const fix = `Give a key such as a, enter or f5, or several as ctrl+alt+delete. Names: ${KEY_NAMES.join(', ')}.`;
+  return parseChord(text) ?? reject('keys', text.toWellFormed(), fix);
+}
+
+/** A line break is one key, however it is written. */
+function characters(text: string): string[] {
+  const each = Array.from(text.replace(/\r\n?/g, '\n'));
+  if (each.length > MOST_CHARACTERS)
+    reject('text', text.toWellFormed(), `Give at most ${MOST_CHARACTERS} characters at once, not ${each.length}.`);
+  return each;
+}
+
+function typedChord(character: string): Chord {
+  const fix = 'No key of a US keyboard types it: leave it out, or bring the text into the VM as a file.';
+  return chordOfCharacter(character) ?? reject('text', character.toWellFormed(), fix);
+}
+
+export function clickOf({ x, y, button, count }: Click): Click | InvalidInput {
+  return checked(() => {
+    if (!MOUSE_BUTTONS.includes(button)) reject('button', button, `Give one of: ${MOUSE_BUTTONS.join(', ')}.`);
+    return {
+      x: wholeNumberOf('x', x, 0, LAST_PIXEL),
+      y: wholeNumberOf('y', y, 0, LAST_PIXEL),
+      button,
+      count: wholeNumberOf('count', count, 1, MOST_CLICKS),
+    };
+  });
+}

@@ -1,0 +1,19 @@
+import { lastLines } from '../domain/lastLines.js';
+import { demuxLogs } from './demuxLogs.js';
+import type { Parts } from './parts.js';
+import type { MachineRef } from './provisioner.js';
+
+/** What is asked of the engine for each line that is wanted: empty ones and those of a progress bar fall out. */
+const SPARE = 5;
+
+/** The last lines that a machine's container printed, running or not. None where there is no container. */
+export async function logTail(
+  { machines, engine }: Pick<Parts, 'machines' | 'engine'>,
+  ref: MachineRef,
+  lines: number,
+): Promise<string[]> {
+  const found = await machines.find(ref);
+  if (found === undefined) return [];
+  const raw = await engine.quick.getContainer(found.Id).logs({ stdout: true, stderr: true, tail: lines * SPARE });
+  return lastLines(Buffer.isBuffer(raw) ? demuxLogs(raw).both : '', lines);
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { ContainerScreens } from '../../src/provisioner/containerScreens.js';
+import { Screen } from '../standin/supervisor/stub/screen.js';
+import { vncServer } from '../standin/supervisor/stub/vnc.js';
+
+export interface TestScreen {
+  /** What the product works with. */
+  screens: ContainerScreens;
+  /** What the machine of every id shows, and what came to its keyboard and mouse. */
+  screen: Screen;
+  /** Text that was typed; keys without a character as <keysym>. */
+  typed: () => string;
+  /** Each event of the mouse as "x,y,buttons". */
+  pointed: string[];
+  close: () => Promise<void>;
+}
+
+/** The VNC server of the stand-in, as it runs in its container, on a port of its own. */
+export async function aScreen(): Promise<TestScreen> {
+  const screen = new Screen();
+  const pointed: string[] = [];
+  let typed = '';
+  screen.on('typed', (text) => {
+    typed = text;
+  });
+  screen.on('pointed', (text) => pointed.push(text));
+  const { port, close } = await listening(vncServer('a screen', screen));
+  return { screens: screensAt(port), screen, typed: () => typed, pointed, close };
+}
+
+/** Screens behind a server that says whatever it likes. */
+export async function aStrangeScreen(talk: (socket: Socket) => void): Promise<Pick<TestScreen, 'screens' | 'close'>> {
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    talk(socket);
+  });
+  const { port, close } = await listening(server);
+  return { screens: screensAt(port), close };
+}
+
+const screensAt = (port: number) => new ContainerScreens(async () => '127.0.0.1', port);
+
+async function listening(server: Server): Promise<{ port: number; close: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs';
+import { duplexPair } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { Unavailable } from '../../src/domain/errors.js';
+import type { QemuAgent } from '../../src/domain/qemuAgent.js';
+import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
+import { aGuestAgent } from './aGuestAgent.js';
+import { until } from './until.js';
+
+const never = new AbortController().signal;
+const opened = async (...how: Parameters<typeof aGuestAgent>) => (await agentOn(aGuestAgent(...how))) as QemuAgent;
+const run = (agent: QemuAgent, script: string, timeoutMs = 10_000, cancelled = never) =>
+  agent.run(Buffer.from(script), { timeoutMs, cancelled });
+
+describe('the QEMU guest agent', () => {
+  test('runs a script as it is written, and takes it away after that', async () => {
+    let file = '';
+    const agent = await opened((execute, { path }) => {
+      if (execute === 'guest-file-open') file = path;
+      return undefined;
+    });
+    const words = `"a 'b' $c" \\ ü`;
+
+    const ended = await run(agent, `cat <<'END'\n${words}\nEND\necho wrong >&2\nexit 7\n`);
+
+    expect(agent.system).toBe('other');
+    expect(ended).toMatchObject({ state: 'exited', exitCode: 7 });
+    expect(Buffer.from(ended.stdout).toString()).toBe(`${words}\n`);
+    expect(Buffer.from(ended.stderr).toString()).toBe('wrong\n');
+    expect(file).toMatch(/^\/tmp\/vapiorc-[0-9a-f-]{36}\.sh$/);
+    await until('the script is gone', 5000, async () => !existsSync(file));
+    agent.close();
+  });
+
+  test('takes a script of any size, and output of megabytes', async () => {
+    const agent = await opened();
+
+    const ended = await run(agent, `# ${'x'.repeat(100_000)}\nhead -c 3000000 /dev/zero\n`);
+
+    expect(ended.stdout).toHaveLength(3_000_000);
+    agent.close();
+  });
+
+  test('runs scripts side by side', async () => {
+    const agent = await opened();
+
+    const ended = await Promise.all([1, 2, 3, 4].map((code) => run(agent, `sleep 0.5; exit ${code}\n`)));
+
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([1, 2, 3, 4]);
+    agent.close();
+  });
+
+  test('ends a script with its children when its time is over', async () => {
+    const agent = await opened();
+
+    const ended = await run(agent, 'echo begun\nsleep 600 &\nsleep 600\necho never\n', 500);
+
+    expect(ended).toMatchObject({ state: 'timeout', exitCode: null });
+    expect(Buffer.from(ended.stdout).toString()).toBe('begun\n'); // the agent tells that only when all who hold the pipe are gone
+    agent.close();
+  });
+
+  test('ends a script that is cancelled', async () => {
+    const agent = await opened();
+    const cancel = new AbortController();
+    const ended = run(agent, 'sleep 600\n', 60_000, cancel.signal);
+    cancel.abort();
+
+    expect(await ended).toMatchObject({ state: 'cancelled', exitCode: null });
+    agent.close();
+  });
+
+  test('tells that the connection broke, and nothing runs over it any more', async () => {
+    const channel = aGuestAgent();
+    const agent = (await agentOn(channel)) as QemuAgent;
+    const running = run(agent, 'sleep 2\n');
+    channel.destroy();
+
+    await expect(running).rejects.toThrow(/closed/);
+    await expect(run(agent, 'true\n')).rejects.toThrow(/closed/);
+  });
+
+  test('that refuses says why, in words fit to be shown', async () => {
+    const refusal = `{"error": {"class": "GenericError", "desc": "no \\u0007guest-exec ${'x'.repeat(5000)}"}}\n`;
+    const agent = await opened((execute) => (execute === 'guest-exec' ? refusal : undefined));
+
+    const failed = await run(agent, 'true\n').catch((err: Error) => err.message);
+
+    expect(failed).toMatch(/^no {2}guest-exec x+$/);
+    expect(failed).toHaveLength(300);
+    agent.close();
+  });
+});
+
+describe('what is no QEMU guest agent', () => {
+  test('is not waited for long', { timeout: 15_000 }, async () => {
+    const agent = await agentOn(aGuestAgent(() => null));
+
+    expect(agent).toBeInstanceOf(Unavailable);
+    expect(agent).toMatchObject({ part: 'guest', message: expect.stringContaining('5 s') });
+  });
+
+  test('that hangs up is told so', async () => {
+    const [ours, theirs] = duplexPair();
+    theirs.end();
+    theirs.resume();
+
+    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('closed') });
+  });
+
+  test('that floods is hung up on', { timeout: 20_000 }, async () => {
+    const [ours, theirs] = duplexPair();
+    theirs.on('error', () => {});
+    const flood = () => {
+      while (!ours.destroyed && theirs.write(Buffer.alloc(1_000_000, 'x')));
+    };
+    theirs.on('drain', flood);
+    theirs.resume();
+    flood();
+
+    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+  });
+
+  test('is brought in step over what an earlier connection left', async () => {
+    const agent = await opened((execute, { id }) =>
+      execute === 'guest-sync-delimited'
+        ? `half an answer"}}\n{"return": 1}\n[]\nnull\n7\n\xff{"return": ${id - 1}}\n{"ret\xff{"return": ${id}}\n`
+        : undefined,
+    );
+
+    expect(agent.system).toBe('other');
+    agent.close();
+  });
+
+  test.each([
+    ['guest-file-open', '{"return": "x"}\n'],
+    ['guest-file-open', '{"return": -1}\n'],
+    ['guest-exec', '{"return": {"pid": "1; rm -rf /"}}\n'],
+    ['guest-exec', '{"return": null}\n'],
+    ['guest-exec-status', '{"return": {"exited": 1}}\n'],
+    ['guest-exec-status', '{"return": {"exited": true, "exitcode": 1e300}}\n'],
+    ['guest-exec-status', '{"return": {"exited": true, "out-data": {}}}\n'],
+    ['guest-exec-status', '{}\n'],
+  ])('an answer of another kind to %s ends the run: %s', async (execute, answer) => {
+    const agent = await opened((asked) => (asked === execute ? answer : undefined));
+
+    await expect(run(agent, 'true\n')).rejects.toThrow(/something else|did not say why/);
+    agent.close();
+  });
+});
