@@ -9,6 +9,7 @@ import { type Core, startCore } from './core.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { migrate, waitForDatabase } from './db/migrate.js';
 import type { HealthReport } from './domain/health.js';
+import { isUpload, limitBodyTime } from './http/bodyTime.js';
 import { isHostAllowed } from './http/hostCheck.js';
 import { closeServer, listen } from './http/listen.js';
 import type { Logger } from './log.js';
@@ -16,6 +17,8 @@ import type { Logger } from './log.js';
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 const DATABASE_WAIT_MS = 3_000;
 const DATABASE_RETRY_MS = 2_000;
+/** A request's body must have come within this time, unless it is a file. */
+const BODY_LIMIT_MS = 300_000;
 /** Requests that are under way at a stop get this long. */
 const GRACE_MS = 3_000;
 
@@ -38,6 +41,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
   let waiting = 'starting';
 
   const handle = (req: IncomingMessage, res: ServerResponse) => {
+    limitBodyTime(req, BODY_LIMIT_MS);
     if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
       return answer(
         res,
@@ -51,7 +55,13 @@ export async function start(config: Config, log: Logger): Promise<App> {
       return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
     return core.handle(req, res);
   };
-  const server = createServer({ headersTimeout: 20_000, maxHeaderSize: 16_384 }, handle);
+  // Node's limit on the time of a whole request would end every upload that takes longer than that.
+  const server = createServer({ headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 }, handle);
+  // Whoever asks before sending a body is told to go on when somebody is about to read it.
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+    if (!isUpload(req)) res.writeContinue();
+    handle(req, res);
+  });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
       return core.upgrade(req, socket, head);

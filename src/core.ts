@@ -68,16 +68,31 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     write,
     defaults: config.defaults,
     portCount: config.ports.end - config.ports.start + 1,
+    oemBundles: provisioner.oemBundles,
+    qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
     admit: (need) => provisioner.admit(need),
   };
   const assignVm = createAssignVm({ write });
 
-  const guestRoutes = createGuestRoutes({ db, write, deployment, readiness: config.readiness, log });
+  const share = (vmId: string) => provisioner.share({ kind: 'vm', id: vmId });
+  const guestRoutes = createGuestRoutes({
+    db,
+    write,
+    feed,
+    deployment,
+    readiness: config.readiness,
+    clockSkewSeconds: config.clockSkewSeconds,
+    share,
+    log,
+  });
   const answerGuest = getRequestListener(guestRoutes.fetch);
   const guestApp: RequestListener = (req, res) => void answerGuest(req, res);
-  const guests = network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, log });
+  const guests =
+    network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, mode: config.networkMode, log });
   guests?.start();
   if (guests) opened('guest door', () => guests.stop());
+  // Closed before the doors, so that no guest that waits keeps one open.
+  opened('guest calls', () => guestRoutes.stop());
 
   const health = async (): Promise<HealthReport> => {
     const [database, engine] = await Promise.all([pingDatabase(db), provisioner.health()]);
@@ -91,6 +106,9 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     deps,
     assignVm,
     feed,
+    share,
+    oemBundles: provisioner.oemBundles,
+    screens: provisioner,
     health,
     publicHost: config.publicHost,
     assignWaitSeconds: config.assignWaitSeconds,

@@ -15,7 +15,7 @@ const allowed: Record<string, string[]> = {
   'log.ts': ['pino'],
   'version.ts': [],
   db: ['domain', 'generated', 'log.ts', '@prisma/adapter-pg', 'pg'],
-  commands: ['db', 'domain', 'generated'],
+  commands: ['db', 'domain', 'generated', 'iconv-lite'],
   storage: ['domain', 'log.ts', 'zod'],
   // The type of the settings only; reading them is config.ts's.
   provisioner: ['config.ts', 'domain', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],

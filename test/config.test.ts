@@ -42,6 +42,8 @@ describe('the settings', () => {
     [{ VAPIORC_GUEST_PORT: '9050' }, 'lies in the range that is for VMs'],
     [{ VAPIORC_PORT_START: '8001', VAPIORC_PORT_END: '8001' }, 'the range has 1'],
     [{ VAPIORC_STOP_TIMEOUT_SECONDS: '10' }, 'VAPIORC_STOP_TIMEOUT_SECONDS'],
+    [{ VAPIORC_INSTALL_STUCK_SECONDS: '59' }, 'VAPIORC_INSTALL_STUCK_SECONDS: give a whole number from 60 to 86400'],
+    [{ VAPIORC_NETWORK_MODE: 'bridge' }, 'VAPIORC_NETWORK_MODE'],
     [{ VAPIORC_HOST_STORAGE_PATH: 'relative' }, 'absolute path'],
     [{ VAPIORC_PUBLIC_HOST: 'http://x' }, 'without a scheme'],
     [{ VAPIORC_HOST_IP: 'a', VAPIORC_PUBLIC_HOST: 'b' }, 'old name of VAPIORC_PUBLIC_HOST'],

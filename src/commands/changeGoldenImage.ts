@@ -113,6 +113,7 @@ export function deleteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
       );
     }
     const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
+    await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
     tell({ kind: 'GOLDEN_IMAGE_DELETED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
     return moved;
   });

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { GoldenImage } from '../db/images.js';
 import { isUniqueViolation } from '../db/uniqueViolation.js';
-import type { CapacityExhausted, InvalidInput, Unavailable } from '../domain/errors.js';
+import { type CapacityExhausted, type InvalidInput, NotFound, type Unavailable } from '../domain/errors.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
-import { checked, isoUrlOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
+import { checked, isoUrlOf, oemBundleOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
 
 export interface CreateGoldenImageInput {
   vmType: string;
@@ -17,13 +17,15 @@ export interface CreateGoldenImageInput {
   language?: string | undefined;
   /** Own installation medium, http or https. */
   isoUrl?: string | undefined;
+  /** The user's own files for the installation, by the bundle's name. */
+  oemBundle?: string | undefined;
 }
 
 /** Asks for a new golden image: the next version of its vmType. Windows is installed by the reconciler, in about half an hour. */
 export async function createGoldenImage(
   deps: CommandDeps,
   given: CreateGoldenImageInput,
-): Promise<GoldenImage | InvalidInput | Unavailable | CapacityExhausted> {
+): Promise<GoldenImage | InvalidInput | NotFound | Unavailable | CapacityExhausted> {
   const input = checked(() => {
     const vmType = vmTypeOf(given.vmType);
     const least = vmTypeFacts(vmType);
@@ -35,9 +37,13 @@ export async function createGoldenImage(
       diskGiB: wholeNumberOf('diskGiB', given.diskGiB ?? deps.defaults.diskGiB, least?.minDiskGiB ?? 1, 16_384),
       language: textOf('language', given.language ?? 'en', 40),
       isoUrl: given.isoUrl === undefined ? null : isoUrlOf(given.isoUrl),
+      oemBundle: given.oemBundle === undefined ? null : oemBundleOf('oemBundle', given.oemBundle),
     };
   });
   if (input instanceof Error) return input;
+  if (input.oemBundle !== null && (await deps.oemBundles?.get(input.oemBundle)) === undefined) {
+    return new NotFound('OEM bundle', input.oemBundle);
+  }
   const refusal = await deps.admit({ kind: 'install', ...input });
   if (refusal) return refusal;
   for (;;) {

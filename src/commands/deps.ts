@@ -1,6 +1,7 @@
 import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import type { OemBundles } from '../domain/oemBundles.js';
 
 /** What commands work with. */
 export interface CommandDeps {
@@ -10,6 +11,10 @@ export interface CommandDeps {
   defaults: { hotSpares: number; maxVms: number; cpuCores: number; ramMiB: number; diskGiB: number };
   /** How many VMs the port range has room for. */
   portCount: number;
+  /** The user's own files for installations; left out where machines take none. */
+  oemBundles?: OemBundles | undefined;
+  /** Whether machines have a channel for the QEMU guest agent; left out: they do not. */
+  qemuAgent?: boolean | undefined;
   /** Whether the host could take one more such machine now (Provisioner.admit). */
   admit: (need: {
     kind: 'install' | 'clone';

@@ -1,4 +1,5 @@
 import { InvalidInput } from '../domain/errors.js';
+import { OEM_BUNDLE_NAME } from '../domain/oemBundles.js';
 import { normalizeVmType, VM_TYPES, vmTypeFacts } from '../domain/vmTypes.js';
 
 /** Thrown inside a command by the checks below and turned into its answer by `checked`. */
@@ -18,7 +19,8 @@ export function checked<T>(checks: () => T): T | InvalidInput {
   }
 }
 
-function reject(field: string, value: unknown, fix: string): never {
+/** For checks of one input that stand elsewhere. */
+export function reject(field: string, value: unknown, fix: string): never {
   throw new Rejected(new InvalidInput(field, String(value), fix));
 }
 
@@ -51,6 +53,12 @@ export function isoUrlOf(given: string): string {
   if (url.href.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
   // As it was understood: without blanks around it, and with everything odd encoded.
   return url.href;
+}
+
+export function oemBundleOf(field: string, given: string): string {
+  if (!OEM_BUNDLE_NAME.test(given))
+    reject(field, given, 'Give 1 to 64 small letters, digits, dots, dashes and underscores; a letter or digit first.');
+  return given;
 }
 
 export function uuidOf(field: string, given: string): string {

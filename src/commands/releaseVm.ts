@@ -4,6 +4,7 @@ import { lockVm, moveVm, type Vm } from '../db/vms.js';
 import { type InvalidInput, NotFound } from '../domain/errors.js';
 import type { Actor, NewEvent } from '../domain/events.js';
 import type { CommandDeps } from './deps.js';
+import { endCommandsOf } from './endCommand.js';
 import { checked, uuidOf } from './input.js';
 
 export interface Released {
@@ -43,6 +44,13 @@ export async function release(
   if (moved === undefined) return undefined;
   const { id: vmId, vmType } = vm;
   const assignmentId = await endAssignmentOf(tx, vmId, reason);
+  await endCommandsOf(
+    tx,
+    tell,
+    vm,
+    actor,
+    reason === 'released' ? 'the VM was released' : `the VM was released: ${reason}`,
+  );
   tell({ kind: 'VM_RELEASING', actor, vmType, vmId, reason, ...(assignmentId !== undefined && { assignmentId }) });
   return moved;
 }

@@ -1,21 +1,16 @@
 import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
+import type { GuestFacts } from '../db/guests.js';
 import { lockImage, moveImage } from '../db/images.js';
 import { poolRecovered } from '../db/pools.js';
-import { lockVm, moveVm } from '../db/vms.js';
+import { lockVm, moveVm, type Vm } from '../db/vms.js';
 import type { Actor, NewEvent } from '../domain/events.js';
 import type { CommandDeps } from './deps.js';
-
-/** What the guest says of itself. Hostile text: bounded and without control characters before it comes here. */
-export interface GuestFacts {
-  windows?: string | undefined;
-  computer?: string | undefined;
-}
 
 /** `gone`: the machine is over, its token is not worth anything any more. */
 export type GuestReport = 'noted' | 'nothing new' | 'gone' | 'unknown';
 
-/** The guest of a VM answers: BOOTING becomes READY, and whoever waits longest gets it. */
+/** The guest of a VM answers, and nothing else is asked of it: a probe, or a guest that has no agent of ours. */
 export function reportVmReady(
   { write }: Pick<CommandDeps, 'write'>,
   vmId: string,
@@ -26,17 +21,29 @@ export function reportVmReady(
     const vm = await lockVm(tx, vmId);
     if (vm === null) return 'unknown';
     if (vm.status === 'READY' || vm.status === 'ASSIGNED') return 'nothing new';
-    const readyAt = new Date();
-    const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt });
-    if (moved === undefined) return 'gone';
-    // A quick guest reports before its start was noted; whoever counts the steps still sees each.
-    if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', actor, vmType: vm.vmType, vmId });
-    const bootMs = readyAt.getTime() - vm.createdAt.getTime();
-    tell({ kind: 'VM_READY', actor, vmType: vm.vmType, vmId, data: { bootMs, ...present(facts) } });
-    await poolRecovered(tx, vm.vmType);
-    if (vm.hotSpare) await serveQueue(tx, vm.vmType, 1, tell);
-    return 'noted';
+    return (await becomeReady(tx, tell, vm, actor, facts)) ? 'noted' : 'gone';
   });
+}
+
+/** BOOTING becomes READY, and whoever waits longest gets it. False: the status of the VM, whose row is held, does not allow it. */
+export async function becomeReady(
+  tx: Tx,
+  tell: (event: NewEvent) => void,
+  vm: Vm,
+  actor: Actor,
+  facts: GuestFacts,
+): Promise<boolean> {
+  const { id: vmId, vmType } = vm;
+  const readyAt = new Date();
+  const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt, notReady: null });
+  if (moved === undefined) return false;
+  // A quick guest reports before its start was noted; whoever counts the steps still sees each.
+  if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', actor, vmType, vmId });
+  const bootMs = readyAt.getTime() - vm.createdAt.getTime();
+  tell({ kind: 'VM_READY', actor, vmType, vmId, data: { bootMs, ...present(facts) } });
+  await poolRecovered(tx, vmType);
+  if (vm.hotSpare) await serveQueue(tx, vmType, 1, tell);
+  return true;
 }
 
 /** The guest of an installation says that all is installed: the image is sealed. */
@@ -68,6 +75,11 @@ async function installed(
   return 'noted';
 }
 
-function present(facts: GuestFacts): Record<string, string> {
-  return Object.fromEntries(Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined));
+/** What of a guest's words goes on an event. */
+function present({ windows, computer, ip, build }: GuestFacts): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries({ windows, computer, ip, build }).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
+  );
 }

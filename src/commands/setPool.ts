@@ -13,6 +13,8 @@ export interface SetPoolInput {
   /** Null: what the golden image was made with. Holds for VMs that are made from now on. */
   cpuCores?: number | null | undefined;
   ramMiB?: number | null | undefined;
+  /** Each VM gets a computer name that no living VM has. Holds for VMs that are not ready yet. */
+  uniqueComputerNames?: boolean | undefined;
 }
 
 /** Changes what is given and leaves the rest; makes the pool when it is not there. The reconciler grows or shrinks it. */
@@ -24,6 +26,7 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
       vmType,
       ...(given.hotSpares !== undefined && { hotSpares: wholeNumberOf('hotSpares', given.hotSpares, 0, limit) }),
       ...(given.maxVms !== undefined && { maxVms: wholeNumberOf('maxVms', given.maxVms, 0, limit) }),
+      ...(given.uniqueComputerNames !== undefined && { uniqueComputerNames: given.uniqueComputerNames }),
       ...(given.cpuCores !== undefined && {
         cpuCores: given.cpuCores === null ? null : wholeNumberOf('cpuCores', given.cpuCores, 1, 256),
       }),

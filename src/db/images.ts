@@ -25,7 +25,14 @@ export async function moveImage(
   if (status === undefined) return undefined;
   const [moved] = await tx.goldenImage.updateManyAndReturn({
     where: { id: image.id, generation: image.generation },
-    data: { ...also, status, changedAt: new Date(), generation: { increment: 1 } },
+    data: {
+      stuck: null,
+      ...(event === 'INSTALLED' && { installedAt: new Date() }),
+      ...also,
+      status,
+      changedAt: new Date(),
+      generation: { increment: 1 },
+    },
   });
   return moved;
 }

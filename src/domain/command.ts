@@ -34,3 +34,15 @@ export function commandTransition(status: CommandStatus, event: CommandEvent): C
 export function isCommandOver(status: CommandStatus): boolean {
   return Object.keys(table[status]).length === 0;
 }
+
+/** How many characters of a stream a guest sends where its share takes nothing. */
+export const SENT_OUTPUT_CHARACTERS = 65_536;
+
+/**
+ * Whether less than all that a command wrote to a stream (`bytes`) is in the text that is kept of it. The text's own bytes are not known
+ * any more, but no encoding takes more than 3 for one UTF-16 unit, and 3 for a mark at its beginning.
+ */
+export function isTruncated(bytes: bigint, kept: string): boolean {
+  if (bytes > KEPT_OUTPUT_BYTES || bytes > 3 * kept.length + 3) return true;
+  return kept.length === SENT_OUTPUT_CHARACTERS && bytes > kept.length;
+}

@@ -56,24 +56,30 @@ export interface ImageFacts {
   cleanedAt: Date | null;
 }
 
-/** The next thing to do for a golden image, given what the engine shows of its container now. */
+/**
+ * The next thing to do for a golden image, given what the engine shows of its container now. `hasAgent`: its guest says when all is
+ * installed, so that a container that ended before is none to clone, although Windows may have shut down cleanly.
+ */
 export function imageStep(
   image: ImageFacts,
   machine: Machine | undefined,
   now: Date,
   installTimeoutMs: number,
   explainExit: (exitCode: number) => string,
+  hasAgent: boolean,
 ): ImageStep {
   switch (image.status) {
     case 'REQUESTED':
       return { do: 'start' };
     case 'INSTALLING':
       if (machine === undefined) return { do: 'record', event: 'BROKE', reason: 'its container vanished' };
-      // A guest that powers itself off when it is done ends the container with 0; the seal then judges the disk.
+      // A guest without an agent can only power itself off when it is done; the seal then judges the disk.
+      if (machine.state === 'exited' && machine.exitCode === 0 && !hasAgent)
+        return { do: 'record', event: 'INSTALLED' };
       if (machine.state === 'exited') {
-        return machine.exitCode === 0
-          ? { do: 'record', event: 'INSTALLED' }
-          : { do: 'record', event: 'BROKE', reason: `its container ended: ${explainExit(machine.exitCode ?? -1)}` };
+        const early = machine.exitCode === 0 ? ' before its guest said that all is installed' : '';
+        const reason = `its container ended${early}: ${explainExit(machine.exitCode ?? -1)}`;
+        return { do: 'record', event: 'BROKE', reason };
       }
       if (now.getTime() - image.changedAt.getTime() > installTimeoutMs) {
         const minutes = Math.round(installTimeoutMs / 60_000);

@@ -56,6 +56,8 @@ export interface VmFacts {
   changedAt: Date;
   /** When its container and disk were seen to be gone. */
   cleanedAt: Date | null;
+  /** Why its guest, which answers, was not accepted as ready. */
+  notReady?: string | null;
 }
 
 /**
@@ -82,7 +84,11 @@ export function vmStep(
       if (machine?.state !== 'running') return lost();
       if (now.getTime() - vm.changedAt.getTime() > bootTimeoutMs) {
         const seconds = Math.round(bootTimeoutMs / 1000);
-        return { do: 'record', event: 'BROKE', reason: `the guest was not ready within ${seconds} s` };
+        return {
+          do: 'record',
+          event: 'BROKE',
+          reason: `the guest was not ready within ${seconds} s${vm.notReady ? `: ${vm.notReady}` : ''}`,
+        };
       }
       return { do: 'probe' };
     case 'READY':

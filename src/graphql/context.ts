@@ -2,6 +2,8 @@ import type { AssignVm } from '../commands/assignVm.js';
 import type { CommandDeps } from '../commands/deps.js';
 import type { Db } from '../db/client.js';
 import type { HealthReport } from '../domain/health.js';
+import type { Screens } from '../domain/screen.js';
+import type { Share } from '../domain/share.js';
 import type { Feed } from '../events/feed.js';
 import type { HandOut } from '../events/handOut.js';
 import type { Logger } from '../log.js';
@@ -16,6 +18,10 @@ export interface GraphqlDeps {
   /** One for the process: it gathers orders into batches. */
   assignVm: AssignVm;
   feed: Feed;
+  /** The files of a VM; none where machines are simulated. */
+  share: (vmId: string) => Share | undefined;
+  /** What machines show, and their keyboards and mice. */
+  screens: Screens;
   health: () => Promise<HealthReport>;
   /** The name of this host in links that callers follow. */
   publicHost: string;

@@ -1,5 +1,6 @@
 import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
+import { estimateReadyAt } from '../domain/installProgress.js';
 import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
@@ -59,10 +60,39 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     phase: t.expose('phase', { type: InstallPhase, nullable: true, description: 'What the installation is doing.' }),
     progress: t.exposeFloat('progress', {
       nullable: true,
-      description: 'How far the phase is, 0 to 1; null while that is unknown.',
+      description:
+        'How far the whole installation is, 0 to 1: all phases together, by what they usually take. Never goes back. Null before it begins and when it is READY.',
     }),
-    message: t.exposeString('message', { nullable: true, description: "The installation's own words." }),
-    reason: t.exposeString('reason', { nullable: true, description: 'Why it failed.' }),
+    message: t.exposeString('message', {
+      nullable: true,
+      description: "The installation's own words, with the share of the phase where it names one.",
+    }),
+    stuck: t.exposeString('stuck', {
+      nullable: true,
+      description:
+        'Why it seems to stand still: the phase, for how long, what to look at, and how its logs end. Null while it moves.',
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its container was started.',
+    }),
+    installedAt: t.expose('installedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the guest, or a caller, said that all is installed.',
+    }),
+    estimatedReadyAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When it may be READY, by earlier installations of its vmType; later when this one is slower. Null where there was none, and when it is not being installed.',
+      resolve: async (image, _args, { load }) => {
+        if (image.status !== 'INSTALLING' && image.status !== 'SEALING') return null;
+        return estimateReadyAt(image, await load.installDurations(image.vmType), new Date()) ?? null;
+      },
+    }),
+    reason: t.exposeString('reason', { nullable: true, description: 'Why it failed, and how its logs end.' }),
     cpuCores: t.exposeInt('cpuCores', {
       description: 'Virtual processors, of the installation and, unless the pool says otherwise, of its VMs.',
     }),
@@ -71,6 +101,10 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     }),
     diskGiB: t.exposeInt('diskGiB', { description: 'Size of the disk as Windows sees it, in GiB.' }),
     language: t.exposeString('language', { description: 'Language of Windows, as it was asked for.' }),
+    oemBundle: t.exposeString('oemBundle', {
+      nullable: true,
+      description: 'The bundle of own files that it was installed with.',
+    }),
     isoUrl: t.string({
       nullable: true,
       description: 'Own installation medium; what may be a secret in the URL is shown as ***.',

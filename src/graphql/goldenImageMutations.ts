@@ -33,7 +33,7 @@ const CreateGoldenImagePayload = builder.objectRef<Payload>('CreateGoldenImagePa
 
 const CreateGoldenImageResult = builder.unionType('CreateGoldenImageResult', {
   description: 'What createGoldenImage answers.',
-  types: [CreateGoldenImagePayload, InvalidInput, CapacityExhausted, Unavailable],
+  types: [CreateGoldenImagePayload, InvalidInput, NotFound, CapacityExhausted, Unavailable],
   resolveType: resultType('CreateGoldenImagePayload'),
 });
 
@@ -47,6 +47,10 @@ const CreateGoldenImageInput = builder.inputType('CreateGoldenImageInput', {
     diskGiB: t.int({ description: 'Size of the disk as Windows sees it, in GiB. It grows as it is written to.' }),
     language: t.string({ description: 'As the guest image understands it: `en`, `German`, `fr-FR`.' }),
     isoUrl: t.string({ description: 'Own installation medium, an http or https URL.' }),
+    oemBundle: t.string({
+      description:
+        'Name of a bundle of your own files; its `*.bat`, `*.cmd`, `*.reg` and `*.msi` are run in Windows. See putOemFile.',
+    }),
   }),
 });
 
@@ -66,6 +70,7 @@ builder.mutationField('createGoldenImage', (t) =>
         diskGiB: input.diskGiB ?? undefined,
         language: input.language ?? undefined,
         isoUrl: input.isoUrl ?? undefined,
+        oemBundle: input.oemBundle ?? undefined,
       };
       return answer(await createGoldenImage(context.deps, given), (goldenImage) => ({ goldenImage }));
     },

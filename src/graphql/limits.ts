@@ -10,8 +10,8 @@ const MAX_DEPTH = 15;
 /** Fields of one document, aliases and fragments spread out. */
 const MAX_BREADTH = 1_000;
 
-/** Request bodies over HTTP and messages over WebSocket. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+/** Request bodies over HTTP and messages over WebSocket. A file of 1 MiB fits in, in base64. */
+export const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 interface Operation {
   schema: GraphQLSchema;

@@ -1,7 +1,11 @@
 import type { Assignment } from '../db/assignments.js';
 import type { Db } from '../db/client.js';
+import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
+import { type Guest, guestOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
+import { installDurations } from '../db/installDurations.js';
 import type { Vm } from '../db/vms.js';
+import type { InstallDurations } from '../domain/installProgress.js';
 import type { VmStatus } from '../domain/vm.js';
 import { type Pool, Prisma } from '../generated/prisma/client.js';
 import { batched } from './batched.js';
@@ -20,6 +24,11 @@ export interface Loaders {
   vm: Load<Vm>;
   goldenImage: Load<GoldenImage>;
   assignment: Load<Assignment>;
+  command: Load<Command>;
+  /** By VM. */
+  guest: Load<Guest>;
+  /** By command. */
+  commandOutput: Load<CommandOutput>;
   /** The one that holds this VM now. */
   assignmentOfVm: Load<Assignment>;
   /** By vmType, as the following. */
@@ -27,6 +36,8 @@ export interface Loaders {
   poolCounts: Load<PoolCounts>;
   queued: Load<number>;
   currentImage: Load<GoldenImage>;
+  /** What earlier installations took. */
+  installDurations: Load<InstallDurations>;
   /** By assignment: from 1, of those that wait for the same vmType. */
   queuePosition: Load<number>;
 }
@@ -36,6 +47,9 @@ export function createLoaders(db: Db): Loaders {
     vm: batched(async (ids) => byId(await db.vm.findMany({ where: { id: { in: ids } } }))),
     goldenImage: batched(async (ids) => byId(await db.goldenImage.findMany({ where: { id: { in: ids } } }))),
     assignment: batched(async (ids) => byId(await db.assignment.findMany({ where: { id: { in: ids } } }))),
+    command: batched(async (ids) => byId(await db.command.findMany({ where: { id: { in: ids } } }))),
+    guest: batched((ids) => guestOf(db, ids)),
+    commandOutput: batched((ids) => outputOf(db, ids)),
     assignmentOfVm: batched(async (vmIds) => {
       const holding = await db.assignment.findMany({ where: { vmId: { in: vmIds }, status: 'FULFILLED' } });
       return new Map(holding.map((assignment) => [assignment.vmId ?? '', assignment]));
@@ -46,6 +60,7 @@ export function createLoaders(db: Db): Loaders {
     currentImage: batched(async (vmTypes) =>
       byVmType(await db.goldenImage.findMany({ where: { vmType: { in: vmTypes }, current: true } })),
     ),
+    installDurations: batched((vmTypes) => installDurations(db, vmTypes)),
     queuePosition: batched((ids) => queuePositions(db, ids)),
   };
 }

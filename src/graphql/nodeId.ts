@@ -3,7 +3,7 @@ import { InvalidInput } from '../domain/errors.js';
 import { badUserInput } from './errors.js';
 
 /** Types that `node(id)` can read. */
-export type NodeType = 'Vm' | 'GoldenImage' | 'Assignment' | 'Pool';
+export type NodeType = 'Vm' | 'GoldenImage' | 'Assignment' | 'Pool' | 'Command';
 
 export function encodeNodeId(type: string, id: string): string {
   return Buffer.from(`${type}:${id}`).toString('base64');
@@ -11,7 +11,7 @@ export function encodeNodeId(type: string, id: string): string {
 
 function parse(given: string): { type: NodeType; id: string } | undefined {
   const [, type, id] =
-    /^(Vm|GoldenImage|Assignment|Pool):(.{1,100})$/.exec(Buffer.from(given, 'base64').toString()) ?? [];
+    /^(Vm|GoldenImage|Assignment|Pool|Command):(.{1,100})$/.exec(Buffer.from(given, 'base64').toString()) ?? [];
   return type !== undefined && id !== undefined ? { type: type as NodeType, id } : undefined;
 }
 

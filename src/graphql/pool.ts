@@ -48,6 +48,9 @@ export const Pool = builder.prismaNode('Pool', {
       nullable: true,
       description: 'Memory of a new VM in MiB; null: as the golden image has.',
     }),
+    uniqueComputerNames: t.exposeBoolean('uniqueComputerNames', {
+      description: 'Whether each VM gets a computer name that no living VM has.',
+    }),
     failures: t.exposeInt('failures', {
       description: 'VMs in a row that failed before they were ready; sets how long the pool rests.',
     }),

@@ -26,6 +26,10 @@ const SetPoolInput = builder.inputType('SetPoolInput', {
     maxVms: t.int({ description: 'How many VMs there may be at a time.' }),
     cpuCores: t.int({ description: 'Virtual processors of VMs made from now on; null: as the golden image has.' }),
     ramMiB: t.int({ description: 'Memory in MiB of VMs made from now on; null: as the golden image has.' }),
+    uniqueComputerNames: t.boolean({
+      description:
+        'Give each VM a computer name that no living VM has: it restarts once before it is ready. Needs the agent.',
+    }),
   }),
 });
 
@@ -43,6 +47,7 @@ builder.mutationField('setPool', (t) =>
         ramMiB,
         hotSpares: input.hotSpares ?? undefined,
         maxVms: input.maxVms ?? undefined,
+        uniqueComputerNames: input.uniqueComputerNames ?? undefined,
       };
       return answer(await setPool(deps, given), (pool) => ({ pool }));
     },

@@ -89,7 +89,7 @@ export const NotFound = builder.objectRef<Refused<domain.NotFound>>('NotFound').
   interfaces,
   fields: (t) => ({
     what: t.string({
-      description: 'Kind of thing: golden image, VM, assignment or pool.',
+      description: 'Kind of thing: golden image, VM, assignment, pool, command, file or OEM bundle.',
       resolve: ({ refusal }) => refusal.what,
     }),
     value: t.string({ description: 'The id that was looked for.', resolve: ({ refusal }) => refusal.value }),
@@ -141,7 +141,7 @@ export const Unavailable = builder.objectRef<Refused<domain.Unavailable>>('Unava
   interfaces,
   fields: (t) => ({
     part: t.string({
-      description: 'What is not usable: docker, kvm, image, network or storage.',
+      description: 'What is not usable: database, docker, kvm, image, network, storage, screen or guest.',
       resolve: ({ refusal }) => refusal.part,
     }),
   }),

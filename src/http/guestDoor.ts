@@ -1,109 +1,108 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { PartHealth } from '../domain/health.js';
 import type { Logger } from '../log.js';
+import { GuestListener } from './guestListener.js';
 import { isInSubnet } from './hostCheck.js';
-import { closeServer, listen } from './listen.js';
 
 const RETRY_MS = 5_000;
+const NO_BRIDGE =
+  'Docker has no network "bridge", whose address is the one of this host that they reach. Take "bridge": "none" out of Docker\'s daemon.json and restart Docker, or set VAPIORC_NETWORK_MODE=nat';
+
+/** The addresses of the Docker host that lead guests here. */
+export interface GuestWays {
+  /** Of the VMs' own network; NAT guests come to it. */
+  gateway: string;
+  subnet: string;
+  /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
+  userModeGateway?: string | undefined;
+}
 
 /**
- * Where guests call in: a listener on the address that the Docker host has in the VMs' own network, with the guest routes
- * and nothing else behind it. That network may be made only later and Docker may be away now, so it is tried again
- * until it listens, and again when the address changes.
+ * Where guests call in: a listener on the address that the Docker host has in the VMs' own network, one on its address in Docker's
+ * default network, and the guest routes and nothing else behind both. The network may be made only later and Docker may be
+ * away now, so it is tried again until they listen, and again when an address changes.
  */
 export class GuestDoor {
-  #server: Server | undefined;
-  #address: string | undefined;
-  #subnet: string | undefined;
-  #problem = 'not open yet';
+  readonly #nat: GuestListener;
+  readonly #user: GuestListener;
+  #ways: GuestWays | undefined;
   #timer: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
-  #told = false;
+  #told: string | undefined;
 
   constructor(
     readonly options: {
       handle: RequestListener;
       port: number;
-      network: () => Promise<{ gateway: string; subnet: string }>;
+      network: () => Promise<GuestWays>;
+      /** How guests are connected; an image that can't do NAT falls back to `user` by itself. */
+      mode?: 'nat' | 'user';
       log: Logger;
     },
-  ) {}
+  ) {
+    this.#nat = new GuestListener({ ...options, whose: "the VM network's gateway" });
+    this.#user = new GuestListener({ ...options, whose: "the gateway of Docker's default network" });
+  }
 
   start(): void {
     const tick = () => {
-      this.#opening = this.#open();
+      this.#opening = this.#opening.then(() => this.#open());
     };
     this.#timer = setInterval(tick, RETRY_MS);
     tick();
   }
 
   health(): PartHealth {
-    const { port } = this.options;
-    return this.#server
-      ? { status: 'OK', message: `guests call in at ${this.#address}:${port}` }
-      : { status: 'DEGRADED', message: `guests cannot call in: ${this.#problem}` };
+    const { port, mode } = this.options;
+    const nat = this.#nat.address;
+    const user = this.#user.address;
+    const [needed, problem] = mode === 'user' ? [user, this.#user.problem] : [nat, this.#nat.problem];
+    if (needed === undefined) return { status: 'DEGRADED', message: `guests cannot call in: ${problem}` };
+    const at = mode === 'user' ? '' : `guests call in at ${nat}:${port}; `;
+    const message =
+      user === undefined
+        ? `${at}those in user-mode networking cannot: ${this.#user.problem}`
+        : `${at}guests in user-mode networking call in at ${user}:${port}`;
+    return { status: 'OK', message };
   }
 
-  /** Whether this is the address of a guest's container. The gateway itself is the Docker host, whose people are no guests. */
+  /**
+   * Whether this is the address of a guest's container: also that of a guest in user-mode networking, which speaks with it to every
+   * address of this host. The gateway itself is the Docker host, whose people are no guests.
+   */
   isGuest(remoteAddress: string | undefined): boolean {
-    if (remoteAddress === undefined || this.#subnet === undefined) return false;
-    return isInSubnet(remoteAddress, this.#subnet) && remoteAddress.replace(/^::ffff:/i, '') !== this.#address;
+    if (remoteAddress === undefined || this.#ways === undefined) return false;
+    const { gateway, subnet } = this.#ways;
+    return isInSubnet(remoteAddress, subnet) && remoteAddress.replace(/^::ffff:/i, '') !== gateway;
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#opening;
-    await this.#close();
+    await Promise.all([this.#nat, this.#user].map((listener) => listener.close('the server stops')));
   }
 
   async #open(): Promise<void> {
-    const { handle, port, network, log } = this.options;
+    const { network, log, port } = this.options;
+    const before = [this.#nat.address, this.#user.address].join();
     try {
-      const { gateway: address, subnet } = await network();
-      this.#subnet = subnet;
-      if (address === this.#address) return;
-      await this.#close();
-      const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, handle);
-      server.maxConnections = 4_096;
-      limitPerAddress(server, 64);
-      await listen(server, address, port);
-      this.#server = server;
-      this.#address = address;
-      this.#told = false;
-      log.info({ address, port }, 'guests can call in');
+      this.#ways = await network();
+      const { gateway, userModeGateway } = this.#ways;
+      const opened = await Promise.allSettled([
+        this.#nat.open(gateway),
+        userModeGateway === undefined ? this.#user.close(NO_BRIDGE) : this.#user.open(userModeGateway),
+      ]);
+      for (const one of opened)
+        if (one.status === 'rejected') log.debug({ err: one.reason }, 'guest door stays closed');
     } catch (err) {
-      const code = ((err as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-      this.#problem =
-        code === 'EADDRNOTAVAIL'
-          ? "the VM network's gateway is not an address of this machine: run the server on the Docker host, in a container with host networking (see docker-compose.yml)"
-          : code === 'EADDRINUSE'
-            ? `port ${port} on the VM network's gateway is taken. By another server of this deployment: then that one serves the guests. By another deployment or program: set VAPIORC_GUEST_PORT (a second deployment also needs its own VAPIORC_NETWORK and port range)`
-            : (err as Error).message;
-      if (!this.#told) log.warn({ why: this.#problem }, 'guests cannot call in yet');
-      this.#told = true;
+      // What is open stays open: the engine is away, the address is not.
+      for (const listener of [this.#nat, this.#user])
+        if (listener.address === undefined) listener.problem = (err as Error).message;
     }
+    const [nat, user] = [this.#nat.address, this.#user.address];
+    if ([nat, user].join() !== before) log.info({ address: nat, userModeAddress: user, port }, 'guests can call in');
+    const { status, message } = this.health();
+    if (status !== 'OK' && this.#told !== message) log.warn({ why: message }, 'guests cannot call in yet');
+    this.#told = status === 'OK' ? undefined : message;
   }
-
-  async #close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    this.#address = undefined;
-    if (server) await closeServer(server, 1_000);
-  }
-}
-
-/** One guest that opens connections without end leaves the others theirs. */
-function limitPerAddress(server: Server, limit: number): void {
-  const open = new Map<string, number>();
-  server.on('connection', (socket) => {
-    const from = socket.remoteAddress ?? '';
-    const count = (open.get(from) ?? 0) + 1;
-    open.set(from, count);
-    socket.once('close', () => {
-      const left = (open.get(from) ?? 1) - 1;
-      if (left > 0) open.set(from, left);
-      else open.delete(from);
-    });
-    if (count > limit) socket.destroy();
-  });
 }

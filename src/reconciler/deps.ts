@@ -16,6 +16,10 @@ export interface Deps {
   readiness: 'agent' | 'rdp' | 'either';
   bootTimeoutMs: number;
   installTimeoutMs: number;
+  /** An installation that has not moved for this long is told to be stuck. */
+  installStuckMs: number;
+  /** The name of this host in links. */
+  publicHost: string;
   /** When this server began to reconcile: nobody heard the guests before that. */
   ledSince: Date;
 }

@@ -1,20 +1,28 @@
+import { noteProgress } from '../commands/noteProgress.js';
 import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
 import { imageStep } from '../domain/image.js';
 import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
+import { withEndOfLogs } from './endOfLogs.js';
 import { startMachine } from './startMachine.js';
+import { noteHeard, watchInstall } from './watchInstall.js';
 
 /** Looks at one golden image and does the one next thing for it. The decision is pure (`imageStep`). */
 export async function reconcileImage(deps: Deps, imageId: string): Promise<Outcome> {
-  const { db, provisioner, now, installTimeoutMs } = deps;
+  const { db, provisioner, now, installTimeoutMs, readiness } = deps;
   const image = await getImage(db, imageId);
   if (image === null) return;
   const ref = { kind: 'golden', id: imageId } as const;
   const machine = await provisioner.inspect(ref);
-  const step = imageStep(sinceLed(image, deps), machine, now(), installTimeoutMs, (code) =>
-    provisioner.explainExit(code),
+  const step = imageStep(
+    sinceLed(image, deps),
+    machine,
+    now(),
+    installTimeoutMs,
+    (code) => provisioner.explainExit(code),
+    readiness === 'agent',
   );
   try {
     switch (step.do) {
@@ -22,10 +30,8 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<Outco
         return;
       case 'start':
         return await install(deps, image);
-      case 'watch': {
-        const progress = await provisioner.progress(imageId);
-        return progress && (await noteProgress(deps, imageId, progress));
-      }
+      case 'watch':
+        return await watchInstall(deps, image);
       case 'seal':
         return await seal(deps, image);
       case 'clean':
@@ -45,7 +51,7 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<Outco
 }
 
 async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
-  const { write, provisioner, deployment, log } = deps;
+  const { write, provisioner, deployment, log, now } = deps;
   const { id, vmType } = image;
   // Notes are written one after another and only the newest matters, so a slow database does not pile them up.
   let newest: InstallProgress | undefined;
@@ -54,7 +60,7 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     while (newest !== undefined) {
       const progress = newest;
       newest = undefined;
-      await noteProgress(deps, id, progress).catch((err: unknown) =>
+      await noteHeard(deps, id, progress).catch((err: unknown) =>
         log.warn({ err, imageId: id }, 'progress was not noted'),
       );
     }
@@ -69,17 +75,24 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
   );
   await noting;
   if (started instanceof Refusal) {
-    await noteProgress(deps, id, {
-      phase: image.phase ?? 'PULLING',
-      progress: null,
-      message: `waiting: ${started.message}. ${started.fix}`,
-    });
+    const message = `waiting: ${started.message}. ${started.fix}`;
+    await noteProgress(
+      deps,
+      id,
+      { phase: image.phase ?? 'PULLING', share: null, message, runs: false },
+      { now: now() },
+    );
     return 'refused';
   }
   await write(async (tx, tell) => {
     const latest = await lockImage(tx, id);
     if (latest === null) return;
-    const facts = { containerId: started.engineId, containerImage: started.containerImage };
+    const facts = {
+      containerId: started.engineId,
+      containerImage: started.containerImage,
+      // A quick guest may have reported already.
+      startedAt: latest.installedAt ?? now(),
+    };
     const moved = await moveImage(tx, latest, 'STARTED', facts);
     if (moved === undefined) await tx.goldenImage.update({ where: { id }, data: facts });
     else
@@ -92,23 +105,6 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
       });
   });
   log.info({ imageId: id, vmType, containerImage: started.containerImage }, 'installation started');
-}
-
-/** Writes and tells what is new; the same again is not news. */
-async function noteProgress({ write }: Deps, id: string, { phase, progress, message }: InstallProgress): Promise<void> {
-  await write(async (tx, tell) => {
-    const image = await lockImage(tx, id);
-    if (image === null || (image.status !== 'INSTALLING' && image.status !== 'REQUESTED')) return;
-    if (image.phase === phase && image.progress === progress && image.message === message) return;
-    await tx.goldenImage.update({ where: { id }, data: { phase, progress, message } });
-    tell({
-      kind: 'GOLDEN_IMAGE_PROGRESS',
-      actor: 'reconciler',
-      vmType: image.vmType,
-      goldenImageId: id,
-      data: { phase, progress, message },
-    });
-  });
 }
 
 async function noteInstalled({ write }: Deps, image: GoldenImage): Promise<void> {
@@ -150,6 +146,7 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
       message: null,
     });
     if (moved === undefined) return;
+    await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
     await makeCurrent(tx, moved);
     const { vmType, version } = image;
     tell({
@@ -167,13 +164,17 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
 }
 
 /** What a FAILED installation or a DELETED image left. The files of a sealed image that FAILED later stay until it is deleted. */
-async function clean({ write, provisioner, log }: Deps, image: GoldenImage): Promise<void> {
+async function clean(deps: Deps, image: GoldenImage): Promise<void> {
+  const { write, provisioner, log } = deps;
+  // The guest itself may have said that it failed; what else there is to know of that is gone after this.
+  const reason =
+    image.status === 'FAILED' && (await withEndOfLogs(deps, { kind: 'golden', id: image.id }, image.reason ?? ''));
   await provisioner.destroy({ kind: 'golden', id: image.id });
   if (image.status === 'DELETED') await provisioner.deleteGolden(image.id);
   await write(async (tx, tell) => {
     const { count } = await tx.goldenImage.updateMany({
       where: { id: image.id, status: image.status, cleanedAt: null },
-      data: { cleanedAt: new Date(), port: null, containerId: null },
+      data: { cleanedAt: new Date(), port: null, containerId: null, ...(reason && { reason }) },
     });
     if (count > 0)
       tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });
@@ -181,7 +182,9 @@ async function clean({ write, provisioner, log }: Deps, image: GoldenImage): Pro
   log.info({ imageId: image.id, status: image.status }, 'golden image cleaned up');
 }
 
-async function breakImage({ write, log }: Deps, image: GoldenImage, reason: string): Promise<void> {
+async function breakImage(deps: Deps, image: GoldenImage, why: string): Promise<void> {
+  const { write, log } = deps;
+  const reason = await withEndOfLogs(deps, { kind: 'golden', id: image.id }, why);
   const moved = await write(async (tx, tell) => {
     const latest = await lockImage(tx, image.id);
     if (latest === null || latest.generation !== image.generation) return undefined;

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { MachineRef } from '../provisioner/provisioner.js';
+import { reconcileCommands } from './commands.js';
 import type { Deps, Outcome } from './deps.js';
 import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
 import { Loop } from './loop.js';
 import { reconcilePool } from './pool.js';
+import { QemuAgentCommands } from './qemuAgentCommands.js';
 import { sweep } from './sweep.js';
 import { Tasks } from './tasks.js';
 import { reconcileVm } from './vm.js';
@@ -15,6 +17,8 @@ import { reconcileVm } from './vm.js';
 const SWEEP_MS = 10_000;
 /** Machines that are being waited for: readiness probes and installation progress. */
 const WATCH_MS = 1_000;
+/** Commands of which nothing is heard any more. */
+const COMMANDS_MS = 5_000;
 /** What is polled from then on until something else is told of it. */
 const IN_MOTION: readonly EventKind[] = [
   'VM_REQUESTED',
@@ -59,6 +63,8 @@ const STOP_MS = 10_000;
 export class Reconciler {
   readonly #tasks: Tasks;
   readonly #loops: Loop[];
+  readonly #qemuAgents: QemuAgentCommands;
+  readonly #qemuAgentLoop: Loop;
   readonly #deps: Deps;
   readonly #feed: Feed;
   #unsubscribe: (() => void)[] = [];
@@ -71,10 +77,15 @@ export class Reconciler {
     this.#feed = feed;
     const { log } = deps;
     this.#tasks = new Tasks({ work: (key) => this.#work(key), log });
+    this.#qemuAgents = new QemuAgentCommands(deps);
+    const runByQemuAgents = () => this.#qemuAgents.pass();
+    this.#qemuAgentLoop = new Loop({ name: 'qemu agents', everyMs: COMMANDS_MS, pass: runByQemuAgents, log });
     this.#loops = [
       new Loop({ name: 'sweep', everyMs: SWEEP_MS, pass: () => this.#sweep(), log }),
       new Loop({ name: 'leases', everyMs: WATCH_MS, pass: () => reconcileLeases(deps), log }),
+      new Loop({ name: 'commands', everyMs: COMMANDS_MS, pass: () => reconcileCommands(deps), log }),
       new Loop({ name: 'watch', everyMs: WATCH_MS, pass: async () => this.#pokeAll(this.#watched), log }),
+      this.#qemuAgentLoop,
     ];
   }
 
@@ -96,11 +107,13 @@ export class Reconciler {
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await this.#qemuAgents.stop();
     await this.#tasks.stop(STOP_MS);
   }
 
   #onEvent(event: Event): void {
     const { kind, vmId, goldenImageId, vmType } = event;
+    if (kind === 'COMMAND_QUEUED') this.#qemuAgentLoop.poke();
     if (vmId !== null) this.#track(`vm:${vmId}`, kind);
     else if (goldenImageId !== null) this.#track(`golden:${goldenImageId}`, kind);
     // Whoever changes a pool, or asks it to refill, has made room, or wants to know.

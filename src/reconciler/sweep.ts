@@ -43,8 +43,14 @@ export async function sweep(deps: Deps): Promise<Sweep> {
   const imageIds = images
     .filter(
       (image) =>
-        imageStep(sinceLed(image, deps), listed.get(`golden:${image.id}`)?.machine, at, installTimeoutMs, unexplained)
-          .do !== 'nothing',
+        imageStep(
+          sinceLed(image, deps),
+          listed.get(`golden:${image.id}`)?.machine,
+          at,
+          installTimeoutMs,
+          unexplained,
+          deps.readiness === 'agent',
+        ).do !== 'nothing',
     )
     .map(({ id }) => id);
   // READY and RETIRED images rest in their own folders: what is listed for them is left over from their installation.

@@ -1,8 +1,7 @@
+import { failVm } from '../commands/failVm.js';
 import { reportVmReady } from '../commands/reportGuest.js';
-import { endAssignmentOf } from '../db/assignments.js';
 import { guestToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
-import { poolFailed } from '../db/pools.js';
 import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
 import { Refusal } from '../domain/errors.js';
 import { vmStep } from '../domain/vm.js';
@@ -106,19 +105,7 @@ async function breakVm({ write, now, log }: Deps, vm: Vm, reason: string): Promi
     const latest = await lockVm(tx, vm.id);
     // Decided on a status that is no longer so: look again.
     if (latest === null || latest.generation !== vm.generation) return undefined;
-    const moved = await moveVm(tx, latest, 'BROKE', { reason });
-    if (moved === undefined) return undefined;
-    const assignmentId = await endAssignmentOf(tx, vm.id, `the VM failed: ${reason}`);
-    if (vm.readyAt === null) await poolFailed(tx, vm.vmType, reason, now());
-    tell({
-      kind: 'VM_FAILED',
-      actor: 'reconciler',
-      vmType: vm.vmType,
-      vmId: vm.id,
-      reason,
-      ...(assignmentId !== undefined && { assignmentId }),
-    });
-    return moved;
+    return failVm(tx, tell, latest, 'reconciler', reason, now());
   });
   if (moved) log.warn({ vmId: vm.id, from: vm.status, reason }, 'vm failed');
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import { databaseAway } from '../db/databaseAway.js';
 import { Refusal } from '../domain/errors.js';
 import type { Logger } from '../log.js';
@@ -11,6 +12,11 @@ import { answerRefusal, problem } from './refusals.js';
  */
 export function answerFault(c: Context, err: Error, log: Logger): Response {
   if (err instanceof Refusal) return answerRefusal(c, err);
+  if (err instanceof HTTPException && (err.status === 400 || err.status === 415))
+    return c.json(
+      problem('MALFORMED', 'the body is not valid JSON', 'Send JSON, with content-type application/json.'),
+      400,
+    );
   const away = databaseAway(err);
   if (away) {
     log.warn({ method: c.req.method, path: c.req.path }, 'request failed: the database does not answer');

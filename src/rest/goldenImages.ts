@@ -2,6 +2,8 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { markGoldenImageReady } from '../commands/changeGoldenImage.js';
 import { createGoldenImage } from '../commands/createGoldenImage.js';
 import type { CommandDeps } from '../commands/deps.js';
+import { installDurations } from '../db/installDurations.js';
+import { estimateReadyAt } from '../domain/installProgress.js';
 import { unwrap } from './refusals.js';
 import { Done, GoldenId, GoldenImage, ok, refusals, text, vmType, wholeNumber } from './schemas.js';
 import { imageView } from './views.js';
@@ -32,6 +34,7 @@ const create = createRoute({
       disk_gib: wholeNumber('Size of the disk, in GiB.').optional(),
       language: text('Language of Windows, by name or code.').optional(),
       iso_url: text('Your own installation medium, http or https.').optional(),
+      oem_bundle: text('Your own files for the installation: a name of /api/oem-bundles.').optional(),
     }),
   },
   responses: {
@@ -41,7 +44,7 @@ const create = createRoute({
         .object({ golden_id: z.string(), status: z.literal('creating'), message: z.string() })
         .openapi('GoldenImageCreating'),
     ),
-    ...refusals(422, 503),
+    ...refusals(404, 422, 503),
   },
 });
 
@@ -65,10 +68,12 @@ export function addGoldenImageRoutes(
       where: { status: { not: 'DELETED' } },
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
     });
-    return c.json(
-      images.flatMap((image) => imageView(image, publicHost) ?? []),
-      200,
+    const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING');
+    const earlier = await installDurations(deps.db, [...new Set(moving.map(({ vmType }) => vmType))]);
+    const views = images.flatMap(
+      (image) => imageView(image, publicHost, estimateReadyAt(image, earlier.get(image.vmType), new Date())) ?? [],
     );
+    return c.json(views, 200);
   });
 
   app.openapi(create, async (c) => {
@@ -82,6 +87,7 @@ export function addGoldenImageRoutes(
         diskGiB: query.disk_gib,
         language: query.language,
         isoUrl: query.iso_url,
+        oemBundle: query.oem_bundle,
       }),
     );
     const message = `Golden image creation started. It becomes ready by itself; POST /api/vms/golden-images/${image.id}/ready says so by hand.`;

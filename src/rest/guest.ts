@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { reportInstalled, reportVmReady } from '../commands/reportGuest.js';
+import type { DeliveryDeps, ShareOf } from '../commands/deliverCommand.js';
 import type { Db } from '../db/client.js';
 import { type Deployment, machineOfToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
@@ -7,24 +7,36 @@ import { getVm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
 import { imageTransition } from '../domain/image.js';
 import { vmActions } from '../domain/vm.js';
+import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { answerFault } from './faults.js';
-import { type GuestMessage, parseGuestReport } from './guestReport.js';
+import { guestLines } from './guestBody.js';
+import type { GuestCall, Machine } from './guestCall.js';
+import { nextCall } from './guestNext.js';
+import { progressCall } from './guestProgress.js';
+import { readyCall } from './guestReady.js';
+import { resultCall } from './guestResult.js';
+import { Heartbeats } from './heartbeats.js';
+import { HeldCalls } from './heldCalls.js';
 import { answerNoRoute } from './noRoute.js';
 import { RateLimit } from './rateLimit.js';
 import { addWebhookRoutes } from './webhook.js';
 
-const MAX_BODY_BYTES = 16 * 1024;
 /** Our tokens are about 80 characters long. */
 const MAX_TOKEN_LENGTH = 200;
-const REPORTS_PER_SECOND = 10;
+const CALLS_PER_SECOND = 50;
 
 export interface GuestRoutesOptions {
   db: Db;
   write: Write;
+  feed: Feed;
   deployment: Deployment;
   /** With `rdp` the word of a VM's guest counts for nothing: a probe decides. */
   readiness: 'agent' | 'rdp' | 'either';
+  /** How far a guest's clock may be off; 0: as far as it likes. */
+  clockSkewSeconds: number;
+  /** The folders that machines share with us. */
+  share: ShareOf;
   log: Logger;
   /** Milliseconds that only go forward, for the rate limits. */
   now?: () => number;
@@ -33,58 +45,68 @@ export interface GuestRoutesOptions {
 export interface GuestRoutes {
   /** `env` is what the server knows of the connection. */
   fetch: (request: Request, env?: object) => Promise<Response>;
+  /** Answers whoever is waiting, and lets nobody wait any more. */
+  stop: () => Promise<void>;
 }
 
 /**
- * What guests may call, on a listener of their own. Everything from there is hostile: sizes and rates are bounded, each token
- * is good for one machine, and no answer holds anything of what was sent.
+ * What guests may call (oem/PROTOCOL.md), on a listener of their own. Everything from there is hostile: sizes and rates are bounded,
+ * each token is good for one machine, and no answer holds anything of what was sent.
  */
 export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const app = new Hono();
-  const limit = new RateLimit(REPORTS_PER_SECOND, options.now);
+  const { db, deployment, log } = options;
+  const limit = new RateLimit(CALLS_PER_SECOND, options.now);
+  const held = new HeldCalls();
+  const heartbeats = new Heartbeats({ db, log });
+  const delivery: DeliveryDeps = { ...options, warn: (err, what) => log.warn({ err }, what) };
 
-  app.post('/guest/v1/ready', async (c) => {
-    const token = /^Bearer ([\w.-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
-    const machineId = token.length > MAX_TOKEN_LENGTH ? undefined : machineOfToken(options.deployment, token);
-    if (machineId === undefined) return c.text('unknown token\n', 401, { 'WWW-Authenticate': 'Bearer' });
-    if (!limit.allows(machineId)) return c.text('too many reports\n', 429, { 'Retry-After': '1' });
-    const body = await boundedText(c.req.raw, MAX_BODY_BYTES);
-    if (body === undefined) return c.text('the report is too long\n', 413, { Connection: 'close' });
-    const message = parseGuestReport(body);
-    if ('malformed' in message) return c.text(`${message.malformed}\n`, 400);
-    const over = (await note(options, machineId, message)) === 'over';
-    return over ? c.text('this machine is over\n', 410) : c.text('ok\n', 200);
-  });
+  const calls: Record<string, GuestCall> = {
+    ready: readyCall(options),
+    progress: progressCall(options),
+    next: nextCall({ ...options, ...delivery, held }),
+    result: resultCall(delivery),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    app.post(`/guest/v1/${name}`, async (c) => {
+      const token = /^Bearer ([\w.-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+      const machineId = token.length > MAX_TOKEN_LENGTH ? undefined : machineOfToken(deployment, token);
+      if (machineId === undefined) return c.text('unknown token\n', 401, { 'WWW-Authenticate': 'Bearer' });
+      if (!limit.allows(machineId)) return c.text('too many calls\n', 429, { 'Retry-After': '1' });
+      const body = await boundedText(c.req.raw, call.maxBodyBytes);
+      if (body === undefined) return c.text('the body is too long\n', 413, { Connection: 'close' });
+      const machine = await livingMachine(db, machineId);
+      if (machine === undefined) return c.text('this machine is over\n', 410);
+      heartbeats.seen(machineId);
+      const answer = await call.answer(machine, body, c.req.raw.signal);
+      if (answer === 'over') return c.text('this machine is over\n', 410);
+      return 'malformed' in answer ? c.text(`${answer.malformed}\n`, 400) : c.text(guestLines(answer), 200);
+    });
+  }
 
   addWebhookRoutes(app, options);
 
   app.notFound((c) => answerNoRoute(c, app.routes, 'Guests report with POST /guest/v1/ready.'));
-  app.onError((err, c) => answerFault(c, err, options.log));
-  return { fetch: async (request, env) => app.fetch(request, env) };
+  app.onError((err, c) => answerFault(c, err, log));
+  return {
+    fetch: async (request, env) => app.fetch(request, env),
+    stop: async () => {
+      held.stop();
+      await heartbeats.stop();
+    },
+  };
 }
 
-async function note(
-  { db, write, readiness }: GuestRoutesOptions,
-  machineId: string,
-  { phase, facts }: GuestMessage,
-): Promise<'over' | 'ok'> {
-  const vm = await getVm(db, machineId);
-  if (vm !== null) {
-    if (vmActions(vm.status).length === 0) return 'over';
-    if (phase !== 'ready' || readiness === 'rdp') return 'ok';
-    const report = await reportVmReady({ write }, machineId, 'guest', facts);
-    return report === 'gone' || report === 'unknown' ? 'over' : 'ok';
-  }
-  const image = await getImage(db, machineId);
-  if (
-    image === null ||
-    (image.status !== 'READY' && image.status !== 'SEALING' && imageTransition(image.status, 'INSTALLED') === undefined)
-  ) {
-    return 'over';
-  }
-  if (phase !== 'installed') return 'ok';
-  const report = await reportInstalled({ write }, machineId, facts);
-  return report === 'gone' || report === 'unknown' ? 'over' : 'ok';
+/** The machine, unless nothing that its guest says can count any more. */
+async function livingMachine(db: Db, id: string): Promise<Machine | undefined> {
+  const vm = await getVm(db, id);
+  if (vm !== null) return vmActions(vm.status).length > 0 ? { vm } : undefined;
+  const image = await getImage(db, id);
+  const lives =
+    image?.status === 'READY' ||
+    image?.status === 'SEALING' ||
+    (image && imageTransition(image.status, 'INSTALLED') !== undefined);
+  return lives ? { image } : undefined;
 }
 
 /** The body as text, or undefined when it is longer than `maxBytes`; no more than that is ever held. */

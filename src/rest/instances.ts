@@ -3,6 +3,7 @@ import { createVm } from '../commands/createVm.js';
 import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
 import { releaseVm } from '../commands/releaseVm.js';
 import { ensureHotSpares } from '../commands/setPool.js';
+import { getGuest } from '../db/guests.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
 import { createHandOut, type HandOutDeps } from '../events/handOut.js';
@@ -19,7 +20,7 @@ import {
   vmType,
   wholeNumber,
 } from './schemas.js';
-import { addressesOf, instanceView } from './views.js';
+import { addressesOf, guestView, instanceView } from './views.js';
 
 const tags = ['vms'];
 
@@ -142,6 +143,8 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
         ram_mib: vm.ramMiB,
         ready_at: vm.readyAt?.toISOString() ?? null,
         assigned_at: vm.assignedAt?.toISOString() ?? null,
+        not_ready: vm.notReady,
+        guest: guestView(await getGuest(deps.db, vm.id)),
       },
       200,
     );

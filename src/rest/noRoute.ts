@@ -23,6 +23,10 @@ export function answerNoRoute(
 function matches(route: string, path: string): boolean {
   const parts = route.split('/');
   const given = path.split('/');
+  if (parts.at(-1) === '*') {
+    parts.pop();
+    given.splice(parts.length);
+  }
   return (
     parts.length === given.length &&
     parts.every((part, n) => part === given[n] || (part.startsWith(':') && given[n] !== ''))

@@ -8,6 +8,7 @@ import {
   Refusal,
   Unavailable,
 } from '../domain/errors.js';
+import { AlreadyThere } from '../domain/share.js';
 
 /** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
 export interface ProblemBody {
@@ -18,13 +19,14 @@ export interface ProblemBody {
   [fact: string]: string | number;
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 421 | 422 | 429 | 500 | 503;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 416 | 421 | 422 | 429 | 500 | 503;
 
 /** When a refusal does not say itself after how long it is worth another try. */
 const RETRY_SECONDS = 30;
 
 /** A refusal that nobody mapped does not compile. */
 export function httpStatus(refusal: Refusal): ProblemStatus {
+  if (refusal instanceof AlreadyThere) return 412; // only who demanded it by a precondition is told so
   switch (refusal.code) {
     case 'INVALID_INPUT':
       return 422;

@@ -3,22 +3,29 @@ import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { AssignVm } from '../commands/assignVm.js';
 import type { CommandDeps } from '../commands/deps.js';
+import type { VmFileDeps } from '../commands/vmFile.js';
 import type { Db } from '../db/client.js';
 import { InvalidInput } from '../domain/errors.js';
 import type { HealthReport } from '../domain/health.js';
+import type { OemBundles } from '../domain/oemBundles.js';
+import type { Screens } from '../domain/screen.js';
 import type { Feed } from '../events/feed.js';
 import { isForeignOrigin } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
+import { addCommandRoutes } from './commands.js';
 import { addDocsRoutes } from './docs.js';
 import { addEventRoutes } from './events.js';
 import { answerFault } from './faults.js';
+import { addFileRoutes } from './files.js';
 import { addGoldenImageRoutes } from './goldenImages.js';
 import type { GuestRoutes } from './guest.js';
 import { addHealthRoutes } from './health.js';
 import { addHomeRoute } from './home.js';
 import { addInstanceRoutes } from './instances.js';
 import { answerNoRoute } from './noRoute.js';
+import { addOemRoutes } from './oemBundles.js';
 import { answerRefusal, problem } from './refusals.js';
+import { addScreenRoutes } from './screen.js';
 import { describeWebhook } from './webhook.js';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -30,6 +37,10 @@ export interface RestOptions {
   feed: Feed;
   health: () => Promise<HealthReport>;
   guestRoutes: GuestRoutes;
+  /** The files of a VM; none where machines are simulated. */
+  share: VmFileDeps['share'];
+  oemBundles?: OemBundles | undefined;
+  screens: Screens;
   publicHost: string;
   assignWaitSeconds: number;
   log: Logger;
@@ -52,18 +63,22 @@ export function createRest(options: RestOptions) {
     const what = 'a web page of another origin may not change anything here';
     return c.json(problem('FOREIGN_ORIGIN', what, 'Call from a program, or from a page that this server serves.'), 403);
   });
+  addFileRoutes(app, { files: options, feed: options.feed, log });
+  addOemRoutes(app, { oemBundles: options.oemBundles, log });
   // Guests' routes have a tighter limit of their own.
   const limitUnknownLength = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: answerTooLarge });
   app.use('/api/*', async (c, next) => {
     const length = c.req.header('content-length');
     if (length === undefined) return limitUnknownLength(c, next);
-    // Nothing here reads a body. One that is not touched is drained by the server, and the connection stays usable.
+    // A body has no more bytes than this says. One that no route reads is drained by the server, and the connection stays usable.
     return Number(length) > MAX_BODY_BYTES ? answerTooLarge(c) : next();
   });
 
   addHealthRoutes(app, options.health);
   addGoldenImageRoutes(app, options);
   addInstanceRoutes(app, options);
+  addCommandRoutes(app, options);
+  addScreenRoutes(app, options);
   addEventRoutes(app, options);
   describeWebhook(app);
   for (const path of ['/guest/*', '/webhook/*']) app.all(path, (c) => guestRoutes.fetch(c.req.raw, c.env));
@@ -86,6 +101,8 @@ export function createRest(options: RestOptions) {
 
 interface Checked {
   success: boolean;
+  target: string;
+  data?: unknown;
   error?: { issues: readonly { path: PropertyKey[]; message: string }[] };
 }
 
@@ -94,15 +111,23 @@ function refuseInvalid(result: Checked, c: Context): Response | undefined {
   const issue = result.error?.issues[0];
   if (issue === undefined) return undefined;
   const field = issue.path.map(String).join('.');
-  const given = c.req.queries(field) ?? [c.req.param(field) ?? ''];
-  return answerRefusal(c, new InvalidInput(field, given.join(', '), issue.message));
+  const given =
+    result.target === 'json'
+      ? inBody(result.data, issue.path)
+      : (c.req.queries(field)?.join(', ') ?? c.req.param(field));
+  return answerRefusal(c, new InvalidInput(field || 'body', String(given ?? ''), issue.message));
+}
+
+/** What a JSON body has at this place. */
+function inBody(body: unknown, path: PropertyKey[]): unknown {
+  return path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], body);
 }
 
 function answerTooLarge(c: Context): Response {
   // The rest of the body is not read, so nothing else can come on this connection.
   c.header('Connection', 'close');
   return c.json(
-    problem('TOO_LARGE', `the body has more than ${MAX_BODY_BYTES} bytes`, 'No route here needs a body.'),
+    problem('TOO_LARGE', `the body has more than ${MAX_BODY_BYTES} bytes`, 'No route here needs so much.'),
     413,
   );
 }

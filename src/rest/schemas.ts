@@ -48,6 +48,19 @@ export const InstanceDetails = Instance.extend({
   rdp_port: z.int().nullable(),
   ready_at: Time.nullable(),
   assigned_at: Time.nullable(),
+  not_ready: z.string().nullable().openapi({ description: 'Why its guest, which answers, is not accepted yet.' }),
+  guest: z
+    .object({
+      windows: z.string().nullable(),
+      build: z.string().nullable(),
+      computer_name: z.string().nullable(),
+      user_name: z.string().nullable(),
+      ip: z.string().nullable(),
+      clock_skew_ms: z.int().nullable(),
+      seen_at: Time,
+    })
+    .nullable()
+    .openapi({ description: 'What its guest says of itself; null before its agent first called in.' }),
 }).openapi('InstanceDetails');
 
 export const Assigned = z
@@ -66,11 +79,23 @@ export const GoldenImage = z
     vm_type: z.string(),
     version: z.int(),
     name: z.string(),
+    oem_bundle: z.string().nullable().openapi({ description: 'The own files that it was installed with.' }),
     status: z.enum(IMAGE_WORDS),
     current: z.boolean().openapi({ description: 'New VMs of this vm_type are cloned from it.' }),
     phase: z.enum(INSTALL_PHASES).nullable(),
-    progress: z.number().nullable().openapi({ description: '0 to 1, null while unknown.' }),
-    message: z.string().nullable().openapi({ description: "The installation's own words." }),
+    progress: z.number().nullable().openapi({
+      description:
+        'How far the whole installation is, 0 to 1; never goes back. Null before it begins and when it is ready.',
+    }),
+    message: z.string().nullable().openapi({
+      description: "The installation's own words, with the share of the phase where it names one.",
+    }),
+    stuck: z.string().nullable().openapi({
+      description: 'Why it seems to stand still, what to look at, and how its logs end; null while it moves.',
+    }),
+    estimated_ready_at: Time.nullable().openapi({
+      description: 'When it may be ready, by earlier installations of its vm_type; null where there was none.',
+    }),
     reason: z.string().nullable().openapi({ description: 'Why it failed.' }),
     novnc_url: z.string().nullable().openapi({ description: 'Where to watch the installation.' }),
     created_at: Time,

@@ -1,4 +1,5 @@
 /** Rows in the prototype's words: what automation that was written for it reads. */
+import type { Guest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import type { Vm } from '../db/vms.js';
 import type { Event } from '../domain/events.js';
@@ -70,7 +71,7 @@ export function addressesOf(port: number, publicHost: string) {
   return { port, novnc_url: novncUrl(publicHost, port), rdp_port: port + RDP_OFFSET };
 }
 
-export function imageView(image: GoldenImage, publicHost: string) {
+export function imageView(image: GoldenImage, publicHost: string, estimatedReadyAt?: Date) {
   const status = imageWord(image.status);
   if (status === undefined) return undefined;
   return {
@@ -78,11 +79,14 @@ export function imageView(image: GoldenImage, publicHost: string) {
     vm_type: image.vmType,
     version: image.version,
     name: image.name,
+    oem_bundle: image.oemBundle,
     status,
     current: image.current,
     phase: image.phase,
     progress: image.progress,
     message: image.message,
+    stuck: image.stuck,
+    estimated_ready_at: estimatedReadyAt?.toISOString() ?? null,
     reason: image.reason,
     novnc_url: image.port === null ? null : novncUrl(publicHost, image.port),
     created_at: image.createdAt.toISOString(),
@@ -103,4 +107,19 @@ export function eventView(event: Event) {
     reason: event.reason,
     data: event.data,
   };
+}
+
+/** What a guest says of itself. */
+export function guestView(guest: Guest | null) {
+  return (
+    guest && {
+      windows: guest.windows,
+      build: guest.build,
+      computer_name: guest.computer,
+      user_name: guest.userName,
+      ip: guest.ip,
+      clock_skew_ms: guest.clockSkewMs,
+      seen_at: guest.seenAt.toISOString(),
+    }
+  );
 }

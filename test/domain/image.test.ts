@@ -47,13 +47,19 @@ describe('the next step of a golden image', () => {
   const now = new Date('2026-01-01T10:00:00Z');
   const running: Machine = { engineId: 'c', state: 'running' };
   const ended = (exitCode: number): Machine => ({ engineId: 'c', state: 'exited', exitCode });
-  const step = (status: ImageStatus, machine: Machine | undefined, changedAt = now) =>
-    imageStep({ status, changedAt, cleanedAt: null }, machine, now, 3_600_000, (code) => `code ${code}`);
+  const step = (status: ImageStatus, machine: Machine | undefined, changedAt = now, hasAgent = true) =>
+    imageStep({ status, changedAt, cleanedAt: null }, machine, now, 3_600_000, (code) => `code ${code}`, hasAgent);
 
   test('an installation is watched while its container runs', () =>
     expect(step('INSTALLING', running)).toEqual({ do: 'watch' }));
-  test('a guest that shut itself down has installed', () =>
-    expect(step('INSTALLING', ended(0))).toEqual({ do: 'record', event: 'INSTALLED' }));
+  test('a guest without an agent that shut itself down has installed', () =>
+    expect(step('INSTALLING', ended(0), now, false)).toEqual({ do: 'record', event: 'INSTALLED' }));
+  test('one with an agent that shut itself down without a word has not', () =>
+    expect(step('INSTALLING', ended(0))).toEqual({
+      do: 'record',
+      event: 'BROKE',
+      reason: 'its container ended before its guest said that all is installed: code 0',
+    }));
   test('any other end breaks it', () =>
     expect(step('INSTALLING', ended(68))).toEqual({
       do: 'record',

@@ -117,7 +117,7 @@ describe('what a socket can do', () => {
   test('send messages of up to 1 MiB', async () => {
     const { socket } = await greeted();
     socket.on('error', () => {});
-    socket.send(subscribe('1', `{ __typename } # ${'x'.repeat(1024 * 1024)}`));
+    socket.send(subscribe('1', `{ __typename } # ${'x'.repeat(2 * 1024 * 1024)}`));
     expect((await once(socket, 'close'))[0]).toBe(1009);
   });
 

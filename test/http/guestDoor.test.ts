@@ -1,6 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { GuestDoor } from '../../src/http/guestDoor.js';
+import { GuestDoor, type GuestWays } from '../../src/http/guestDoor.js';
 import { createLog } from '../../src/log.js';
 import { until } from '../support/until.js';
 import { freePort } from '../system/support/ports.js';
@@ -12,18 +12,20 @@ afterEach(async () => {
   await door?.stop();
 });
 
-async function open(network: () => Promise<{ gateway: string; subnet: string }>) {
+async function open(network: () => Promise<GuestWays>, mode: 'nat' | 'user' = 'nat') {
   const port = await freePort();
-  door = new GuestDoor({ handle: (_req, res) => void res.end('guest'), port, network, log: createLog('silent') });
+  door = new GuestDoor({ handle: (_req, res) => void res.end('guest'), port, network, mode, log: createLog('silent') });
   door.start();
   return { door, port };
 }
 
-const loopback = async () => ({ gateway: '127.0.0.1', subnet: '127.0.0.0/8' });
+const loopback: GuestWays = { gateway: '127.0.0.1', subnet: '127.0.0.0/8' };
+const elsewhere: GuestWays = { gateway: '203.0.113.1', subnet: '203.0.113.0/24' };
+const at = (ways: GuestWays) => async () => ways;
 
 describe('the guest door', () => {
   test('answers at the gateway of the VM network and knows whose address is a guest’s', async () => {
-    const { door, port } = await open(loopback);
+    const { door, port } = await open(at(loopback));
     await until('it is open', async () => door.health().status === 'OK');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
     expect(door.isGuest('127.0.0.5')).toBe(true);
@@ -32,23 +34,70 @@ describe('the guest door', () => {
     expect(door.isGuest('10.0.0.1')).toBe(false);
   });
 
+  test('answers at the gateway of Docker’s default network, too', async () => {
+    const { door, port } = await open(at({ ...loopback, userModeGateway: '127.0.0.2' }));
+    await until('both are open', async () => door.health().message.includes(`127.0.0.2:${port}`));
+    expect(await (await fetch(`http://127.0.0.2:${port}/`)).text()).toBe('guest');
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
+    expect(door.health()).toEqual({
+      status: 'OK',
+      message: `guests call in at 127.0.0.1:${port}; guests in user-mode networking call in at 127.0.0.2:${port}`,
+    });
+  });
+
+  test('without that network, NAT guests call in, and who can not is said', async () => {
+    const { door, port } = await open(at(loopback));
+    await until('it is open', async () => door.health().status === 'OK');
+    expect(door.health().message).toMatch(
+      new RegExp(
+        `^guests call in at 127.0.0.1:${port}; those in user-mode networking cannot: Docker has no network "bridge"`,
+      ),
+    );
+  });
+
+  test('where all guests are in user mode, that network is a must, with what to do', async () => {
+    const { door } = await open(at(loopback), 'user');
+    await until('it has tried', async () => door.health().message.includes('"bridge": "none"'));
+    expect(door.health()).toEqual({
+      status: 'DEGRADED',
+      message: expect.stringMatching(/^guests cannot call in: .* VAPIORC_NETWORK_MODE=nat$/),
+    });
+  });
+
+  test('and it is enough: the address of the VM network may be closed', async () => {
+    const { door, port } = await open(at({ ...elsewhere, userModeGateway: '127.0.0.1' }), 'user');
+    await until('it is open', async () => door.health().status === 'OK');
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
+    expect(door.isGuest('203.0.113.7')).toBe(true);
+  });
+
   test('says why it is closed, and what to do', async () => {
-    const elsewhere = await open(async () => ({ gateway: '203.0.113.1', subnet: '203.0.113.0/24' }));
-    await until('it has tried', async () => elsewhere.door.health().message.includes('host networking'));
-    expect(elsewhere.door.health().status).toBe('DEGRADED');
+    const { door } = await open(at(elsewhere));
+    await until('it has tried', async () => door.health().message.includes('host networking'));
+    expect(door.health().status).toBe('DEGRADED');
+  });
+
+  test('an engine that is away is the reason as long as nothing is open', async () => {
+    const { door } = await open(async () => {
+      throw new Error('the engine does not answer');
+    });
+    await until('it has tried', async () => door.health().message.includes('the engine does not answer'));
+    expect(door.isGuest('127.0.0.5')).toBe(false);
   });
 
   test('one guest that opens connections without end leaves the others theirs', async () => {
-    const { door, port } = await open(loopback);
-    await until('it is open', async () => door.health().status === 'OK');
-    let closed = 0;
-    for (let n = 0; n < 70; n++) {
-      const socket = createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.7' });
-      socket.on('error', () => {});
-      socket.on('close', () => closed++);
-      sockets.push(socket);
+    const { door, port } = await open(at({ ...loopback, userModeGateway: '127.0.0.2' }));
+    await until('both are open', async () => door.health().message.includes('127.0.0.2'));
+    for (const host of ['127.0.0.1', '127.0.0.2']) {
+      let closed = 0;
+      for (let n = 0; n < 70; n++) {
+        const socket = createConnection({ host, port, localAddress: '127.0.0.7' });
+        socket.on('error', () => {});
+        socket.on('close', () => closed++);
+        sockets.push(socket);
+      }
+      await until('those above the limit are cut off', async () => closed === 6);
+      expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('guest');
     }
-    await until('those above the limit are cut off', async () => closed === 6);
-    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
   });
 });

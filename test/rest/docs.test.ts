@@ -51,7 +51,8 @@ test.each(['/docs', '/docs/'])('%s shows every operation and asks nobody else fo
 
   await page.locator('.opblock').first().waitFor();
 
-  expect(await page.locator('.opblock').count()).toBe(14);
+  const { paths } = (await (await fetch(`${world.url}/openapi.json`)).json()) as { paths: Record<string, object> };
+  expect(await page.locator('.opblock').count()).toBe(Object.values(paths).flatMap(Object.keys).length);
   expect(await page.locator('.opblock-summary-path').allInnerTexts()).toContain('/api/vms/assign');
   expect(foreign(asked)).toEqual([]);
   expect(complaints).toEqual([]);

@@ -95,6 +95,26 @@ test('lists them with phase and progress, newest first, without those that are d
   expect(body[1]).toMatchObject({ current: true, version: 1, novnc_url: null });
 });
 
+test('says when one may be ready, by those before it, and why it stands still', async () => {
+  const hour = 3_600_000;
+  const ago = (ms: number) => new Date(Date.now() - ms);
+  await anImage(world.db, { startedAt: ago(9 * hour), installedAt: ago(7 * hour), readyAt: ago(7 * hour) });
+  const startedAt = ago(hour);
+  await anImage(world.db, { status: 'INSTALLING', startedAt, progress: 0.9, stuck: 'nothing has moved' });
+  await anImage(world.db, { vmType: '10', status: 'INSTALLING', startedAt });
+
+  const { body } = await api('GET', '');
+
+  const of = (vmType: string, status: string) =>
+    body.find((image: { vm_type: string; status: string }) => image.vm_type === vmType && image.status === status);
+  expect(of('11', 'creating')).toMatchObject({
+    estimated_ready_at: new Date(startedAt.getTime() + 2 * hour).toISOString(),
+    stuck: 'nothing has moved',
+  });
+  expect(of('11', 'ready')).toMatchObject({ estimated_ready_at: null, stuck: null });
+  expect(of('10', 'creating').estimated_ready_at).toBeNull();
+});
+
 test('marking one ready by hand seals it; twice is fine', async () => {
   const image = await anImage(world.db, { status: 'INSTALLING' });
 

@@ -41,6 +41,8 @@ export async function createWorld(over: Partial<Deps> = {}) {
     readiness: 'agent',
     bootTimeoutMs: 60_000,
     installTimeoutMs: 60_000,
+    installStuckMs: 60_000,
+    publicHost: 'localhost',
     ...over,
   };
   const commands: CommandDeps = {

@@ -10,9 +10,13 @@ import type { EventFilter } from '../../../src/db/events.js';
 import { createWrite, type Write } from '../../../src/db/write.js';
 import type { Event } from '../../../src/domain/events.js';
 import type { HealthReport } from '../../../src/domain/health.js';
+import type { OemBundles } from '../../../src/domain/oemBundles.js';
+import type { Screens } from '../../../src/domain/screen.js';
+import type { Share } from '../../../src/domain/share.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
+import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
 
 const OK = { status: 'OK', message: 'fine' } as const;
@@ -56,7 +60,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function createWorld(): Promise<World> {
+/** Files are as of simulated machines, none, unless given. */
+export async function createWorld(
+  files: { share?: (vmId: string) => Share | undefined; oemBundles?: OemBundles; screens?: Screens } = {},
+): Promise<World> {
   const database = await createTestDatabase();
   const lines: Record<string, unknown>[] = [];
   const log = pino(
@@ -90,6 +97,7 @@ export async function createWorld(): Promise<World> {
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     portCount: 100,
+    oemBundles: files.oemBundles,
     admit: (need) => settings.admit(need),
   };
   const graphql = createGraphql({
@@ -97,6 +105,8 @@ export async function createWorld(): Promise<World> {
     deps,
     assignVm: createAssignVm({ write }),
     feed,
+    share: (vmId) => files.share?.(vmId),
+    screens: files.screens ?? simulatedScreens(() => true),
     health: () => settings.health(),
     publicHost: 'vm.example',
     log,

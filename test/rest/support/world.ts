@@ -5,20 +5,28 @@ import { Writable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { pino } from 'pino';
 import { createAssignVm } from '../../../src/commands/assignVm.js';
+import type { ShareOf } from '../../../src/commands/deliverCommand.js';
 import type { CommandDeps } from '../../../src/commands/deps.js';
 import { type Db, openDatabase } from '../../../src/db/client.js';
 import { type Deployment, getDeployment } from '../../../src/db/deployment.js';
 import { createWrite, type Write } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
+import type { OemBundles } from '../../../src/domain/oemBundles.js';
+import type { Screens } from '../../../src/domain/screen.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
-import { createGuestRoutes } from '../../../src/rest/guest.js';
+import type { Logger } from '../../../src/log.js';
+import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
+import { createGuestRoutes, type GuestRoutes } from '../../../src/rest/guest.js';
 import { createRest } from '../../../src/rest/rest.js';
 import { createTestDatabase } from '../../support/database.js';
 
 /** The REST API as it is wired in the server, on a database of its own and a port of its own. */
 export interface World {
   url: string;
+  databaseUrl: string;
+  logger: Logger;
+  guestRoutes: GuestRoutes;
   server: Server;
   db: Db;
   write: Write;
@@ -53,12 +61,19 @@ export interface WorldOptions {
   assignWaitSeconds?: number;
   publicHost?: string;
   readiness?: 'agent' | 'rdp' | 'either';
+  /** The folders that VMs share; none unless given. */
+  share?: ShareOf;
+  oemBundles?: OemBundles;
+  /** As of simulated machines that all run, unless given. */
+  screens?: Screens;
+  /** Another server of the same database. */
+  on?: World;
   /** A free one unless given. */
   port?: number;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const database = await createTestDatabase();
+  const database = options.on ? { url: options.on.databaseUrl, drop: async () => {} } : await createTestDatabase();
   const lines: Record<string, unknown>[] = [];
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -79,13 +94,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     portCount: 100,
+    oemBundles: options.oemBundles,
     admit: (need) => settings.admit(need),
   };
   const guestRoutes = createGuestRoutes({
     db,
     write,
+    feed,
     deployment,
     readiness: options.readiness ?? 'agent',
+    clockSkewSeconds: 30,
+    share: options.share ?? (() => undefined),
     log,
     now: () => settings.rateClockMs,
   });
@@ -96,6 +115,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     feed,
     health: () => settings.health(),
     guestRoutes,
+    share: (vmId) => options.share?.(vmId),
+    oemBundles: options.oemBundles,
+    screens: options.screens ?? simulatedScreens(() => true),
     publicHost: options.publicHost ?? 'localhost',
     assignWaitSeconds: options.assignWaitSeconds ?? 10,
     log,
@@ -107,6 +129,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    databaseUrl: database.url,
+    logger: log,
+    guestRoutes,
     server,
     db,
     write,
@@ -115,11 +140,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     log: lines,
     settings,
     async empty() {
-      await db.$executeRaw`TRUNCATE "Event", "Assignment", "Vm", "GoldenImage", "Pool"`;
+      await db.$executeRaw`TRUNCATE "Event", "Assignment", "CommandOutput", "Command", "Guest", "Vm", "InstallScreenshot", "GoldenImage", "Pool"`;
       lines.length = 0;
       settings.rateClockMs += 60_000;
     },
     async close() {
+      await guestRoutes.stop();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

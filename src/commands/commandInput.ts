@@ -1,0 +1,40 @@
+import { reject } from './input.js';
+
+/** UTF-16 units, as JavaScript and Windows count. */
+const MOST_CHARACTERS = 32_768;
+/** cmd.exe cuts what it reads into lines of 8,191 characters; it puts in what variables hold, so some room is left. */
+const LONGEST_LINE = 8_000;
+const LONGEST_DIRECTORY = 240;
+
+/** The text of a batch file: any characters but NUL, over as many lines as it likes. */
+export function commandTextOf(given: string): string {
+  const bad = (fix: string) => reject('command', given.toWellFormed(), fix);
+  if (given.trim() === '') bad('It must not be empty.');
+  if (given.length > MOST_CHARACTERS) {
+    bad(
+      `Give at most ${MOST_CHARACTERS} characters, not ${given.length}: put a longer script into the VM as a file (PUT …/files/in/…) and run that.`,
+    );
+  }
+  if (given.includes('\0')) bad('Leave out NUL characters.');
+  if (!given.isWellFormed()) bad('Leave out characters that are not valid Unicode.');
+  const longest = Math.max(...given.split(/\r\n|\r|\n/).map((line) => line.length));
+  if (longest > LONGEST_LINE) {
+    bad(
+      `A line of it has ${longest} characters; cmd.exe takes lines of up to 8191, so give at most ${LONGEST_LINE}: break the line with ^, or put it into the VM as a file and run that.`,
+    );
+  }
+  return given;
+}
+
+/** An absolute path in the guest, on a drive: cmd.exe can not work in a network folder. */
+export function workingDirectoryOf(given: string): string {
+  const bad = (fix: string) => reject('workingDirectory', given.toWellFormed(), fix);
+  if (given.length > LONGEST_DIRECTORY) bad(`Give at most ${LONGEST_DIRECTORY} characters, not ${given.length}.`);
+  if (/^[\\/]{2}/.test(given))
+    bad('cmd.exe can not work in a network folder: give a drive, such as Z:\\in for the share.');
+  if (!/^[A-Za-z]:[\\/]/.test(given)) bad('Give an absolute Windows path, such as C:\\work or Z:\\in.');
+  if (/["%]/.test(given)) bad('Leave out " and %.');
+  if (/[\p{Cc}]/u.test(given)) bad('Leave out control characters and line breaks.');
+  if (!given.isWellFormed()) bad('Leave out characters that are not valid Unicode.');
+  return given;
+}

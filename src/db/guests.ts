@@ -1,0 +1,102 @@
+import type { VmStatus } from '../domain/vm.js';
+import type { Guest } from '../generated/prisma/client.js';
+import type { Db, Tx } from './client.js';
+
+export type { Guest };
+
+export function getGuest(db: Db | Tx, machineId: string): Promise<Guest | null> {
+  return db.guest.findUnique({ where: { machineId } });
+}
+
+/** A VM and its guest with their rows held until the transaction ends; undefined: its guest was never heard. */
+export async function lockVmAndGuest(tx: Tx, vmId: string): Promise<{ status: VmStatus; session: string } | undefined> {
+  const [held] = await tx.$queryRaw<{ status: VmStatus; session: string }[]>`
+    SELECT v."status", g."session" FROM "Vm" v JOIN "Guest" g ON g."machineId" = v."id"
+    WHERE v."id" = ${vmId}::uuid FOR UPDATE`;
+  return held;
+}
+
+/** What the guests of these machines said of themselves; one that never called in is not in it. */
+export async function guestOf(db: Db | Tx, machineIds: readonly string[]): Promise<Map<string, Guest>> {
+  const rows = await db.guest.findMany({ where: { machineId: { in: [...machineIds] } } });
+  return new Map(rows.map((row) => [row.machineId, row]));
+}
+
+/** What one report says; what is left out was not said. */
+export interface GuestFacts {
+  agent?: string | undefined;
+  windows?: string | undefined;
+  build?: string | undefined;
+  computer?: string | undefined;
+  machineGuid?: string | undefined;
+  userName?: string | undefined;
+  ip?: string | undefined;
+  codePage?: number | undefined;
+  clockSkewMs?: number | undefined;
+}
+
+/** As far as its column goes: 24 days. */
+const MOST_SKEW_MS = 2_147_483_647;
+
+/** Notes a report. A session that was not there before is one more start of the agent; what it did not say is unknown then. */
+export async function noteGuest(tx: Tx, machineId: string, session: string, facts: GuestFacts): Promise<Guest> {
+  const known = await getGuest(tx, machineId);
+  const { agent, windows, build, computer, machineGuid, userName, ip, codePage, clockSkewMs } = facts;
+  const data = {
+    session,
+    agent: agent ?? null,
+    windows: windows ?? null,
+    build: build ?? null,
+    computer: computer ?? null,
+    machineGuid: machineGuid ?? null,
+    userName: userName ?? null,
+    ip: ip ?? null,
+    codePage: codePage ?? null,
+    clockSkewMs:
+      clockSkewMs === undefined ? null : Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, Math.round(clockSkewMs))),
+    seenAt: new Date(),
+  };
+  const sessions = (known?.sessions ?? 0) + (known?.session === session ? 0 : 1);
+  return tx.guest.upsert({
+    where: { machineId },
+    create: { machineId, ...data },
+    update: { ...data, sessions },
+  });
+}
+
+/** Notes that these machines called in, in one statement however many. */
+export async function guestsSeen(db: Db, seen: ReadonlyMap<string, Date>): Promise<void> {
+  const rows = JSON.stringify([...seen].map(([id, at]) => ({ id, at: at.toISOString() })));
+  await db.$executeRaw`
+    UPDATE "Guest" SET "seenAt" = s."at"
+    FROM jsonb_to_recordset(${rows}::jsonb) AS s("id" uuid, "at" timestamptz)
+    WHERE "Guest"."machineId" = s."id" AND "Guest"."seenAt" < s."at"`;
+}
+
+/** From here to the end of the transaction no other guest's computer name is judged. */
+export async function holdComputerNames(tx: Tx): Promise<void> {
+  // Any number will do that nobody else on the database uses.
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${7_602_174_912n}::bigint)`;
+}
+
+/** A living VM other than this one whose guest has this computer name. Windows tells names apart by 15 characters, whatever their case. */
+export async function vmWithComputerName(tx: Tx, name: string, exceptVmId: string): Promise<string | undefined> {
+  const [other] = await tx.$queryRaw<{ id: string }[]>`
+    SELECT v."id" FROM "Vm" v JOIN "Guest" g ON g."machineId" = v."id"
+    WHERE v."status" IN ('REQUESTED', 'BOOTING', 'READY', 'ASSIGNED') AND v."id" <> ${exceptVmId}::uuid
+      AND lower(left(g."computer", 15)) = lower(left(${name}, 15)) LIMIT 1`;
+  return other?.id;
+}
+
+/** The new names that this VM's guest was told to take, oldest first, each with the number of the agent's start that was told. */
+export async function renamesOf(tx: Tx, vmId: string): Promise<{ name: string; start: number }[]> {
+  const told = await tx.event.findMany({
+    where: { vmId, kind: 'VM_NOT_READY' },
+    orderBy: { seq: 'asc' },
+    select: { data: true },
+  });
+  return told.flatMap(({ data }) => {
+    const { rename, start } = data as { rename?: unknown; start?: unknown };
+    return typeof rename === 'string' && typeof start === 'number' ? [{ name: rename, start }] : [];
+  });
+}

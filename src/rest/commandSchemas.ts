@@ -1,0 +1,88 @@
+/** What the OpenAPI document says of commands. Ranges are checked by the commands, once, for every API. */
+import { z } from '@hono/zod-openapi';
+import type { CommandOutput, Command as CommandRow } from '../db/commands.js';
+import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated, KEPT_OUTPUT_BYTES } from '../domain/command.js';
+
+const Time = z.string().openapi({ format: 'date-time' });
+const kept = `What it wrote so far; the first ${KEPT_OUTPUT_BYTES / 1024} KiB.`;
+
+export const CommandId = z.object({ command_id: z.string().openapi({ param: { name: 'command_id', in: 'path' } }) });
+
+export const NewCommand = z
+  .object({
+    command: z.string().openapi({
+      description: 'The text of a batch file, up to 32,768 characters: one command, or many on lines of their own.',
+      example: 'ver',
+    }),
+    timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
+    working_directory: z.string().optional().openapi({ description: 'An absolute path in the guest; else C:\\.' }),
+    idempotency_key: z.string().optional().openapi({
+      description: 'The same key in the same VM gets the same command again and runs nothing.',
+    }),
+    transport: z.enum(COMMAND_TRANSPORTS).optional().openapi({ description: 'Who runs it; the agent unless given.' }),
+    wait_seconds: z.int().optional().openapi({ description: 'How long to wait with the answer, 0 to 3600; else 0.' }),
+  })
+  .strict()
+  .openapi('NewCommand');
+
+export const CommandSummary = z
+  .object({
+    command_id: z.string(),
+    instance_id: z.string(),
+    command: z.string(),
+    working_directory: z.string().nullable(),
+    timeout_seconds: z.int(),
+    transport: z.enum(COMMAND_TRANSPORTS),
+    status: z.enum(COMMAND_STATUSES),
+    exit_code: z.int().nullable().openapi({ description: 'Signed, as Windows has it; null until it EXITED.' }),
+    reason: z.string().nullable().openapi({ description: 'Why it timed out, was cancelled or failed.' }),
+    stdout_bytes: z.int().openapi({ description: 'Bytes written to standard output in all.' }),
+    stderr_bytes: z.int(),
+    created_at: Time,
+    started_at: Time.nullable(),
+    ended_at: Time.nullable(),
+  })
+  .openapi('CommandSummary');
+
+export const CommandDetails = CommandSummary.extend({
+  stdout: z.string().openapi({ description: kept }),
+  stderr: z.string().openapi({ description: kept }),
+  stdout_truncated: z.boolean().openapi({ description: 'Whether more was written than is in stdout.' }),
+  stderr_truncated: z.boolean(),
+}).openapi('Command');
+
+export const CommandList = z
+  .object({
+    commands: z.array(CommandSummary),
+    next: z.string().nullable().openapi({ description: 'Give it as `before` for older ones; null: there are none.' }),
+  })
+  .openapi('CommandList');
+
+export function commandSummary(row: CommandRow): z.infer<typeof CommandSummary> {
+  return {
+    command_id: row.id,
+    instance_id: row.vmId,
+    command: row.command,
+    working_directory: row.workingDirectory,
+    timeout_seconds: row.timeoutSeconds,
+    transport: row.transport,
+    status: row.status,
+    exit_code: row.exitCode,
+    reason: row.reason,
+    stdout_bytes: Number(row.stdoutBytes),
+    stderr_bytes: Number(row.stderrBytes),
+    created_at: row.createdAt.toISOString(),
+    started_at: row.startedAt?.toISOString() ?? null,
+    ended_at: row.endedAt?.toISOString() ?? null,
+  };
+}
+
+export function commandDetails(row: CommandRow, output: CommandOutput | undefined): z.infer<typeof CommandDetails> {
+  return {
+    ...commandSummary(row),
+    stdout: output?.stdout ?? '',
+    stderr: output?.stderr ?? '',
+    stdout_truncated: isTruncated(row.stdoutBytes, output?.stdout ?? ''),
+    stderr_truncated: isTruncated(row.stderrBytes, output?.stderr ?? ''),
+  };
+}

@@ -1,0 +1,141 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { cancelCommand } from '../commands/cancelCommand.js';
+import type { CommandDeps } from '../commands/deps.js';
+import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
+import { runCommand } from '../commands/runCommand.js';
+import type { Db } from '../db/client.js';
+import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands.js';
+import { getVm } from '../db/vms.js';
+import { InvalidInput, NotFound } from '../domain/errors.js';
+import type { Feed } from '../events/feed.js';
+import { waitForCommand } from '../events/waitForCommand.js';
+import {
+  CommandDetails,
+  CommandId,
+  CommandList,
+  commandDetails,
+  commandSummary,
+  NewCommand,
+} from './commandSchemas.js';
+import { unwrap } from './refusals.js';
+import { InstanceId, ok, refusals, text, wholeNumber } from './schemas.js';
+
+const tags = ['commands'];
+const MAX_WAIT_SECONDS = 3600;
+const MAX_LIST = 100;
+
+const run = createRoute({
+  method: 'post',
+  path: '/api/vms/instances/{instance_id}/commands',
+  tags,
+  summary: 'Run a command in a VM',
+  description: 'Up to 8 run at the same time in one VM, the others wait their turn. `wait_seconds` waits for the end.',
+  request: {
+    params: InstanceId,
+    query: z.object({ assigned_to: text('Refuse when the VM is not assigned to just this.').optional() }),
+    body: { required: true, content: { 'application/json': { schema: NewCommand } } },
+  },
+  responses: { 200: ok('The command as it is now.', CommandDetails), ...refusals(404, 409, 422, 503) },
+});
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/vms/instances/{instance_id}/commands',
+  tags,
+  summary: 'Commands that were run in a VM, newest first',
+  request: {
+    params: InstanceId,
+    query: z.object({
+      limit: wholeNumber(`How many, 1 to ${MAX_LIST}; 50 unless given.`).optional(),
+      before: text('`next` of the list before.').optional(),
+    }),
+  },
+  responses: { 200: ok('The commands, without their output.', CommandList), ...refusals(404, 422) },
+});
+
+const show = createRoute({
+  method: 'get',
+  path: '/api/commands/{command_id}',
+  tags,
+  summary: 'A command, with its output so far',
+  request: {
+    params: CommandId,
+    query: z.object({ wait_seconds: wholeNumber('How long to wait for its end, 0 to 3600; else 0.').optional() }),
+  },
+  responses: { 200: ok('The command.', CommandDetails), ...refusals(404, 422) },
+});
+
+const cancel = createRoute({
+  method: 'post',
+  path: '/api/commands/{command_id}/cancel',
+  tags,
+  summary: 'End a command with all its children, or take it out of the queue',
+  request: { params: CommandId },
+  responses: { 200: ok('The command; one that runs is ended by the guest.', CommandDetails), ...refusals(404, 422) },
+});
+
+export interface CommandRoutesOptions {
+  db: Db;
+  deps: CommandDeps;
+  feed: Feed;
+}
+
+export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions): void {
+  const { db, deps } = options;
+  const details = async (command: Command) =>
+    commandDetails(command, (await outputOf(db, [command.id])).get(command.id));
+  const waited = (command: Command, seconds: number | undefined, caller: AbortSignal) =>
+    waitForCommand(options, command, (seconds ?? 0) * 1000, caller);
+  const checkWait = (seconds: number | undefined) =>
+    unwrap(checked(() => wholeNumberOf('wait_seconds', seconds ?? 0, 0, MAX_WAIT_SECONDS)));
+
+  app.openapi(run, async (c) => {
+    const body = c.req.valid('json');
+    checkWait(body.wait_seconds);
+    const command = unwrap(
+      await runCommand(deps, {
+        vmId: c.req.valid('param').instance_id,
+        command: body.command,
+        timeoutSeconds: body.timeout_seconds,
+        workingDirectory: body.working_directory,
+        idempotencyKey: body.idempotency_key,
+        transport: body.transport,
+        assignedTo: c.req.valid('query').assigned_to,
+      }),
+    );
+    return c.json(await details(await waited(command, body.wait_seconds, c.req.raw.signal)), 200);
+  });
+
+  app.openapi(list, async (c) => {
+    const { limit = 50, before } = c.req.valid('query');
+    unwrap(checked(() => wholeNumberOf('limit', limit, 1, MAX_LIST)));
+    const vmId = unwrap(checked(() => uuidOf('instance_id', c.req.valid('param').instance_id)));
+    if ((await getVm(db, vmId)) === null) throw new NotFound('VM', vmId);
+    const last = before === undefined ? undefined : await commandOfVm(vmId, before);
+    const rows = await commandsOfVm(db, vmId, { limit: limit + 1, ...(last && { before: last }) });
+    const page = rows.slice(0, limit);
+    const next = rows.length > limit ? (page.at(-1)?.id ?? null) : null;
+    return c.json({ commands: page.map(commandSummary), next }, 200);
+  });
+
+  async function commandOfVm(vmId: string, given: string): Promise<Command> {
+    const id = checked(() => uuidOf('before', given));
+    const found = id instanceof Error ? null : await getCommand(db, id);
+    if (found?.vmId !== vmId) throw new InvalidInput('before', given, 'Give `next` of a list of this VM.');
+    return found;
+  }
+
+  app.openapi(show, async (c) => {
+    const given = c.req.valid('param').command_id;
+    const { wait_seconds: seconds } = c.req.valid('query');
+    checkWait(seconds);
+    const command = await getCommand(db, unwrap(checked(() => uuidOf('command_id', given))));
+    if (command === null) throw new NotFound('command', given);
+    return c.json(await details(await waited(command, seconds, c.req.raw.signal)), 200);
+  });
+
+  app.openapi(cancel, async (c) => {
+    const { command } = unwrap(await cancelCommand(deps, { id: c.req.valid('param').command_id }));
+    return c.json(await details(command), 200);
+  });
+}

@@ -1,0 +1,18 @@
+import type { GoldenImage } from '../db/images.js';
+import type { Vm } from '../db/vms.js';
+import type { Malformed } from './guestBody.js';
+
+/** The machine whose guest calls, and which is not over. */
+export type Machine = { vm: Vm; image?: undefined } | { vm?: undefined; image: GoldenImage };
+
+/** `over`: the machine's token is not worth anything any more. Else the lines of the answer. */
+export type GuestAnswer = Record<string, string | number> | Malformed | 'over';
+
+/** One of the calls that a guest may make. */
+export interface GuestCall {
+  maxBodyBytes: number;
+  /** `gone` aborts when the guest no longer waits for the answer. */
+  answer(machine: Machine, body: string, gone: AbortSignal): Promise<GuestAnswer>;
+}
+
+export const SMALL_BODY_BYTES = 16 * 1024;

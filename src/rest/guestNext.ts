@@ -1,0 +1,130 @@
+import { type DeliveryDeps, deliverCommand } from '../commands/deliverCommand.js';
+import { giveUpCommand } from '../commands/giveUpCommand.js';
+import { noteOutput } from '../commands/noteOutput.js';
+import { liveCommands } from '../db/commands.js';
+import { getGuest } from '../db/guests.js';
+import { getVm, type Vm } from '../db/vms.js';
+import { guestTurn } from '../domain/guestTurn.js';
+import { vmActions } from '../domain/vm.js';
+import type { Feed } from '../events/feed.js';
+import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
+import { type GuestPoll, parseGuestPoll } from './guestPoll.js';
+import type { HeldCalls } from './heldCalls.js';
+import { Recent } from './recent.js';
+
+/** What may change the answer. */
+const WAKING = ['COMMAND_QUEUED', 'COMMAND_CANCELLING', 'COMMAND_ENDED', 'VM_RELEASING', 'VM_FAILED'] as const;
+/** How often the output of what runs in a VM is taken over. */
+const OUTPUT_EVERY_MS = 1_000;
+
+export interface NextDeps extends DeliveryDeps {
+  feed: Feed;
+  held: HeldCalls;
+  readiness: 'agent' | 'rdp' | 'either';
+}
+
+/** `next`: what to do. The answer waits until there is something, or the guest's own limit is over. */
+export function nextCall(deps: NextDeps): GuestCall {
+  const { db, feed, held, readiness } = deps;
+  /** How often the present start of each VM's agent has called, and when its output was last taken over. */
+  const calls = new Recent<{ session: string; count: number }>();
+  const outputAt = new Recent<number>();
+  /** When the guest was last told to start or end a command. */
+  const told = new Recent<number>();
+
+  const takeOutput = async (vm: Vm, { output }: GuestPoll) => {
+    const now = Date.now();
+    if (output.size === 0 || (outputAt.get(vm.id) ?? 0) + OUTPUT_EVERY_MS > now) return;
+    outputAt.set(vm.id, now);
+    await noteOutput(deps, vm, output);
+  };
+
+  /** The answer as things stand; else how long it holds if nothing happens. */
+  const decide = async (
+    vm: Vm,
+    poll: GuestPoll,
+  ): Promise<{ answer: GuestAnswer } | { againMs: number | undefined }> => {
+    const { session, running } = poll;
+    const caller = {
+      session,
+      running,
+      calls: calls.get(vm.id)?.count ?? 1,
+      toldAt: (id: string) => told.get(id),
+    };
+    for (;;) {
+      const turn = guestTurn(await liveCommands(db, vm.id), caller, Date.now());
+      if (turn.do === 'nothing') return { againMs: turn.againMs };
+      if (turn.do === 'cancel') {
+        told.set(`cancel ${turn.id}`, Date.now());
+        return { answer: { do: 'cancel', id: turn.id } };
+      }
+      if (turn.do === 'give up') {
+        await giveUpCommand(deps, turn.id, session);
+        continue;
+      }
+      const delivered = await deliverCommand(deps, vm, session, turn.id, turn.again);
+      if (delivered === undefined) {
+        // Another start of the agent has called meanwhile, or the VM is over: this one is not asked to do anything.
+        if ((await whyNot(vm.id, session)) !== undefined) return { answer: { do: 'ready' } };
+        continue;
+      }
+      told.set(turn.id, Date.now());
+      const { id, command, timeoutSeconds, workingDirectory } = delivered.command;
+      const { script } = delivered;
+      return { answer: { do: 'run', id, command, timeout: timeoutSeconds, directory: workingDirectory ?? '', script } };
+    }
+  };
+
+  /** Why this session gets nothing to do. */
+  const whyNot = async (vmId: string, session: string): Promise<'over' | { do: 'ready' } | undefined> => {
+    const [vm, guest] = await Promise.all([getVm(db, vmId), getGuest(db, vmId)]);
+    if (vm === null || vmActions(vm.status).length === 0) return 'over';
+    const unheard = readiness !== 'rdp' && (vm.status === 'REQUESTED' || vm.status === 'BOOTING');
+    return guest?.session !== session || unheard ? { do: 'ready' } : undefined;
+  };
+
+  const answerVm = async (vm: Vm, poll: GuestPoll, over: AbortSignal): Promise<GuestAnswer> => {
+    const refused = await whyNot(vm.id, poll.session);
+    if (refused) return refused;
+    const { session } = poll;
+    const known = calls.get(vm.id);
+    calls.set(vm.id, { session, count: known?.session === session ? known.count + 1 : 1 });
+    await takeOutput(vm, poll);
+    for (let first = true; ; first = false) {
+      const woken = first ? undefined : await whyNot(vm.id, poll.session);
+      if (woken) return woken;
+      // The cursor is taken before the rows are read, so what happens between the two is in the feed.
+      const cursor = feed.head;
+      // Nobody hears the answer, so nothing may be handed out with it.
+      if (!first && over.aborted) return { do: 'none' };
+      const decided = await decide(vm, poll);
+      if ('answer' in decided) return decided.answer;
+      if (over.aborted) return { do: 'none' };
+      const again =
+        decided.againMs === undefined ? over : AbortSignal.any([over, AbortSignal.timeout(decided.againMs)]);
+      for await (const _ of feed.subscribe(cursor, { vmId: vm.id, kinds: WAKING }, again)) break;
+    }
+  };
+
+  return {
+    maxBodyBytes: SMALL_BODY_BYTES,
+    async answer({ vm, image }, body, gone) {
+      const poll = parseGuestPoll(body);
+      if ('malformed' in poll) return poll;
+      return held.hold((vm ?? image).id, async (released) => {
+        const over = AbortSignal.any([gone, released, AbortSignal.timeout(poll.waitSeconds * 1000)]);
+        if (vm) return answerVm(vm, poll, over);
+        // Nothing is ever run in an installation.
+        await aborted(over);
+        return { do: 'none' };
+      });
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,196 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { cancelCommand } from '../../src/commands/cancelCommand.js';
+import { createVm } from '../../src/commands/createVm.js';
+import { type RunCommandInput, runCommand } from '../../src/commands/runCommand.js';
+import type { Command } from '../../src/db/commands.js';
+import { Unavailable } from '../../src/domain/errors.js';
+import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
+import { Loop } from '../../src/reconciler/loop.js';
+import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
+import { aGuestAgent } from '../provisioner/aGuestAgent.js';
+import { anImage, aVm } from '../rest/support/rows.js';
+import { until } from '../support/until.js';
+import { createWorld, type World } from '../support/world.js';
+
+let world: World;
+let vmId: string;
+let opened = 0;
+const stops: (() => Promise<void>)[] = [];
+/** What the provisioner answers: the agent of every VM, unless a test changes it. */
+let qemuAgent: World['provisioner']['qemuAgent'];
+beforeAll(async () => {
+  world = await createWorld();
+  world.deps.provisioner = { ...world.provisioner, qemuAgent: (id) => qemuAgent(id) };
+});
+afterAll(() => world.close());
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+beforeEach(async () => {
+  vmId = (await aVm(world.db, { status: 'ASSIGNED' })).id;
+  opened = 0;
+  qemuAgent = async () => {
+    opened++;
+    return agentOn(aGuestAgent());
+  };
+});
+
+async function ask(command: string, also: Partial<RunCommandInput> = {}): Promise<Command> {
+  const deps = { write: world.write, qemuAgent: true };
+  const asked = await runCommand(deps, { vmId, command, transport: 'QEMU_GUEST_AGENT', ...also });
+  if (asked instanceof Error) throw asked;
+  return asked;
+}
+const found = (id: string) => world.db.command.findUniqueOrThrow({ where: { id }, include: { output: true } });
+const status = (id: string, wanted: Command['status']) =>
+  until(`the command is ${wanted}`, async () => {
+    const command = await found(id);
+    return command.status === wanted ? command : undefined;
+  });
+
+/** A runner that looks again and again. */
+function running(): { stop: () => Promise<void> } {
+  const runner = new QemuAgentCommands(world.deps);
+  const loop = new Loop({ name: 'test', everyMs: 50, pass: () => runner.pass(), log: world.log });
+  loop.start();
+  const stop = async () => {
+    await loop.stop();
+    await runner.stop();
+  };
+  stops.push(stop);
+  return { stop };
+}
+
+test('commands run one connection a VM, and end with their code and their output', async () => {
+  running();
+  const asked = await Promise.all([ask('echo one; echo wrong >&2; exit 3'), ask('sleep 0.3; printf two')]);
+
+  const [one, two] = await Promise.all(asked.map(({ id }) => status(id, 'EXITED')));
+
+  expect(one).toMatchObject({ exitCode: 3, stdoutBytes: 4n, stderrBytes: 6n, reason: null });
+  expect(one?.output).toMatchObject({ stdout: 'one\n', stderr: 'wrong\n' });
+  expect(two).toMatchObject({ exitCode: 0, output: { stdout: 'two' } });
+  expect(opened).toBeLessThanOrEqual(2);
+  const kinds = (await world.db.event.findMany({ where: { vmId }, orderBy: { seq: 'asc' } })).map(({ kind }) => kind);
+  expect(kinds.toSorted()).toEqual([
+    'COMMAND_ENDED',
+    'COMMAND_ENDED',
+    'COMMAND_QUEUED',
+    'COMMAND_QUEUED',
+    'COMMAND_STARTED',
+    'COMMAND_STARTED',
+  ]);
+});
+
+test('of long output the beginning is kept', async () => {
+  running();
+  const { id } = await ask('head -c 1000000 /dev/zero | tr "\\0" x');
+
+  const { output, stdoutBytes } = await status(id, 'EXITED');
+
+  expect(stdoutBytes).toBe(1_000_000n);
+  expect(output?.stdout).toBe('x'.repeat(262_144));
+});
+
+test('a command is ended when its time is over, and when it is cancelled', async () => {
+  running();
+  const slow = await ask('echo begun; sleep 600', { timeoutSeconds: 1 });
+  const unwanted = await ask('sleep 600');
+  await status(unwanted.id, 'RUNNING');
+  await cancelCommand(world.commands, { id: unwanted.id });
+
+  expect(await status(slow.id, 'TIMED_OUT')).toMatchObject({ exitCode: null, output: { stdout: 'begun\n' } });
+  expect(await status(unwanted.id, 'CANCELLED')).toMatchObject({ exitCode: null });
+});
+
+test('more commands than may run at once wait for their turn', async () => {
+  running();
+  const asked: Command[] = [];
+  for (let at = 0; at < 12; at++) asked.push(await ask(`sleep 0.2; echo ${at}`));
+
+  const ended = await Promise.all(asked.map(({ id }) => status(id, 'EXITED')));
+
+  expect(ended.map(({ output }) => output?.stdout)).toEqual(asked.map((_command, at) => `${at}\n`));
+});
+
+test('a command waits while no agent answers', async () => {
+  let asked = 0;
+  qemuAgent = async () => {
+    asked++;
+    return new Unavailable('guest', 'it does not answer', 'Wait.');
+  };
+  const runner = running();
+  const { id } = await ask('true');
+
+  await until('it was asked', async () => asked > 0);
+  await runner.stop();
+
+  expect((await found(id)).status).toBe('QUEUED');
+  qemuAgent = async () => agentOn(aGuestAgent());
+  running();
+  await status(id, 'EXITED');
+});
+
+test('a command whose connection breaks has failed, and says so', async () => {
+  const channel = aGuestAgent();
+  qemuAgent = async () => agentOn(channel);
+  running();
+  const { id } = await ask('sleep 600', { timeoutSeconds: 600 });
+  await status(id, 'RUNNING');
+  channel.destroy();
+
+  expect(await status(id, 'FAILED')).toMatchObject({ reason: expect.stringContaining('closed') });
+});
+
+test('what ran when the server was stopped is given up by the next', async () => {
+  const runner = running();
+  const { id } = await ask('sleep 600');
+  await status(id, 'RUNNING');
+  await runner.stop();
+  expect((await found(id)).status).toBe('RUNNING');
+
+  running();
+
+  expect(await status(id, 'FAILED')).toMatchObject({ reason: expect.stringContaining('restarted') });
+});
+
+test('commands of the other transport are left alone', async () => {
+  const runner = running();
+  const other = await ask('true', { transport: 'AGENT' });
+  const { id } = await ask('true');
+  await status(id, 'EXITED');
+  await runner.stop();
+
+  expect((await found(other.id)).status).toBe('QUEUED');
+});
+
+test('where it is switched off a command is refused at once', async () => {
+  const refused = await runCommand({ write: world.write }, { vmId, command: 'ver', transport: 'QEMU_GUEST_AGENT' });
+
+  expect(refused).toMatchObject({
+    code: 'UNAVAILABLE',
+    part: 'guest',
+    fix: expect.stringContaining('VAPIORC_QEMU_AGENT'),
+  });
+});
+
+test('the reconciler runs them, soon after they were asked for', async () => {
+  await world.db.command.deleteMany({ where: { status: { in: ['QUEUED', 'RUNNING'] } } });
+  await world.db.vm.updateMany({ data: { status: 'DESTROYED', cleanedAt: new Date(), port: null, containerId: null } });
+  await world.db.pool.updateMany({ data: { hotSpares: 0 } });
+  await anImage(world.db);
+  const vm = await createVm(world.commands, { vmType: '11' });
+  if (vm instanceof Error) throw vm;
+  vmId = vm.id;
+  world.reconcile();
+  await until(
+    'the VM is ready',
+    async () => (await world.db.vm.findUnique({ where: { id: vmId } }))?.status === 'READY',
+  );
+
+  const startedMs = Date.now();
+  const { id } = await ask('echo soon');
+
+  expect((await status(id, 'EXITED')).output?.stdout).toBe('soon\n');
+  expect(Date.now() - startedMs).toBeLessThan(4000);
+});

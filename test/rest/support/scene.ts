@@ -1,0 +1,46 @@
+import { type RunCommandInput, runCommand } from '../../../src/commands/runCommand.js';
+import type { Command } from '../../../src/db/commands.js';
+import { Agent, type GuestValues } from './agent.js';
+import { aVm } from './rows.js';
+import { type Shares, startShares } from './shares.js';
+import { startWorld, type World } from './world.js';
+
+/** VMs in somebody's hands whose agents call in, with real folders as their shares. */
+export interface Scene {
+  world: World;
+  shares: Shares;
+  /** A VM in somebody's hands whose agent has reported. */
+  working: (facts?: GuestValues) => Promise<{ vmId: string; agent: Agent }>;
+  /** Has a command run; its id. */
+  run: (vmId: string, over?: Partial<RunCommandInput>) => Promise<string>;
+  commandOf: (id: string) => Promise<Command>;
+  /** Another server of the same database. */
+  anotherServer: () => Promise<World>;
+  close: () => Promise<void>;
+}
+
+export async function startScene(): Promise<Scene> {
+  const shares = startShares();
+  const world = await startWorld({ share: shares.share });
+  return {
+    world,
+    shares,
+    async working(facts = {}) {
+      const { id: vmId } = await aVm(world.db, { status: 'ASSIGNED' });
+      const agent = new Agent(world, vmId);
+      await agent.ready(facts);
+      return { vmId, agent };
+    },
+    async run(vmId, over = {}) {
+      const command = await runCommand(world, { vmId, command: 'ver', ...over });
+      if (command instanceof Error) throw command;
+      return command.id;
+    },
+    commandOf: (id) => world.db.command.findUniqueOrThrow({ where: { id } }),
+    anotherServer: () => startWorld({ share: shares.share, on: world }),
+    async close() {
+      await world.close();
+      shares.remove();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ShareOf } from '../../../src/commands/deliverCommand.js';
+import { createShare } from '../../../src/storage/share.js';
+
+/** Real folders that stand for what VMs see as \\host.lan\Data. */
+export interface Shares {
+  share: ShareOf;
+  /** The folder of a VM, as its guest has it. */
+  folder: (vmId: string, ...path: string[]) => string;
+  remove: () => void;
+}
+
+export function startShares(): Shares {
+  const top = mkdtempSync(join(tmpdir(), 'vapiorc-shares-'));
+  const uploads = join(top, 'uploads');
+  mkdirSync(uploads);
+  const folder = (vmId: string, ...path: string[]) => {
+    mkdirSync(join(top, vmId, ...path), { recursive: true });
+    return join(top, vmId, ...path);
+  };
+  return {
+    share: (vmId) => createShare({ root: folder(vmId), uploads, reserveBytes: 0 }),
+    folder,
+    remove: () => rmSync(top, { recursive: true, force: true }),
+  };
+}
