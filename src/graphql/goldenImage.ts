@@ -61,7 +61,7 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     progress: t.exposeFloat('progress', {
       nullable: true,
       description:
-        'How far the whole installation is, 0 to 1: all phases together, by what they usually take. Never goes back. Null before it begins and when it is READY.',
+        'How far the whole installation is, 0 to 1: all phases together, by what they usually take. Never goes back; 1 when it is READY. Null before it begins.',
     }),
     message: t.exposeString('message', {
       nullable: true,

@@ -142,7 +142,7 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
       port: null,
       containerId: null,
       phase: null,
-      progress: null,
+      progress: 1,
       message: null,
     });
     if (moved === undefined) return;

@@ -85,7 +85,7 @@ export const GoldenImage = z
     phase: z.enum(INSTALL_PHASES).nullable(),
     progress: z.number().nullable().openapi({
       description:
-        'How far the whole installation is, 0 to 1; never goes back. Null before it begins and when it is ready.',
+        'How far the whole installation is, 0 to 1; never goes back; 1 when it is ready. Null before it begins.',
     }),
     message: z.string().nullable().openapi({
       description: "The installation's own words, with the share of the phase where it names one.",

@@ -45,6 +45,7 @@ test('names every route of the API, the prototype’s among them', () => {
     'DELETE /api/oem-bundles/{bundle}/files/{path}',
     'DELETE /api/vms/instances/{instance_id}',
     'DELETE /api/vms/instances/{instance_id}/files/{path}',
+    'GET /api/commands/{command_id}',
     'GET /api/oem-bundles',
     'GET /api/oem-bundles/{bundle}',
     'GET /api/oem-bundles/{bundle}/files/{path}',
