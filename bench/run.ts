@@ -3,7 +3,10 @@ import type { Benchmark } from './benchmark.js';
 import { assignHttp } from './benchmarks/assignHttp.js';
 import { claim } from './benchmarks/claim.js';
 import { clone } from './benchmarks/clone.js';
+import { command } from './benchmarks/command.js';
 import { container } from './benchmarks/container.js';
+import { files } from './benchmarks/files.js';
+import { filesMemory } from './benchmarks/filesMemory.js';
 import { subscribers } from './benchmarks/subscribers.js';
 import { thousandVms } from './benchmarks/thousandVms.js';
 import { createKit, ROOT } from './kit.js';
@@ -14,7 +17,7 @@ import { type Report, save, table } from './report.js';
  * `npm run bench [name…]`: measures, prints a table, and writes it to bench-results/. A target that is missed is printed
  * as such; only a benchmark that could not be run makes the exit code 1.
  */
-const all: Benchmark[] = [claim, assignHttp, clone, container, subscribers, thousandVms];
+const all: Benchmark[] = [claim, assignHttp, clone, container, subscribers, thousandVms, command, files, filesMemory];
 
 async function main(names: string[]): Promise<void> {
   const unknown = names.filter((name) => !all.some((benchmark) => benchmark.name === name));
