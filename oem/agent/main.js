@@ -97,8 +97,6 @@ function obey(order, waitedMs) {
   if (verb === 'ready') {
     mustReport = true;
     if (now() - reportedAt < STRANGE_ANSWER_MS) callNotBefore(STRANGE_ANSWER_MS);
-  } else if (verb === 'sync') {
-    if (!setClock(Number(order.time))) callNotBefore(UNSET_CLOCK_MS);
   } else if (verb === 'run' && isId(order.id)) {
     if (startJob(order, session)) pollNotBefore = 0;
     else callNotBefore(STRANGE_ANSWER_MS);

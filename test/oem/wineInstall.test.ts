@@ -128,6 +128,7 @@ describe('install.bat under Wine', () => {
   test.each([
     ['schtasks', 'start the agent at every boot', 'schtasks: exit code 1', 1],
     ['standby-timeout', 'never sleep', 'powercfg standby: exit code 2', 2],
+    ['monitor-timeout', 'never sleep', 'powercfg monitor: exit code 2', 2],
     ['sc config', 'keep the time', 'sc config w32time: exit code 1060', 1060],
     ['add rule', 'allow Remote Desktop', 'netsh add: exit code 1', 1],
   ])('reports the step that failed: %s', async (text, step, reason, code) => {
@@ -141,15 +142,32 @@ describe('install.bat under Wine', () => {
 
   test.each([
     ['Enabled', 'allow Windows Script Host'],
-    ['Run', 'start the agent at every logon'],
+    ['Run', 'start the agent at every logon', 'CurrentVersion\\Run'],
     ['NoAutoUpdate', 'no updates by themselves'],
-  ])('reports a part of the registry that can not be written: %s', async (name, step) => {
+    ['AUOptions', 'no updates by themselves'],
+    ['NoAutoRebootWithLoggedOnUsers', 'no updates by themselves'],
+    ['AutoDownload', 'no updates by themselves'],
+    ['HiberbootEnabled', 'never sleep'],
+    ['fDenyTSConnections', 'allow Remote Desktop'],
+    ['UserAuthentication', 'allow Remote Desktop'],
+    ['NewNetworkWindowOff', 'ask nothing about networks', 'NewNetworkWindowOff'],
+  ])('reports a part of the registry that can not be written: %s', async (name, step, text = `/v ${name} `) => {
     withOtherRegistry('    CurrentVersion    REG_SZ    6.3\r\n');
-    wine.exitCodes({ [name === 'Run' ? 'CurrentVersion\\Run' : `/v ${name} `]: 1 });
+    wine.exitCodes({ [text]: 1 });
     const { reported } = await install('set PATH=C:\\other;%PATH%');
     expect(reported).toEqual([
       expect.objectContaining({ phase: 'failed', step, reason: `reg add ${name}: exit code 1` }),
     ]);
+  });
+
+  test('reports a part of the agent that is missing', async () => {
+    const task = wine.read('OEM/service.xml') ?? '';
+    wine.remove('OEM/service.xml');
+    const { exit, reported } = await install();
+    wine.write('OEM/service.xml', task);
+    const [step, reason] = ['copy the agent', 'service.xml: exit code 1'];
+    expect(reported).toEqual([expect.objectContaining({ phase: 'failed', step, reason })]);
+    expect(exit).toBe(1);
   });
 
   test('asks a Windows XP only what it has', async () => {
@@ -179,6 +197,18 @@ describe('install.bat under Wine', () => {
     expect(exit).toBe(1);
     expect(wine.read('never.txt')).toBeUndefined();
     expect(installLog()).toContain('it says why');
+  });
+
+  test.each([
+    ['1 bad.msi', '', 1603],
+    ['1 bad.reg', 'nothing that it knows', 1],
+  ])('names a hook of another kind that failed: %s', async (name, content, code) => {
+    wine.write(`OEM/custom/${name}`, content);
+    wine.exitCodes({ [name]: code });
+    const { exit, reported } = await install();
+    const [step, reason] = [`custom\\${name}`, `custom\\${name}: exit code ${code}`];
+    expect(reported).toEqual([expect.objectContaining({ phase: 'failed', step, reason })]);
+    expect(exit).toBe(1);
   });
 });
 

@@ -50,6 +50,14 @@ describe('the QEMU guest agent', () => {
     agent.close();
   });
 
+  test('does not read an answer of a million parts', async () => {
+    const parts = `{"return": [${'{},'.repeat(1_000_000)}{}]}\n`;
+    const agent = await opened((execute) => (execute === 'guest-file-open' ? parts : undefined));
+
+    await expect(run(agent, 'echo\n')).rejects.toThrow('it sends more than can be taken');
+    agent.close();
+  });
+
   test('ends a script with its children when its time is over', async () => {
     const agent = await opened();
 
@@ -113,6 +121,40 @@ describe('what is no QEMU guest agent', () => {
     theirs.on('error', () => {});
     const flood = () => {
       while (!ours.destroyed && theirs.write(Buffer.alloc(1_000_000, 'x')));
+    };
+    theirs.on('drain', flood);
+    theirs.resume();
+    flood();
+
+    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+  });
+
+  test.each([
+    ['lines', '\n'.repeat(101)],
+    ['lines that nobody asked for', '{"return": {}}\n'.repeat(101)],
+  ])('that floods with %s is hung up on', async (_what, flood) => {
+    const [ours, theirs] = duplexPair();
+    theirs.on('error', () => {});
+    theirs.once('data', () => theirs.write(flood));
+
+    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+  });
+
+  test('that floods behind an answer is hung up on, too', async () => {
+    const channel = aGuestAgent((execute) => (execute === 'guest-file-open' ? '{}\n'.repeat(101) : undefined));
+    const agent = (await agentOn(channel)) as QemuAgent;
+
+    await expect(run(agent, 'true\n')).rejects.toThrow();
+    expect(channel.destroyed).toBe(true);
+  });
+
+  test('that sends large lines that nobody asked for is hung up on', { timeout: 20_000 }, async () => {
+    const [ours, theirs] = duplexPair();
+    theirs.on('error', () => {});
+    const line = Buffer.alloc(10_000_000, 'x').fill('\n', 9_999_999);
+    let sent = 0;
+    const flood = () => {
+      while (!ours.destroyed && sent < 20 && theirs.write(line)) sent++;
     };
     theirs.on('drain', flood);
     theirs.resume();

@@ -62,7 +62,7 @@ describe.each([
     const { gateway, userModeGateway } = await host.provisioner.guestNetwork();
     expect(call.at).toBe(actual === 'user' ? userModeGateway : gateway);
     expect(call.from).toBe(await host.addressOf(ref));
-    expect(door.isGuest(call.from)).toBe(true);
+    expect(door.whoIs(call.from)).toBe('guest');
     expect(call.path).toMatch(/^\/guest\/v1\//);
   });
 
