@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Pure: no database, no processes. They share one context, which makes them some ten times faster. */
 const unit = ['test/domain/**/*.test.ts', 'test/config.test.ts', 'test/architecture.test.ts'];
 /** Engines of their own, run by scripts of their own. */
-const elsewhere = ['test/wine/**', 'test/prototype/**'];
+const elsewhere = ['test/prototype/**'];
 
 export default defineConfig({
   // Vite would load graphql as an ES module where Node loads it as CommonJS: two copies that refuse each other's schemas.

@@ -11,6 +11,7 @@ import { migrate, waitForDatabase } from './db/migrate.js';
 import type { HealthReport } from './domain/health.js';
 import { isUpload, limitBodyTime } from './http/bodyTime.js';
 import { isHostAllowed } from './http/hostCheck.js';
+import { limitPerAddress } from './http/limitPerAddress.js';
 import { closeServer, listen } from './http/listen.js';
 import type { Logger } from './log.js';
 
@@ -19,6 +20,8 @@ const DATABASE_WAIT_MS = 3_000;
 const DATABASE_RETRY_MS = 2_000;
 /** A request's body must have come within this time, unless it is a file. */
 const BODY_LIMIT_MS = 300_000;
+/** A guest's, as at its own door. */
+const GUEST_BODY_LIMIT_MS = 30_000;
 /** Requests that are under way at a stop get this long. */
 const GRACE_MS = 3_000;
 
@@ -40,8 +43,10 @@ export async function start(config: Config, log: Logger): Promise<App> {
   let core: Core | undefined;
   let waiting = 'starting';
 
+  const whoIs = (address: string | undefined) => core?.whoIs(address) ?? 'unknown';
   const handle = (req: IncomingMessage, res: ServerResponse) => {
-    limitBodyTime(req, BODY_LIMIT_MS);
+    const from = whoIs(req.socket.remoteAddress);
+    if (!isUpload(req, from)) limitBodyTime(req, from === 'caller' ? BODY_LIMIT_MS : GUEST_BODY_LIMIT_MS);
     if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
       return answer(
         res,
@@ -53,19 +58,31 @@ export async function start(config: Config, log: Logger): Promise<App> {
     }
     if (core === undefined)
       return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
+    if (from === 'unknown') {
+      return answer(
+        res,
+        503,
+        'UNAVAILABLE',
+        'the network of the VMs is not known yet, nor whether you are a guest',
+        'Try again in a few seconds, or call from this machine by localhost; see the server log.',
+      );
+    }
     return core.handle(req, res);
   };
   // Node's limit on the time of a whole request would end every upload that takes longer than that.
   const server = createServer({ headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 }, handle);
+  limitPerAddress(server, (address) => whoIs(address) === 'guest');
   // Whoever asks before sending a body is told to go on when somebody is about to read it.
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    if (!isUpload(req)) res.writeContinue();
+    if (!isUpload(req, whoIs(req.socket.remoteAddress))) res.writeContinue();
     handle(req, res);
   });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (core && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
+    const mayCome = whoIs(req.socket.remoteAddress) !== 'unknown';
+    if (core && mayCome && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
       return core.upgrade(req, socket, head);
-    socket.end(`HTTP/1.1 ${core ? '403 Forbidden' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`);
+    const status = core && mayCome ? '403 Forbidden' : '503 Service Unavailable\r\nRetry-After: 5';
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
   });
   const port = await listen(server, config.host, config.port);
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });

@@ -17,7 +17,7 @@ import { type HealthReport, overall, type PartHealth } from './domain/health.js'
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
-import { GuestDoor } from './http/guestDoor.js';
+import { GuestDoor, type Peer } from './http/guestDoor.js';
 import type { Logger } from './log.js';
 import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
 import type { Provisioner } from './provisioner/provisioner.js';
@@ -33,6 +33,8 @@ const GUEST_RETRY_MS = 1_000;
 
 /** What answers requests once the database is there. */
 export interface Core {
+  /** Whose address this is. Those who are unknown are to get nothing but the advice to come again. */
+  whoIs: (remoteAddress: string | undefined) => Peer;
   handle: RequestListener;
   upgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   health: () => Promise<HealthReport>;
@@ -136,15 +138,17 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   // It connects by itself, in milliseconds; waiting for that keeps the start report from crying wolf.
   for (let waited = 0; bus.health().status !== 'OK' && waited < BUS_WAIT_MS; waited += 50) await sleep(50);
 
+  const whoIs = (remoteAddress: string | undefined) => (guests ? guests.whoIs(remoteAddress) : 'caller');
   return {
+    whoIs,
     health,
     upgrade: (req, socket, head) => {
-      if (guests?.isGuest(req.socket.remoteAddress)) socket.destroy();
+      if (whoIs(req.socket.remoteAddress) !== 'caller') socket.destroy();
       else graphql.upgrade(req, socket, head);
     },
     handle: (req, res) => {
       // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.
-      if (guests?.isGuest(req.socket.remoteAddress)) guestApp(req, res);
+      if (whoIs(req.socket.remoteAddress) !== 'caller') guestApp(req, res);
       else if (isGraphql(req)) graphql.handle(req, res);
       else void rest(req, res);
     },

@@ -109,7 +109,7 @@ function sameOrder(order: Checked, assignment: Assignment): Assignment | Conflic
     assignment.leaseSeconds === order.leaseSeconds;
   if (same) return assignment;
   return new Conflict(
-    `idempotencyKey ${JSON.stringify(order.idempotencyKey)} was used for another order (assignment ${assignment.id})`,
+    `the idempotency key ${JSON.stringify(order.idempotencyKey)} was used for another order (assignment ${assignment.id})`,
     'Use a new key for a new order, or repeat the old order unchanged.',
   );
 }

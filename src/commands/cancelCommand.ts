@@ -13,7 +13,7 @@ export interface CancelledCommand {
 
 /**
  * Takes a command back. One that waits is CANCELLED at once; one that runs is ended by the guest, which hears of it within
- * moments, and stays RUNNING until the guest says that it is done. It may have exited by itself by then.
+ * moments, and stays RUNNING until the guest says that it is done, two minutes at most. It may have exited by itself by then.
  */
 export async function cancelCommand(
   { write }: Pick<CommandDeps, 'write'>,

@@ -6,7 +6,10 @@ const MOST_CHARACTERS = 32_768;
 const LONGEST_LINE = 8_000;
 const LONGEST_DIRECTORY = 240;
 
-/** The text of a batch file: any characters but NUL, over as many lines as it likes. */
+/**
+ * The text of a batch file, over as many lines as it likes. Control characters have no place in one; most often they are a path whose
+ * backslashes were not doubled: "C:\foo" has a form feed in JSON.
+ */
 export function commandTextOf(given: string): string {
   const bad = (fix: string) => reject('command', given.toWellFormed(), fix);
   if (given.trim() === '') bad('It must not be empty.');
@@ -15,7 +18,13 @@ export function commandTextOf(given: string): string {
       `Give at most ${MOST_CHARACTERS} characters, not ${given.length}: put a longer script into the VM as a file (PUT …/files/in/…) and run that.`,
     );
   }
-  if (given.includes('\0')) bad('Leave out NUL characters.');
+  const control = /[^\P{Cc}\t\r\n]/u.exec(given)?.[0];
+  if (control !== undefined) {
+    const name = `U+${control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+    bad(
+      `Leave out control characters, here ${name}. A backslash is written twice in JSON and in GraphQL: "C:\\\\foo" is C:\\foo.`,
+    );
+  }
   if (!given.isWellFormed()) bad('Leave out characters that are not valid Unicode.');
   const longest = Math.max(...given.split(/\r\n|\r|\n/).map((line) => line.length));
   if (longest > LONGEST_LINE) {

@@ -39,7 +39,7 @@ export async function createVm(
     if (live >= pool.maxVms) {
       return new Conflict(
         `pool ${vmType} has ${live} VMs, as many as its maxVms allows`,
-        'Release a VM, or raise maxVms with setPool.',
+        'Release a VM, or raise maxVms of the pool.',
       );
     }
     const { cpuCores, ramMiB } = sizesOf(image, pool);

@@ -13,8 +13,8 @@ export type ShareOf = (vmId: string) => Share | undefined;
 
 export interface DeliveryDeps extends Pick<CommandDeps, 'db' | 'write'> {
   share: ShareOf;
-  /** A share that takes nothing is no fault: the guest gets the text with the answer. */
-  warn: (err: unknown, what: string) => void;
+  /** A share that takes or gives nothing is no fault: the guest gets and sends the texts with its calls. Told once for each command. */
+  warn: (err: unknown, commandId: string, what: string) => void;
 }
 
 export interface Delivered {
@@ -69,7 +69,7 @@ async function putJob(
     });
     return written === undefined || written instanceof Error ? 'here' : 'share';
   } catch (err) {
-    warn(err, 'a command could not be written into the share');
+    warn(err, commandId, 'a command could not be written into the share');
     return 'here';
   }
 }

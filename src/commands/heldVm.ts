@@ -28,20 +28,23 @@ function whyNotHeld(vm: Vm, holder: string | undefined): Conflict | undefined {
     case 'ASSIGNED':
       if (holder === undefined || holder === vm.assignedTo) return undefined;
       return new Conflict(
-        `the VM ${vm.id} is assigned to somebody else`,
-        'Name the VM that was assigned to you, or leave out assignedTo.',
+        `the VM ${vm.id} is assigned to somebody else than ${JSON.stringify(holder)}`,
+        'Take the VM that was assigned to this name, or give no name.',
       );
     case 'READY':
-      if (vm.hotSpare) return new Conflict(`${is}, a spare in nobody's hands`, 'Have a VM assigned first: assignVm.');
+      if (vm.hotSpare) return new Conflict(`${is}, a spare in nobody's hands`, 'Have a VM assigned first.');
       if (holder === undefined) return undefined;
-      return new Conflict(`${is} and assigned to nobody`, 'Leave out assignedTo for a VM outside the pool.');
+      return new Conflict(
+        `${is} and assigned to nobody, so not to ${JSON.stringify(holder)}`,
+        'Give no name for a VM outside the pool.',
+      );
     case 'REQUESTED':
     case 'BOOTING':
-      return new Conflict(`${is}, not ready yet`, 'Wait until it is ready: subscribe to vmUpdated.');
+      return new Conflict(`${is}, not ready yet`, 'Wait until it is ready; its events tell when.');
     case 'RELEASING':
     case 'DESTROYED':
     case 'FAILED':
-      return new Conflict(`${is}: it is over`, 'Have another VM assigned: assignVm.');
+      return new Conflict(`${is}: it is over`, 'Have another VM assigned.');
     default:
       return vm.status satisfies never;
   }

@@ -41,9 +41,10 @@ export function textOf(field: string, given: string, max: number): string {
   return text;
 }
 
-export function wholeNumberOf(field: string, given: number, min: number, max: number): number {
+/** `why`: where the limits come from, when that is not plain. */
+export function wholeNumberOf(field: string, given: number, min: number, max: number, why?: string): number {
   if (!Number.isInteger(given) || given < min || given > max)
-    reject(field, given, `Give a whole number from ${min} to ${max}.`);
+    reject(field, given, `Give a whole number from ${min} to ${max}${why === undefined ? '' : `: ${why}`}.`);
   return given;
 }
 

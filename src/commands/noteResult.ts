@@ -1,4 +1,4 @@
-import { type Command, getCommand, lockCommand, outputOf, saveOutput } from '../db/commands.js';
+import { type Command, getCommand, lockCommand, saveOutput } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import type { Vm } from '../db/vms.js';
 import type { DeliveryDeps } from './deliverCommand.js';
@@ -30,9 +30,10 @@ export async function noteResult(deps: DeliveryDeps, vm: Pick<Vm, 'id'>, result:
   await deps.write(async (tx, tell) => {
     const command = await lockCommand(tx, commandId);
     if (!mine(command)) return;
-    const isAll = stdout !== undefined && stderr !== undefined;
-    const kept = isAll ? undefined : (await outputOf(tx, [commandId])).get(commandId);
-    await saveOutput(tx, commandId, { stdout: stdout ?? kept?.stdout ?? '', stderr: stderr ?? kept?.stderr ?? '' });
+    await saveOutput(tx, commandId, {
+      ...(stdout !== undefined && { stdout }),
+      ...(stderr !== undefined && { stderr }),
+    });
     const also = {
       stdoutBytes: max(BigInt(sizes.stdout), command.stdoutBytes),
       stderrBytes: max(BigInt(sizes.stderr), command.stderrBytes),
@@ -56,7 +57,7 @@ async function outputFrom(
     try {
       return await readOutput(folder, commandId, stream, codePage, true);
     } catch (err) {
-      warn(err, "a command's output could not be read");
+      warn(err, commandId, "a command's output could not be read");
       return undefined;
     }
   };

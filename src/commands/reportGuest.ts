@@ -10,7 +10,7 @@ import type { CommandDeps } from './deps.js';
 /** `gone`: the machine is over, its token is not worth anything any more. */
 export type GuestReport = 'noted' | 'nothing new' | 'gone' | 'unknown';
 
-/** The guest of a VM answers, and nothing else is asked of it: a probe, or a guest that has no agent of ours. */
+/** The guest of a VM answers, and nothing else is asked of it: a probe found it up. */
 export function reportVmReady(
   { write }: Pick<CommandDeps, 'write'>,
   vmId: string,
@@ -22,6 +22,22 @@ export function reportVmReady(
     if (vm === null) return 'unknown';
     if (vm.status === 'READY' || vm.status === 'ASSIGNED') return 'nothing new';
     return (await becomeReady(tx, tell, vm, actor, facts)) ? 'noted' : 'gone';
+  });
+}
+
+/**
+ * A guest of the prototype's says that it is ready: by its address alone, with nothing that could be judged. Where the agent speaks
+ * for the golden image, or the pool demands computer names of their own, that is not enough: `nothing new`.
+ */
+export function reportReadyByAddress({ write }: Pick<CommandDeps, 'write'>, vmId: string): Promise<GuestReport> {
+  return write(async (tx, tell) => {
+    const vm = await lockVm(tx, vmId);
+    if (vm === null) return 'unknown';
+    if (vm.status === 'READY' || vm.status === 'ASSIGNED') return 'nothing new';
+    const agents = await tx.guest.count({ where: { machineId: { in: [vm.id, vm.goldenImageId] } } });
+    const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
+    if (agents > 0 || pool.uniqueComputerNames) return 'nothing new';
+    return (await becomeReady(tx, tell, vm, 'guest', {})) ? 'noted' : 'gone';
   });
 }
 

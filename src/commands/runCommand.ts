@@ -74,7 +74,7 @@ export async function runCommand(
     if ((await countQueued(tx, vmId)) >= MOST_QUEUED) {
       return new Conflict(
         `${MOST_QUEUED} commands wait in the VM ${vmId} already`,
-        'Wait for some of them to end, or cancel them with cancelCommand.',
+        'Wait for some of them to end, or cancel some.',
       );
     }
     const command = await tx.command.create({ data: { id: randomUUID(), ...input } });

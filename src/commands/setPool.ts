@@ -1,10 +1,14 @@
+import type { Tx } from '../db/client.js';
 import { lockPool } from '../db/pools.js';
+import { lockVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
+import type { NewEvent } from '../domain/events.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { Pool } from '../generated/prisma/client.js';
 import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, vmTypeOf, wholeNumberOf } from './input.js';
+import { release } from './releaseVm.js';
 
 export interface SetPoolInput {
   vmType: string;
@@ -13,7 +17,7 @@ export interface SetPoolInput {
   /** Null: what the golden image was made with. Holds for VMs that are made from now on. */
   cpuCores?: number | null | undefined;
   ramMiB?: number | null | undefined;
-  /** Each VM gets a computer name that no living VM has. Holds for VMs that are not ready yet. */
+  /** Each VM gets a computer name that no living VM has. Spares that are ready without one are replaced. */
   uniqueComputerNames?: boolean | undefined;
 }
 
@@ -22,10 +26,11 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
   const input = checked(() => {
     const vmType = vmTypeOf(given.vmType);
     const limit = deps.portCount;
+    const why = 'each VM needs one of the ports in VAPIORC_PORT_START to VAPIORC_PORT_END';
     return {
       vmType,
-      ...(given.hotSpares !== undefined && { hotSpares: wholeNumberOf('hotSpares', given.hotSpares, 0, limit) }),
-      ...(given.maxVms !== undefined && { maxVms: wholeNumberOf('maxVms', given.maxVms, 0, limit) }),
+      ...(given.hotSpares !== undefined && { hotSpares: wholeNumberOf('hotSpares', given.hotSpares, 0, limit, why) }),
+      ...(given.maxVms !== undefined && { maxVms: wholeNumberOf('maxVms', given.maxVms, 0, limit, why) }),
       ...(given.uniqueComputerNames !== undefined && { uniqueComputerNames: given.uniqueComputerNames }),
       ...(given.cpuCores !== undefined && {
         cpuCores: given.cpuCores === null ? null : wholeNumberOf('cpuCores', given.cpuCores, 1, 256),
@@ -50,8 +55,19 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
       return new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
     const pool = await tx.pool.update({ where: { vmType }, data });
     tell({ kind: 'POOL_CHANGED', actor: 'api', vmType, data: { hotSpares, maxVms } });
+    if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
     return pool;
   });
+}
+
+/** Ready spares were never asked for a name of their own. */
+async function replaceSpares(tx: Tx, tell: (event: NewEvent) => void, vmType: string): Promise<void> {
+  const spares = await tx.vm.findMany({ where: { vmType, status: 'READY', hotSpare: true }, select: { id: true } });
+  for (const { id } of spares) {
+    const vm = await lockVm(tx, id);
+    if (vm?.status === 'READY' && vm.hotSpare)
+      await release(tx, tell, vm, 'api', 'its pool now wants a computer name of its own for each VM');
+  }
 }
 
 /** Makes the pool look again now, even where it rests after failures. Undefined vmType: every pool. */

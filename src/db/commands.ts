@@ -111,7 +111,12 @@ export async function handedOver(tx: Tx, id: string, session: string): Promise<C
   return found ?? undefined;
 }
 
-export async function saveOutput(tx: Tx, commandId: string, output: { stdout: string; stderr: string }): Promise<void> {
+/** A stream that is left out stays as it is. */
+export async function saveOutput(
+  tx: Tx,
+  commandId: string,
+  output: { stdout?: string; stderr?: string },
+): Promise<void> {
   await tx.commandOutput.upsert({ where: { commandId }, create: { commandId, ...output }, update: output });
 }
 
@@ -122,6 +127,20 @@ export async function overdueCommands(db: Db, now: Date, since: Date, graceSecon
       AND greatest("startedAt" + "timeoutSeconds" * interval '1 second', ${since}::timestamptz)
         + ${graceSeconds}::int * interval '1 second' < ${now}::timestamptz
     LIMIT 100`;
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Commands that run although they were cancelled more than `graceSeconds` ago, at most 100. Time before `since` does not count.
+ */
+export async function unconfirmedCancels(db: Db, now: Date, since: Date, graceSeconds: number): Promise<string[]> {
+  const latest = new Date(now.getTime() - graceSeconds * 1000);
+  if (since >= latest) return [];
+  const rows = await db.command.findMany({
+    where: { status: 'RUNNING', cancelRequestedAt: { lt: latest } },
+    select: { id: true },
+    take: 100,
+  });
   return rows.map(({ id }) => id);
 }
 

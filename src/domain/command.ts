@@ -12,6 +12,14 @@ export type CommandTransport = (typeof COMMAND_TRANSPORTS)[number];
 /** How much of each of a command's output streams is kept with it: bytes from its beginning. */
 export const KEPT_OUTPUT_BYTES = 262_144;
 
+/**
+ * How long what a command of this age has written is left alone once it was taken over; milliseconds. Each time all that is kept is
+ * written anew, so a command that runs for hours is looked at ever less.
+ */
+export function outputEveryMs(ageMs: number): number {
+  return Math.max(1_000, ageMs / 50);
+}
+
 /** How many commands run at the same time in one VM; the others wait for their turn. */
 export const PARALLEL_COMMANDS = 8;
 

@@ -32,16 +32,27 @@ export class InvalidInput extends Refusal {
   }
 }
 
+/** By what is not there. Words that fit every API. */
+const WHERE_TO_LOOK = {
+  'golden image': 'List the golden images and take the id from there.',
+  VM: 'List the VMs and take the id from there.',
+  assignment: 'List the assignments and take the id from there.',
+  pool: 'List the pools and take the vmType from there.',
+  command: 'List the commands of its VM and take the id from there.',
+  file: 'List the folder, or the OEM bundle, that it should be in; capital and small letters differ.',
+  'OEM bundle': 'List the OEM bundles, or put a file into this one, which makes it.',
+} as const;
+
 /** There is no such thing. */
 export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
   readonly fix: string;
   constructor(
-    readonly what: 'golden image' | 'VM' | 'assignment' | 'pool' | 'command' | 'file' | 'OEM bundle',
+    readonly what: keyof typeof WHERE_TO_LOOK,
     readonly value: string,
   ) {
     super(`there is no ${what} ${JSON.stringify(value.slice(0, 100))}`);
-    this.fix = `List what exists and take the id from there.`;
+    this.fix = WHERE_TO_LOOK[what];
   }
 }
 

@@ -13,7 +13,7 @@ export function lastLines(text: string, count: number): string[] {
     .slice(-32 * MAX_CHARS)
     .replace(ESCAPES, '')
     .split('\n')
-    .map((line) => line.replace(/\r+$/, '').split('\r').at(-1) ?? '')
+    .map((line) => line.split('\r').findLast((part) => part !== '') ?? '')
     .map((line) => line.replace(UNPRINTABLE, ' ').trimEnd())
     .filter((line) => line.trim() !== '')
     .slice(-count);

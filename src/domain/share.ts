@@ -12,6 +12,13 @@ export interface ShareEntry {
   modifiedAt: Date;
 }
 
+export interface SharePage {
+  /** Sorted by name. What goes while the page is read is not in it. */
+  entries: ShareEntry[];
+  /** What to give as `after` for the page that follows; null: there is none. */
+  next: string | null;
+}
+
 export interface OpenShareFile {
   size: number;
   modifiedAt: Date;
@@ -46,8 +53,8 @@ export interface Share {
     order: WriteOrder,
   ): Promise<{ size: number; sha256: string; replaced: boolean } | Conflict | CapacityExhausted>;
   open(path: SharePath): Promise<OpenShareFile | NotFound | Conflict>;
-  /** Sorted by name; at most `limit` from the first name after `after`. An empty path is not listed. */
-  list(path: SharePath, page: { after?: string; limit: number }): Promise<ShareEntry[] | NotFound | Conflict>;
+  /** The entries of at most `limit` names from the first one after `after`. An empty path is not listed. */
+  list(path: SharePath, page: { after?: string; limit: number }): Promise<SharePage | NotFound | Conflict>;
   /** Removes a file, or a folder with all that is in it when `recursive`; false: it was not there. */
   remove(path: SharePath, recursive: boolean): Promise<boolean | Conflict>;
 }

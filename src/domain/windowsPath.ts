@@ -14,6 +14,9 @@ const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const FORBIDDEN = /[<>:"|?*\u0000-\u001f\u007f-\u009f]/; // oxlint-disable-line no-control-regex
 
+const BEGIN_WRITABLE = 'Begin the path with in/, such as in/setup.exe.';
+const BEGIN_READABLE = 'Begin the path with in/ or out/.';
+
 /** How the guest calls a place in its share. */
 export function guestPath(path: SharePath): string {
   return DRIVE + path.join('\\');
@@ -21,31 +24,33 @@ export function guestPath(path: SharePath): string {
 
 /** The place of a file that a caller hands in, below the share; or what is wrong with it and how to mend that. */
 export function writablePath(text: string): SharePath | string {
-  const path = split(text);
+  const path = split(text, BEGIN_WRITABLE);
   if (typeof path === 'string') return path;
   const [top, ...names] = path;
   if (top === 'out') return 'Only the guest writes to out/: give a path that begins with in/.';
-  if (top !== 'in' || names.length === 0) return 'Give a path that begins with in/, such as in/setup.exe.';
+  if (top !== 'in' || names.length === 0) return BEGIN_WRITABLE;
   return problemOfNames(names) ?? tooLong(path) ?? path;
 }
 
 /** A place in a set of files that Windows will be given: no drive, no share. */
 export function windowsPath(text: string): SharePath | string {
-  const path = split(text);
+  const path = split(text, 'Name a file, such as install.bat.');
   return typeof path === 'string' ? path : (problemOfNames(path) ?? tooLong(path) ?? path);
 }
 
 /** A place that is there already, under whatever name the guest gave it; the folders in/ and out/ themselves too. */
 export function readablePath(text: string): SharePath | string {
-  const path = split(text);
+  const path = split(text, BEGIN_READABLE);
   if (typeof path === 'string') return path;
-  return path[0] === 'in' || path[0] === 'out' ? path : 'Give a path that begins with in/ or out/.';
+  return path[0] === 'in' || path[0] === 'out' ? path : BEGIN_READABLE;
 }
 
 /** What holds for every path, whoever made the file. */
-function split(text: string): SharePath | string {
+function split(text: string, ifEmpty: string): SharePath | string {
+  if (text === '') return ifEmpty;
   if (!text.isWellFormed()) return 'Leave out characters that are not valid Unicode.';
   if (text.includes('\0')) return 'Leave out control characters.';
+  if (/^[a-z]:[\\/]/i.test(text)) return 'Leave out the drive letter, and put "/" between names.';
   if (text.startsWith('/')) return 'Give a path without a slash at its beginning.';
   const path = text.split('/');
   if (path.includes('')) return 'Leave out empty names: one slash between two names, none at the end.';
@@ -65,8 +70,7 @@ function problemOfNames(names: SharePath): string | undefined {
 function problemOfName(name: string): string | undefined {
   const shown = JSON.stringify(name.slice(0, 60));
   if (name.includes('\\')) return 'Put "/" between names, not "\\".';
-  if (/^[a-z]:/i.test(name)) return 'Leave out drive letters: the path is one below the share.';
-  if (name.includes(':')) return 'Leave out ":": alternate streams are not taken.';
+  if (name.includes(':')) return `Leave out ":": Windows takes none in a name (${shown}).`;
   const character = FORBIDDEN.exec(name)?.[0];
   if (character !== undefined) return `Windows takes no ${JSON.stringify(character)} in a name (${shown}).`;
   if (/[. ]$/.test(name)) return `Windows takes no name that ends with a dot or a blank (${shown}).`;

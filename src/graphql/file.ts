@@ -56,7 +56,7 @@ const FileEntry = builder.objectRef<Entry>('FileEntry').implement({
   }),
 });
 
-const FilePage = builder.objectRef<{ entries: Entry[]; hasMore: boolean }>('FilePage').implement({
+const FilePage = builder.objectRef<{ entries: Entry[]; next: string | null }>('FilePage').implement({
   description: 'A page of what is in a folder.',
   fields: (t) => ({
     entries: t.expose('entries', {
@@ -64,10 +64,9 @@ const FilePage = builder.objectRef<{ entries: Entry[]; hasMore: boolean }>('File
       description: 'Sorted by name.',
       complexity: { field: 1, multiplier: 1 },
     }),
-    next: t.string({
+    next: t.exposeString('next', {
       nullable: true,
       description: 'Give it as `after` for the next page; null: this is the last.',
-      resolve: ({ entries, hasMore }) => (hasMore ? (entries.at(-1)?.name ?? null) : null),
     }),
   }),
 });
@@ -112,14 +111,13 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: 'A name: what comes after it.' }),
     },
     resolve: async (_root, { first, after, ...order }, context) => {
-      const size = pageSize(first);
-      const page = { limit: size + 1, ...(after != null && { after }) };
+      const page = { limit: pageSize(first), ...(after != null && { after }) };
       return answer(
         await inShare(context, order, async ({ share, path }) => {
           const found = await share.list(path, page);
           if (found instanceof Error) return found;
-          const entries = found.slice(0, size).map((entry) => ({ ...entry, path: [...path, entry.name] }));
-          return { entries, hasMore: found.length > size };
+          const entries = found.entries.map((entry) => ({ ...entry, path: [...path, entry.name] }));
+          return { entries, next: found.next };
         }),
         (page_) => page_,
       );

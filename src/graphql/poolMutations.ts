@@ -28,7 +28,7 @@ const SetPoolInput = builder.inputType('SetPoolInput', {
     ramMiB: t.int({ description: 'Memory in MiB of VMs made from now on; null: as the golden image has.' }),
     uniqueComputerNames: t.boolean({
       description:
-        'Give each VM a computer name that no living VM has: it restarts once before it is ready. Needs the agent.',
+        'Give each VM a computer name that no living VM has: it restarts once before it is ready. Spares that are ready already are replaced. Needs the agent.',
     }),
   }),
 });

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { PartHealth } from '../domain/health.js';
 import type { Logger } from '../log.js';
 import { GuestListener } from './guestListener.js';
-import { isInSubnet } from './hostCheck.js';
+import { isInSubnet, isLoopback } from './hostCheck.js';
 
 const RETRY_MS = 5_000;
 const NO_BRIDGE =
@@ -16,6 +16,9 @@ export interface GuestWays {
   /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
   userModeGateway?: string | undefined;
 }
+
+/** Who is at the other end of a connection; `unknown`: a guest, maybe. */
+export type Peer = 'caller' | 'guest' | 'unknown';
 
 /**
  * Where guests call in: a listener on the address that the Docker host has in the VMs' own network, one on its address in Docker's
@@ -67,13 +70,15 @@ export class GuestDoor {
   }
 
   /**
-   * Whether this is the address of a guest's container: also that of a guest in user-mode networking, which speaks with it to every
-   * address of this host. The gateway itself is the Docker host, whose people are no guests.
+   * Whose address this is. A guest has that of its container, also in user-mode networking, and speaks with it to every address of this
+   * host. The gateway itself is the Docker host, whose people are no guests. Until the VMs' network is known any address may be a guest's but
+   * those of this machine alone.
    */
-  isGuest(remoteAddress: string | undefined): boolean {
-    if (remoteAddress === undefined || this.#ways === undefined) return false;
+  whoIs(remoteAddress: string | undefined): Peer {
+    if (remoteAddress === undefined) return 'unknown'; // it has hung up
+    if (this.#ways === undefined) return isLoopback(remoteAddress) ? 'caller' : 'unknown';
     const { gateway, subnet } = this.#ways;
-    return isInSubnet(remoteAddress, subnet) && remoteAddress.replace(/^::ffff:/i, '') !== gateway;
+    return isInSubnet(remoteAddress, subnet) && remoteAddress.replace(/^::ffff:/i, '') !== gateway ? 'guest' : 'caller';
   }
 
   async stop(): Promise<void> {

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { limitPerAddress } from './limitPerAddress.js';
 import { closeServer, listen } from './listen.js';
 
 const CONNECTIONS = 4_096;
-const CONNECTIONS_PER_ADDRESS = 64;
 
 /** A listener for guests on one address, which may come late, change and go. Bounded in all that a guest can make it hold. */
 export class GuestListener {
@@ -32,7 +32,7 @@ export class GuestListener {
     await this.close('not open yet');
     const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, handle);
     server.maxConnections = CONNECTIONS;
-    limitPerAddress(server, CONNECTIONS_PER_ADDRESS);
+    limitPerAddress(server);
     try {
       await listen(server, address, port);
     } catch (err) {
@@ -57,20 +57,4 @@ export class GuestListener {
     this.problem = why;
     if (server) await closeServer(server, 1_000);
   }
-}
-
-/** One guest that opens connections without end leaves the others theirs. */
-function limitPerAddress(server: Server, limit: number): void {
-  const open = new Map<string, number>();
-  server.on('connection', (socket) => {
-    const from = socket.remoteAddress ?? '';
-    const count = (open.get(from) ?? 0) + 1;
-    open.set(from, count);
-    socket.once('close', () => {
-      const left = (open.get(from) ?? 1) - 1;
-      if (left > 0) open.set(from, left);
-      else open.delete(from);
-    });
-    if (count > limit) socket.destroy();
-  });
 }

@@ -34,6 +34,11 @@ function bare(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
+/** Whether this remote address is one that only this machine itself can have. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || isInSubnet(address, '127.0.0.0/8');
+}
+
 /** Whether this remote address is in the IPv4 subnet ("172.20.0.0/16"), also where the socket shows it as an IPv6 one. */
 export function isInSubnet(address: string, subnet: string): boolean {
   const [base = '', length = ''] = subnet.split('/');

@@ -1,10 +1,10 @@
 import PQueue from 'p-queue';
 import { InvalidInput, Unavailable } from '../domain/errors.js';
+import { KeyedLock } from '../domain/keyedLock.js';
 import type { Chord } from '../domain/keys.js';
 import type { Click, ScreenRef, Screens, Screenshot } from '../domain/screen.js';
 import { encodePng } from './encodePng.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
-import { KeyedLock } from './keyedLock.js';
 import { captureScreen } from './rfb/captureScreen.js';
 import { RfbFault } from './rfb/incoming.js';
 import { clickAt, KEY_PAUSE_MS, pressChords } from './rfb/input.js';

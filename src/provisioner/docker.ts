@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import { Unavailable } from '../domain/errors.js';
+import { KeyedLock } from '../domain/keyedLock.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
@@ -14,7 +15,6 @@ import { guestUrls } from './guestUrls.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
-import { KeyedLock } from './keyedLock.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
 import { ensureNetwork, type GuestNetwork, userModeGateway } from './network.js';
@@ -199,6 +199,13 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         for (const one of await machines.list()) listed.set(key(one.ref), one);
         return [...listed.values()];
       }),
+
+    room: () =>
+      orThrow(async () => {
+        await claimed();
+        return { freeBytes: await storage.freeBytes(), totalBytes: await storage.totalBytes() };
+      }),
+    shareSizes: () => orThrow(() => storage.shareSizes()),
 
     admit: (need) =>
       answer(parts, {}, async () => {

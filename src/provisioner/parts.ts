@@ -1,10 +1,10 @@
 import type PQueue from 'p-queue';
+import type { KeyedLock } from '../domain/keyedLock.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
 import type { Engine } from './engine.js';
 import type { HostPaths } from './hostPaths.js';
 import type { Images } from './images.js';
-import type { KeyedLock } from './keyedLock.js';
 import type { Machines } from './machines.js';
 import type { Room } from './room.js';
 import type { DockerSettings } from './settings.js';

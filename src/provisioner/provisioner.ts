@@ -171,6 +171,12 @@ export interface Provisioner extends Screens {
   /** Everything that is marked as ours: containers and folders, whole or half-made. Golden images that are sealed are not listed. */
   list(): Promise<Listed[]>;
 
+  /** The disk that all machines share, in bytes; undefined: there is none. */
+  room(): Promise<{ freeBytes: number; totalBytes: number } | undefined>;
+
+  /** What the share of each VM holds on that disk, in bytes; may take some seconds. */
+  shareSizes(): Promise<{ vmId: string; bytes: number }[]>;
+
   /** Whether the host could take one more such machine now; asked before a request is accepted, without a long wait. */
   admit(need: Need): Promise<Unavailable | CapacityExhausted | undefined>;
 

@@ -158,6 +158,8 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       if (machines.delete(keyOf(ref))) hint(ref);
     },
     list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
+    room: async () => undefined,
+    shareSizes: async () => [],
     admit: async () => undefined,
     watch: (onHint) => {
       watchers.add(onHint);

@@ -3,9 +3,11 @@ import { Refusal } from '../domain/errors.js';
 import type { Deps } from './deps.js';
 
 const EVERY_MS = 30_000;
+/** Until QEMU shows something there is nothing to keep; a short installation would be over before the next. */
+const RETRY_MS = 5_000;
 /** A screen of 1920 by 1080 that is all noise has some 8 MB; one of Windows some 100 KB. */
 const MAX_BYTES = 16 * 2 ** 20;
-/** By provisioner and image: when it was last tried, so that a screen that can't be read is not asked for every second. */
+/** By provisioner and image: when it may be tried again, so that a screen that can't be read is not asked for every second. */
 const tried = new WeakMap<object, Map<string, number>>();
 
 /** Keeps what an installation shows on its screen, every 30 s, in place of the one before. That it can't be had is no failure of it. */
@@ -14,9 +16,9 @@ export async function keepScreenshot({ write, provisioner, log, now }: Deps, ima
   const times = tried.get(provisioner) ?? new Map<string, number>();
   tried.set(provisioner, times);
   const at = now().getTime();
-  for (const [key, time] of times) if (at - time >= EVERY_MS) times.delete(key);
+  for (const [key, time] of times) if (at >= time) times.delete(key);
   if (times.has(id)) return;
-  times.set(id, at);
+  times.set(id, at + RETRY_MS);
   try {
     const shot = await provisioner.screenshot({ kind: 'golden', id });
     if (shot instanceof Refusal) return log.debug({ imageId: id, why: shot.message }, 'no screenshot');
@@ -31,6 +33,7 @@ export async function keepScreenshot({ write, provisioner, log, now }: Deps, ima
         update: kept,
       });
     });
+    times.set(id, at + EVERY_MS);
   } catch (err) {
     log.debug({ err, imageId: id }, 'no screenshot');
   }

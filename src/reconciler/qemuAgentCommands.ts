@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { claimForQemuAgent, noteEnd, runByQemuAgent } from '../commands/runByQemuAgent.js';
 import type { Command } from '../db/commands.js';
 import { PARALLEL_COMMANDS } from '../domain/command.js';
+import type { Unavailable } from '../domain/errors.js';
 import type { QemuAgent } from '../domain/qemuAgent.js';
 import type { Deps } from './deps.js';
 
@@ -22,7 +23,7 @@ export class QemuAgentCommands {
   readonly #resting = new Map<string, number>();
   readonly #agents = new Set<QemuAgent>();
   #first = true;
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(deps: Running) {
     this.#deps = deps;
@@ -45,7 +46,7 @@ export class QemuAgentCommands {
       take: PARALLEL_VMS,
     });
     for (const { vmId } of waiting) {
-      if (this.#stopped || this.#working.size >= PARALLEL_VMS) return;
+      if (this.#stopped.signal.aborted || this.#working.size >= PARALLEL_VMS) return;
       const work = this.#workIn(vmId)
         .catch((err: unknown) => {
           this.#resting.set(vmId, Date.now() + REST_MS);
@@ -58,7 +59,7 @@ export class QemuAgentCommands {
 
   /** Hangs up. What ran is given up by whoever leads next. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopped.abort();
     for (const agent of this.#agents) agent.close();
     await Promise.all(this.#working.values());
   }
@@ -73,7 +74,8 @@ export class QemuAgentCommands {
 
   /** Runs what waits in a VM, several at a time, until nothing does. */
   async #workIn(vmId: string): Promise<void> {
-    const agent = await this.#deps.provisioner.qemuAgent(vmId);
+    const agent = await this.#open(vmId);
+    if (agent === undefined) return;
     if (agent instanceof Error) {
       this.#resting.set(vmId, Date.now() + REST_MS);
       return this.#deps.log.debug({ vmId, why: agent.message }, 'no QEMU guest agent');
@@ -82,7 +84,7 @@ export class QemuAgentCommands {
     const running = new Map<string, { cancel: AbortController; done: Promise<void> }>();
     try {
       for (;;) {
-        while (running.size < PARALLEL_COMMANDS && !this.#stopped) {
+        while (running.size < PARALLEL_COMMANDS && !this.#stopped.signal.aborted) {
           const command = await claimForQemuAgent(this.#deps, vmId);
           if (command === undefined) break;
           const cancel = new AbortController();
@@ -103,12 +105,29 @@ export class QemuAgentCommands {
     }
   }
 
+  /** Undefined: it was stopped meanwhile. Nobody waits for a channel then, and one that opens all the same is closed at once. */
+  #open(vmId: string): Promise<QemuAgent | Unavailable | undefined> {
+    const { signal } = this.#stopped;
+    return new Promise((resolve, reject) => {
+      const stop = () => resolve(undefined);
+      signal.addEventListener('abort', stop, { once: true });
+      this.#deps.provisioner
+        .qemuAgent(vmId)
+        .finally(() => signal.removeEventListener('abort', stop))
+        .then((agent) => {
+          if (signal.aborted && !(agent instanceof Error)) agent.close();
+          else resolve(agent);
+        })
+        .catch(reject);
+    });
+  }
+
   async #run(agent: QemuAgent, command: Command, cancelled: AbortSignal): Promise<void> {
     try {
       await runByQemuAgent(this.#deps, agent, command, cancelled);
     } catch (err) {
       const why = err instanceof Error ? err.message : String(err);
-      if (this.#stopped) return;
+      if (this.#stopped.signal.aborted) return;
       const reason = `the QEMU guest agent failed: ${why}`;
       await noteEnd(this.#deps, command, { event: 'BROKE', reason }).catch((fault: unknown) =>
         this.#deps.log.warn({ err: fault, commandId: command.id }, 'the end of a command could not be noted'),

@@ -4,6 +4,7 @@ import type { Feed } from '../events/feed.js';
 import type { MachineRef } from '../provisioner/provisioner.js';
 import { reconcileCommands } from './commands.js';
 import type { Deps, Outcome } from './deps.js';
+import { guardRoom } from './guardRoom.js';
 import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
 import { Loop } from './loop.js';
@@ -83,6 +84,7 @@ export class Reconciler {
     this.#loops = [
       new Loop({ name: 'sweep', everyMs: SWEEP_MS, pass: () => this.#sweep(), log }),
       new Loop({ name: 'leases', everyMs: WATCH_MS, pass: () => reconcileLeases(deps), log }),
+      new Loop({ name: 'room', everyMs: WATCH_MS, pass: () => guardRoom(deps), log }),
       new Loop({ name: 'commands', everyMs: COMMANDS_MS, pass: () => reconcileCommands(deps), log }),
       new Loop({ name: 'watch', everyMs: WATCH_MS, pass: async () => this.#pokeAll(this.#watched), log }),
       this.#qemuAgentLoop,

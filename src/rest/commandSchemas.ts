@@ -2,28 +2,26 @@
 import { z } from '@hono/zod-openapi';
 import type { CommandOutput, Command as CommandRow } from '../db/commands.js';
 import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated, KEPT_OUTPUT_BYTES } from '../domain/command.js';
+import { jsonBody } from './schemas.js';
 
 const Time = z.string().openapi({ format: 'date-time' });
 const kept = `What it wrote so far; the first ${KEPT_OUTPUT_BYTES / 1024} KiB.`;
 
 export const CommandId = z.object({ command_id: z.string().openapi({ param: { name: 'command_id', in: 'path' } }) });
 
-export const NewCommand = z
-  .object({
-    command: z.string().openapi({
-      description: 'The text of a batch file, up to 32,768 characters: one command, or many on lines of their own.',
-      example: 'ver',
-    }),
-    timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
-    working_directory: z.string().optional().openapi({ description: 'An absolute path in the guest; else C:\\.' }),
-    idempotency_key: z.string().optional().openapi({
-      description: 'The same key in the same VM gets the same command again and runs nothing.',
-    }),
-    transport: z.enum(COMMAND_TRANSPORTS).optional().openapi({ description: 'Who runs it; the agent unless given.' }),
-    wait_seconds: z.int().optional().openapi({ description: 'How long to wait with the answer, 0 to 3600; else 0.' }),
-  })
-  .strict()
-  .openapi('NewCommand');
+export const NewCommand = jsonBody({
+  command: z.string().openapi({
+    description: 'The text of a batch file, up to 32,768 characters: one command, or many on lines of their own.',
+    example: 'ver',
+  }),
+  timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
+  working_directory: z.string().optional().openapi({ description: 'An absolute path in the guest; else C:\\.' }),
+  idempotency_key: z.string().optional().openapi({
+    description: 'The same key in the same VM gets the same command again and runs nothing.',
+  }),
+  transport: z.enum(COMMAND_TRANSPORTS).optional().openapi({ description: 'Who runs it; the agent unless given.' }),
+  wait_seconds: z.int().optional().openapi({ description: 'How long to wait with the answer, 0 to 3600; else 0.' }),
+}).openapi('NewCommand');
 
 export const CommandSummary = z
   .object({

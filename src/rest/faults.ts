@@ -12,9 +12,9 @@ import { answerRefusal, problem } from './refusals.js';
  */
 export function answerFault(c: Context, err: Error, log: Logger): Response {
   if (err instanceof Refusal) return answerRefusal(c, err);
-  if (err instanceof HTTPException && (err.status === 400 || err.status === 415))
+  if (err instanceof HTTPException && err.status === 400)
     return c.json(
-      problem('MALFORMED', 'the body is not valid JSON', 'Send JSON, with content-type application/json.'),
+      problem('MALFORMED', 'the body is not valid JSON', String.raw`Send JSON; in JSON a \ is written \\.`),
       400,
     );
   const away = databaseAway(err);

@@ -22,6 +22,8 @@ const binary = (description: string) => ({
 });
 const problem = (description: string) => ({ description, content: { 'application/json': { schema: Problem } } });
 
+export const fileSha256 = text('SHA-256 of the file, hexadecimal.').optional();
+
 export const fileBody = {
   required: true,
   content: { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } },
@@ -65,7 +67,7 @@ export function describeFileRoutes({ openAPIRegistry: registry }: OpenAPIHono): 
       'Of any size, with Content-Length or chunked. It appears in Z:\\in whole or not at all; folders on the way are made. With `Content-Digest` or `Repr-Digest` (`sha-256=:…:`, RFC 9530), or `sha256`, other content is a conflict; with `If-None-Match: *` a file that is there stays (412). No agent is needed in the VM.',
     request: {
       params,
-      query: z.object({ assigned_to, sha256: text('SHA-256 of the file, hexadecimal.').optional() }),
+      query: z.object({ assigned_to, sha256: fileSha256 }),
       body: fileBody,
     },
     responses: {

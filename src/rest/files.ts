@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { newVmFile, removable, type VmFileDeps, vmFile } from '../commands/vmFile.js';
-import { InvalidInput, NotFound, Refusal } from '../domain/errors.js';
+import { newVmFile, removable, type VmFile, type VmFileDeps, vmFile } from '../commands/vmFile.js';
+import { Conflict, InvalidInput, NotFound, Refusal } from '../domain/errors.js';
 import { guestPath } from '../domain/windowsPath.js';
 import type { Feed } from '../events/feed.js';
 import { vmReleased } from '../events/vmReleased.js';
@@ -16,7 +16,7 @@ import { answerRefusal, unwrap } from './refusals.js';
 import { sendFile } from './sendFile.js';
 
 const ROUTE = '/api/vms/instances/:instance_id/files/*';
-const PREFIX = /^\/api\/vms\/instances\/[^/]+\/files\//;
+const PREFIX = /^\/api\/vms\/instances\/[^/]+\/files(?:\/|$)/;
 
 export interface FileRoutesOptions {
   files: VmFileDeps;
@@ -69,10 +69,19 @@ export function addFileRoutes(app: OpenAPIHono, { files, feed, log }: FileRoutes
       throw new InvalidInput('recursive', recursive, 'Give true or false.');
     const found = unwrap(await vmFile(files, orderOf(c, pathOf(c).replace(/\/$/, ''))));
     unwrap(removable(found));
-    const removed = unwrap(await found.share.remove(found.path, recursive === 'true'));
+    const removed = unwrap(await remove(found, recursive === 'true'));
     if (!removed) throw new NotFound('file', found.path.join('/'));
     return c.json({ status: 'success' as const, message: 'Removed' }, 200);
   });
+}
+
+/** A folder that is full is told which parameter removes it. */
+async function remove({ share, path }: VmFile, recursive: boolean): Promise<boolean | Conflict> {
+  const removed = await share.remove(path, recursive);
+  if (!(removed instanceof Conflict) || recursive) return removed;
+  const page = await share.list(path, { limit: 1 });
+  const isFull = !(page instanceof Refusal);
+  return isFull ? new Conflict(removed.message, 'Add ?recursive=true to remove it with all that is in it.') : removed;
 }
 
 function pathOf(c: Context): string {

@@ -6,6 +6,7 @@ import { getImage } from '../db/images.js';
 import { getVm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
 import { imageTransition } from '../domain/image.js';
+import { KeyedLock } from '../domain/keyedLock.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
@@ -20,6 +21,7 @@ import { Heartbeats } from './heartbeats.js';
 import { HeldCalls } from './heldCalls.js';
 import { answerNoRoute } from './noRoute.js';
 import { RateLimit } from './rateLimit.js';
+import { Recent } from './recent.js';
 import { addWebhookRoutes } from './webhook.js';
 
 /** Our tokens are about 80 characters long. */
@@ -58,13 +60,22 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const { db, deployment, log } = options;
   const limit = new RateLimit(CALLS_PER_SECOND, options.now);
   const held = new HeldCalls();
+  const turns = new KeyedLock();
   const heartbeats = new Heartbeats({ db, log });
-  const delivery: DeliveryDeps = { ...options, warn: (err, what) => log.warn({ err }, what) };
+  const warned = new Recent<true>();
+  const delivery: DeliveryDeps = {
+    ...options,
+    warn: (err, commandId, what) => {
+      if (warned.get(commandId)) return;
+      warned.set(commandId, true);
+      log.warn({ err, commandId }, what);
+    },
+  };
 
   const calls: Record<string, GuestCall> = {
     ready: readyCall(options),
     progress: progressCall(options),
-    next: nextCall({ ...options, ...delivery, held }),
+    next: nextCall({ ...options, ...delivery, held, heard: (id) => heartbeats.seen(id) }),
     result: resultCall(delivery),
   };
   for (const [name, call] of Object.entries(calls)) {
@@ -75,10 +86,14 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
       if (!limit.allows(machineId)) return c.text('too many calls\n', 429, { 'Retry-After': '1' });
       const body = await boundedText(c.req.raw, call.maxBodyBytes);
       if (body === undefined) return c.text('the body is too long\n', 413, { Connection: 'close' });
+      if (body === null) return c.text('the body is cut off\n', 400, { Connection: 'close' }); // nobody is there any more
       const machine = await livingMachine(db, machineId);
       if (machine === undefined) return c.text('this machine is over\n', 410);
-      heartbeats.seen(machineId);
-      const answer = await call.answer(machine, body, c.req.raw.signal);
+      // A VM's counts once it is known who calls: an agent whose report does not come through is as good as none.
+      if (machine.image) heartbeats.seen(machineId);
+      const work = () => call.answer(machine, body, c.req.raw.signal);
+      // One that waits for its VM's row holds a connection to the database, which the other guests and callers need, too.
+      const answer = await (call.holds ? work() : turns.run(machineId, work));
       if (answer === 'over') return c.text('this machine is over\n', 410);
       return 'malformed' in answer ? c.text(`${answer.malformed}\n`, 400) : c.text(guestLines(answer), 200);
     });
@@ -109,15 +124,19 @@ async function livingMachine(db: Db, id: string): Promise<Machine | undefined> {
   return lives ? { image } : undefined;
 }
 
-/** The body as text, or undefined when it is longer than `maxBytes`; no more than that is ever held. */
-async function boundedText(request: Request, maxBytes: number): Promise<string | undefined> {
+/** The body as text; undefined: it is longer than `maxBytes`, of which no more is ever held; null: the guest hung up in its middle. */
+async function boundedText(request: Request, maxBytes: number): Promise<string | undefined | null> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return undefined;
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength;
+      if (size > maxBytes) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    return null; // no fault of ours, and not to be logged: a guest can do it all day
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -11,6 +11,8 @@ export type GuestAnswer = Record<string, string | number> | Malformed | 'over';
 /** One of the calls that a guest may make. */
 export interface GuestCall {
   maxBodyBytes: number;
+  /** It waits for something to do: other calls of the machine do not wait for its end. */
+  holds?: boolean;
   /** `gone` aborts when the guest no longer waits for the answer. */
   answer(machine: Machine, body: string, gone: AbortSignal): Promise<GuestAnswer>;
 }

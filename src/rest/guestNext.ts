@@ -5,6 +5,7 @@ import { liveCommands } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { getVm, type Vm } from '../db/vms.js';
 import { guestTurn } from '../domain/guestTurn.js';
+import { KeyedLock } from '../domain/keyedLock.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
@@ -14,29 +15,34 @@ import { Recent } from './recent.js';
 
 /** What may change the answer. */
 const WAKING = ['COMMAND_QUEUED', 'COMMAND_CANCELLING', 'COMMAND_ENDED', 'VM_RELEASING', 'VM_FAILED'] as const;
-/** How often the output of what runs in a VM is taken over. */
+/** How often a VM's output is looked after at most. */
 const OUTPUT_EVERY_MS = 1_000;
 
 export interface NextDeps extends DeliveryDeps {
   feed: Feed;
   held: HeldCalls;
   readiness: 'agent' | 'rdp' | 'either';
+  /** The guest that we know has called in. */
+  heard: (machineId: string) => void;
 }
 
 /** `next`: what to do. The answer waits until there is something, or the guest's own limit is over. */
 export function nextCall(deps: NextDeps): GuestCall {
-  const { db, feed, held, readiness } = deps;
+  const { db, feed, held, readiness, heard } = deps;
   /** How often the present start of each VM's agent has called, and when its output was last taken over. */
   const calls = new Recent<{ session: string; count: number }>();
   const outputAt = new Recent<number>();
+  const lookedAt = new Recent<number>();
   /** When the guest was last told to start or end a command. */
   const told = new Recent<number>();
+  /** However many calls a guest makes at once, one of them works with the database. */
+  const turns = new KeyedLock();
 
   const takeOutput = async (vm: Vm, { output }: GuestPoll) => {
     const now = Date.now();
     if (output.size === 0 || (outputAt.get(vm.id) ?? 0) + OUTPUT_EVERY_MS > now) return;
     outputAt.set(vm.id, now);
-    await noteOutput(deps, vm, output);
+    await noteOutput(deps, vm, output, lookedAt, now);
   };
 
   /** The answer as things stand; else how long it holds if nothing happens. */
@@ -86,6 +92,7 @@ export function nextCall(deps: NextDeps): GuestCall {
   const answerVm = async (vm: Vm, poll: GuestPoll, over: AbortSignal): Promise<GuestAnswer> => {
     const refused = await whyNot(vm.id, poll.session);
     if (refused) return refused;
+    heard(vm.id);
     const { session } = poll;
     const known = calls.get(vm.id);
     calls.set(vm.id, { session, count: known?.session === session ? known.count + 1 : 1 });
@@ -97,7 +104,7 @@ export function nextCall(deps: NextDeps): GuestCall {
       const cursor = feed.head;
       // Nobody hears the answer, so nothing may be handed out with it.
       if (!first && over.aborted) return { do: 'none' };
-      const decided = await decide(vm, poll);
+      const decided = await turns.run(vm.id, () => decide(vm, poll));
       if ('answer' in decided) return decided.answer;
       if (over.aborted) return { do: 'none' };
       const again =
@@ -108,6 +115,7 @@ export function nextCall(deps: NextDeps): GuestCall {
 
   return {
     maxBodyBytes: SMALL_BODY_BYTES,
+    holds: true,
     async answer({ vm, image }, body, gone) {
       const poll = parseGuestPoll(body);
       if ('malformed' in poll) return poll;

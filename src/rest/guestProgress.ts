@@ -2,6 +2,7 @@ import { noteInstallStep } from '../commands/noteProgress.js';
 import type { Write } from '../db/write.js';
 import { FACT, parseGuestBody, wholeNumber } from './guestBody.js';
 import { type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
+import { RateLimit } from './rateLimit.js';
 
 const RULES = new Map([
   ['step', FACT],
@@ -9,14 +10,20 @@ const RULES = new Map([
   ['of', wholeNumber(6)],
 ]);
 
-/** `progress`: how far an installation is. Of no meaning from a VM. */
-export function progressCall(deps: { write: Write }): GuestCall {
+/** Each step is an event, which is kept for ever. */
+const STEPS_PER_SECOND = 1;
+/** More than install.bat has. */
+const STEPS_AT_ONCE = 100;
+
+/** `progress`: how far an installation is. Of no meaning from a VM. Steps that come too fast for people are lost. */
+export function progressCall(deps: { write: Write; now?: () => number }): GuestCall {
+  const limit = new RateLimit(STEPS_PER_SECOND, deps.now, undefined, STEPS_AT_ONCE);
   return {
     maxBodyBytes: SMALL_BODY_BYTES,
     async answer({ image }, body) {
       const values = parseGuestBody(body, (key) => RULES.get(key));
       if ('malformed' in values) return values;
-      if (!image) return { do: 'ok' };
+      if (!image || !limit.allows(image.id)) return { do: 'ok' };
       const [done, of] = [Number(values.get('done') ?? 0), Number(values.get('of') ?? 0)];
       await noteInstallStep(deps, image.id, { step: values.get('step') ?? '', done: Math.min(done, of), of });
       return { do: 'ok' };

@@ -9,6 +9,7 @@ export class Heartbeats {
   #seen = new Map<string, Date>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(
     readonly options: { db: Db; log: Logger },
@@ -16,6 +17,7 @@ export class Heartbeats {
   ) {}
 
   seen(machineId: string): void {
+    if (this.#stopped) return; // the database may be closed by now
     this.#seen.set(machineId, new Date());
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -23,8 +25,9 @@ export class Heartbeats {
     }, this.everyMs).unref();
   }
 
-  /** Writes what is not written yet. */
+  /** Writes what is not written yet; nothing more is noted. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#flushing;
     await this.#flush();

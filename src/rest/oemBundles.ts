@@ -6,7 +6,7 @@ import { Conflict, NotFound } from '../domain/errors.js';
 import { MAX_OEM_FILE_BYTES, type OemBundle, type OemBundles } from '../domain/oemBundles.js';
 import type { Logger } from '../log.js';
 import { digestField } from './digest.js';
-import { fileBody, filePathParameter } from './fileDocs.js';
+import { fileBody, filePathParameter, fileSha256 } from './fileDocs.js';
 import { targetOf } from './nodeOf.js';
 import { filePathOf } from './rawPath.js';
 import { receiveFile } from './receiveFile.js';
@@ -16,7 +16,7 @@ import { sendFile } from './sendFile.js';
 
 const tags = ['OEM bundles'];
 const FILES = '/api/oem-bundles/:bundle/files/*';
-const PREFIX = /^\/api\/oem-bundles\/[^/]+\/files\//;
+const PREFIX = /^\/api\/oem-bundles\/[^/]+\/files(?:\/|$)/;
 
 const bundle = z.string().openapi({ param: { name: 'bundle', in: 'path' }, example: 'office' });
 const fileParams = z.object({
@@ -137,7 +137,7 @@ function describe({ openAPIRegistry: registry }: OpenAPIHono): void {
     summary: 'Put a file into a bundle; the first one makes the bundle',
     description:
       'At most 4 GiB - 1 byte. `*.bat`, `*.cmd`, `*.reg` and `*.msi` at the top of the bundle are run during the installation, sorted by name.',
-    request: { ...request, body: fileBody },
+    request: { ...request, query: z.object({ sha256: fileSha256 }), body: fileBody },
     responses: {
       200: ok('It is there, in the place of an earlier file.', OemFileKept),
       201: ok('It is there.', OemFileKept),

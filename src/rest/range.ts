@@ -4,9 +4,12 @@ export interface Part {
   end: number;
 }
 
+/** No two runs of blanks side by side: where they end would be tried for every pair of places. */
+const RANGE = /^bytes=(?:\s*(\d+))?\s*-\s*(?:(\d+)\s*)?$/i;
+
 /** What of a file of `size` bytes is asked for. Undefined: the whole; several parts at once, which nobody must serve, are that too. */
 export function partOf(range: string | undefined, size: number): Part | undefined | 'unsatisfiable' {
-  const [, first = '', last = ''] = /^bytes=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(range ?? '') ?? [];
+  const [, first = '', last = ''] = RANGE.exec(range ?? '') ?? [];
   if (first === '' && last === '') return undefined;
   if (first === '') {
     const count = Math.min(Number(last), size);

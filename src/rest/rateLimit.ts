@@ -1,4 +1,4 @@
-/** Lets through `perSecond` calls a second for each key, and as many at once after a pause. Holds a bounded number of keys. */
+/** Lets through `perSecond` calls a second for each key, and `burst` at once after a pause. Holds a bounded number of keys. */
 export class RateLimit {
   readonly #buckets = new Map<string, { left: number; at: number }>();
 
@@ -6,15 +6,14 @@ export class RateLimit {
     readonly perSecond: number,
     readonly now: () => number = () => performance.now(),
     readonly maxKeys = 10_000,
+    readonly burst = perSecond,
   ) {}
 
   allows(key: string): boolean {
     const at = this.now();
     const known = this.#buckets.get(key);
     const left =
-      known === undefined
-        ? this.perSecond
-        : Math.min(this.perSecond, known.left + ((at - known.at) / 1000) * this.perSecond);
+      known === undefined ? this.burst : Math.min(this.burst, known.left + ((at - known.at) / 1000) * this.perSecond);
     const allowed = left >= 1;
     // The one used last goes to the end, so that the first is the one that was idle for longest.
     this.#buckets.delete(key);

@@ -19,7 +19,23 @@ export interface ProblemBody {
   [fact: string]: string | number;
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 416 | 421 | 422 | 429 | 500 | 503;
+export type ProblemStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 409
+  | 410
+  | 412
+  | 413
+  | 415
+  | 416
+  | 421
+  | 422
+  | 429
+  | 500
+  | 503;
 
 /** When a refusal does not say itself after how long it is worth another try. */
 const RETRY_SECONDS = 30;
@@ -61,16 +77,23 @@ export function problem(
 }
 
 export function answerRefusal(c: Context, given: Refusal): Response {
-  const refusal =
-    given instanceof InvalidInput ? new InvalidInput(parameterName(given.field), given.value, given.fix) : given;
+  return answerAsNamed(
+    c,
+    given instanceof InvalidInput ? new InvalidInput(parameterName(given.field), given.value, given.fix) : given,
+  );
+}
+
+/** A refusal whose field has its name here already, or the one that the caller gave it. */
+export function answerAsNamed(c: Context, refusal: Refusal): Response {
   const status = httpStatus(refusal);
   if (status === 503)
     c.header('Retry-After', String(refusal instanceof NoVmInTime ? refusal.retryAfterSeconds : RETRY_SECONDS));
   return c.json(problem(refusal.code, refusal.message, fixOf(refusal), factsOf(refusal)), status);
 }
 
-/** Commands say `vmType` and `ramMiB`; the parameters here are called `vm_type` and `ram_mib`. */
+/** Commands say `vmType`, `ramMiB` and `vmId`; the parameters here are called `vm_type`, `ram_mib` and, as the prototype had it, `instance_id`. */
 function parameterName(field: string): string {
+  if (field === 'vmId') return 'instance_id';
   return field.replace(/MiB|GiB|[A-Z]/g, (part) => `_${part.toLowerCase()}`);
 }
 

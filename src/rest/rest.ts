@@ -5,7 +5,6 @@ import type { AssignVm } from '../commands/assignVm.js';
 import type { CommandDeps } from '../commands/deps.js';
 import type { VmFileDeps } from '../commands/vmFile.js';
 import type { Db } from '../db/client.js';
-import { InvalidInput } from '../domain/errors.js';
 import type { HealthReport } from '../domain/health.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { Screens } from '../domain/screen.js';
@@ -24,7 +23,9 @@ import { addHomeRoute } from './home.js';
 import { addInstanceRoutes } from './instances.js';
 import { answerNoRoute } from './noRoute.js';
 import { addOemRoutes } from './oemBundles.js';
-import { answerRefusal, problem } from './refusals.js';
+import { problem } from './refusals.js';
+import { refuseInvalid } from './refuseInvalid.js';
+import { refuseUnknown } from './refuseUnknown.js';
 import { addScreenRoutes } from './screen.js';
 import { describeWebhook } from './webhook.js';
 
@@ -63,6 +64,7 @@ export function createRest(options: RestOptions) {
     const what = 'a web page of another origin may not change anything here';
     return c.json(problem('FOREIGN_ORIGIN', what, 'Call from a program, or from a page that this server serves.'), 403);
   });
+  app.use('/api/*', refuseUnknown(app));
   addFileRoutes(app, { files: options, feed: options.feed, log });
   addOemRoutes(app, { oemBundles: options.oemBundles, log });
   // Guests' routes have a tighter limit of their own.
@@ -97,30 +99,6 @@ export function createRest(options: RestOptions) {
   app.notFound((c) => answerNoRoute(c, app.routes, 'See /docs for those that there are.'));
   app.onError((err, c) => answerFault(c, err, log));
   return { fetch: async (request: Request, env?: object): Promise<Response> => app.fetch(request, env) };
-}
-
-interface Checked {
-  success: boolean;
-  target: string;
-  data?: unknown;
-  error?: { issues: readonly { path: PropertyKey[]; message: string }[] };
-}
-
-/** The first thing that is wrong, as the commands would say it. */
-function refuseInvalid(result: Checked, c: Context): Response | undefined {
-  const issue = result.error?.issues[0];
-  if (issue === undefined) return undefined;
-  const field = issue.path.map(String).join('.');
-  const given =
-    result.target === 'json'
-      ? inBody(result.data, issue.path)
-      : (c.req.queries(field)?.join(', ') ?? c.req.param(field));
-  return answerRefusal(c, new InvalidInput(field || 'body', String(given ?? ''), issue.message));
-}
-
-/** What a JSON body has at this place. */
-function inBody(body: unknown, path: PropertyKey[]): unknown {
-  return path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], body);
 }
 
 function answerTooLarge(c: Context): Response {

@@ -4,14 +4,20 @@ import { EVENT_KINDS } from '../domain/events.js';
 import { INSTALL_PHASES } from '../domain/image.js';
 import { IMAGE_WORDS, INSTANCE_STATUSES } from './views.js';
 
-const once = (issue: { input?: unknown }) =>
-  issue.input === undefined ? 'It is required.' : 'Give this parameter once.';
+/** For people who gave a name that is not there. */
+export const knownHere = (names: readonly string[]) => `Known here: ${names.join(', ')}.`;
 
-export const text = (description: string) => z.string({ error: once }).openapi({ param: { description } });
+/** A body of JSON. What it does not know is refused: passed over, a guard that is spelled wrong would guard nothing. */
+export const jsonBody = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? knownHere(Object.keys(shape)) : undefined),
+  });
+
+export const text = (description: string) => z.string().openapi({ param: { description } });
 
 export const wholeNumber = (description: string) =>
   z
-    .string({ error: once })
+    .string()
     .regex(/^\d{1,9}$/, 'Give a whole number.')
     .transform(Number)
     .openapi({ type: 'integer', param: { description } });

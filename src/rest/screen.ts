@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
 import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';
 import { unwrap } from './refusals.js';
-import { Done, GoldenId, InstanceId, ok, refusals, text } from './schemas.js';
+import { Done, GoldenId, InstanceId, jsonBody, ok, refusals, text } from './schemas.js';
 
 const tags = ['screens'];
 
@@ -18,32 +18,26 @@ const picture = {
   content: { 'image/png': { schema: z.string().openapi({ format: 'binary' }) } },
 };
 
-const Keys = z
-  .object({
-    keys: z
-      .array(z.string())
-      .optional()
-      .openapi({
-        description: 'Pressed one after the other, 100 at most; several at once are joined by plus signs.',
-        example: ['win+r'],
-      }),
-    text: z.string().optional().openapi({
-      description:
-        'Typed after the keys, 1,000 characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.',
+const Keys = jsonBody({
+  keys: z
+    .array(z.string())
+    .optional()
+    .openapi({
+      description: 'Pressed one after the other, 100 at most; several at once are joined by plus signs.',
+      example: ['win+r'],
     }),
-  })
-  .strict()
-  .openapi('Keys');
+  text: z.string().optional().openapi({
+    description:
+      'Typed after the keys, 1,000 characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.',
+  }),
+}).openapi('Keys');
 
-const Click = z
-  .object({
-    x: z.int().openapi({ description: 'Pixels from the left of the screenshot, from 0.' }),
-    y: z.int().openapi({ description: 'Pixels from its top, from 0.' }),
-    button: z.enum(MOUSE_BUTTONS).default('LEFT'),
-    count: z.int().default(1).openapi({ description: '2 for a double click; 3 at most.' }),
-  })
-  .strict()
-  .openapi('Click');
+const Click = jsonBody({
+  x: z.int().openapi({ description: 'Pixels from the left of the screenshot, from 0.' }),
+  y: z.int().openapi({ description: 'Pixels from its top, from 0.' }),
+  button: z.enum(MOUSE_BUTTONS).default('LEFT'),
+  count: z.int().default(1).openapi({ description: '2 for a double click; 3 at most.' }),
+}).openapi('Click');
 
 const json = <T extends z.ZodType>(schema: T) => ({
   required: true as const,

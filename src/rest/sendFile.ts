@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Context } from 'hono';
+import { Conflict } from '../domain/errors.js';
 import type { OpenShareFile } from '../domain/share.js';
 import type { Logger } from '../log.js';
 import { digestField, wantsSha256 } from './digest.js';
@@ -38,7 +39,8 @@ export async function sendFile(
     }
     const { start, end } = part ?? { start: 0, end: file.size };
     if (part) headers['Content-Range'] = `bytes ${start}-${end - 1}/${file.size}`;
-    if (wantsSha256(c.req.header('want-repr-digest'))) headers['Repr-Digest'] = digestField(await file.sha256());
+    if (wantsSha256(c.req.header('want-repr-digest')))
+      headers['Repr-Digest'] = digestField(await sha256Of(c, file, released));
     headers['Content-Length'] = String(end - start);
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     for (const [key, value] of Object.entries(headers)) c.header(key, value);
@@ -77,6 +79,28 @@ async function stream(
   } finally {
     released.removeEventListener('abort', breakOff);
     if (!outgoing.destroyed) outgoing.setTimeout(0);
+  }
+}
+
+/**
+ * The sum of the whole file, for as long as somebody waits for it: a guest makes a file of terabytes out of nothing, and hours of work
+ * of each caller that asks and leaves.
+ */
+async function sha256Of(c: Context, file: OpenShareFile, released: AbortSignal): Promise<string> {
+  const { outgoing } = nodeOf(c);
+  const isOver = () => released.aborted || outgoing.destroyed;
+  const breakOff = () => void file.close().catch(() => {}); // what reads from it fails
+  outgoing.once('close', breakOff);
+  released.addEventListener('abort', breakOff, { once: true });
+  if (isOver()) breakOff();
+  try {
+    return await file.sha256();
+  } catch (err) {
+    if (isOver()) throw new Conflict('the VM is being released', 'Have another VM assigned.');
+    throw err;
+  } finally {
+    outgoing.off('close', breakOff);
+    released.removeEventListener('abort', breakOff);
   }
 }
 

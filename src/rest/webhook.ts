@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
-import { reportInstalled, reportVmReady } from '../commands/reportGuest.js';
+import { reportInstalled, reportReadyByAddress } from '../commands/reportGuest.js';
 import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
 import { macOf } from '../domain/mac.js';
@@ -40,7 +40,7 @@ export function addWebhookRoutes(app: Hono, { db, write, readiness, now }: Webho
     const { type, id } = machine;
     const ignored = { status: 'ignored', message: 'VM instance not in expected state' };
     if (type === 'vm_instance') {
-      if (readiness === 'rdp' || (await reportVmReady({ write }, id, 'guest')) !== 'noted') return c.json(ignored);
+      if (readiness === 'rdp' || (await reportReadyByAddress({ write }, id)) !== 'noted') return c.json(ignored);
       return c.json({ status: 'processed', type, message: `VM instance ${id} marked as ready` });
     }
     const report = await reportInstalled({ write }, id);

@@ -74,16 +74,16 @@ export function createOemBundles(layout: Layout, claim: () => Promise<Unavailabl
 async function walk(share: Share, path: SharePath): Promise<OemFile[]> {
   const found: OemFile[] = [];
   for (let after: string | undefined; ; ) {
-    const entries = await share.list(path, { limit: PAGE, ...(after !== undefined && { after }) });
-    if (entries instanceof Conflict) return fileAt(share, path);
-    if (entries instanceof Refusal) return found; // removed meanwhile
-    for (const { name, kind, size, modifiedAt } of entries) {
+    const page = await share.list(path, { limit: PAGE, ...(after !== undefined && { after }) });
+    if (page instanceof Conflict) return fileAt(share, path);
+    if (page instanceof Refusal) return found; // removed meanwhile
+    for (const { name, kind, size, modifiedAt } of page.entries) {
       const below = [...path, name];
       if (kind === 'file') found.push({ path: below, size, modifiedAt });
       else found.push(...(await walk(share, below)));
     }
-    after = entries.at(-1)?.name;
-    if (entries.length < PAGE) return found;
+    if (page.next === null) return found;
+    after = page.next;
   }
 }
 

@@ -14,7 +14,9 @@ const MAX_ROUNDS = 100;
 export async function removeTree(path: string, aside: string): Promise<void> {
   const left = [path];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    if (!(await removeUnlessFolder(next))) left.push(...(await removeFolder(next, aside)));
+    if (await removeUnlessFolder(next)) continue;
+    // One by one: a guest makes more folders in one than a call takes arguments.
+    for (const folder of await removeFolder(next, aside)) left.push(folder);
   }
 }
 

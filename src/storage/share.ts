@@ -2,7 +2,7 @@ import { constants, open, rename, rm, rmdir, statfs, unlink } from 'node:fs/prom
 import { CapacityExhausted, Conflict, NotFound, Refusal } from '../domain/errors.js';
 import type { Share, SharePath, WriteOrder } from '../domain/share.js';
 import { diskRefusal } from './diskRefusal.js';
-import { draftIn, sweepDrafts } from './drafts.js';
+import { draftIn, sweepDraftsNowAndThen } from './drafts.js';
 import { errno } from './errno.js';
 import { type HeldFolder, holdFolder } from './heldFolder.js';
 import { listFolder } from './listFolder.js';
@@ -10,6 +10,7 @@ import { openShareFile } from './openShareFile.js';
 import { publishFile, refuseAhead } from './publishFile.js';
 import { type Received, receiveFile } from './receiveFile.js';
 import { removeTree } from './removeTree.js';
+import { withUploadSlot } from './uploadSlots.js';
 
 /** Left free for the disks of VMs, which stop when there is no room to write. Bytes. */
 const RESERVE = 1024 ** 3;
@@ -83,7 +84,7 @@ export function createShare({ root, uploads, reserveBytes = RESERVE, durable = f
     source: AsyncIterable<Uint8Array>,
     order: WriteOrder,
   ): Promise<(Received & { replaced: boolean }) | Conflict> {
-    await sweepDrafts(uploads);
+    await sweepDraftsNowAndThen(uploads);
     await hasRoom(order.bytes ?? 0);
     const refused = await inFolder(path, undefined, (folder, name) =>
       refuseAhead(folder.at(name), path, order.replace),
@@ -115,7 +116,7 @@ export function createShare({ root, uploads, reserveBytes = RESERVE, durable = f
   const share: Share = {
     async write(path, source, order) {
       try {
-        return await write(path, source, order);
+        return await withUploadSlot(root, () => write(path, source, order));
       } catch (fault) {
         if (fault instanceof CapacityExhausted) return fault;
         if (errno(fault) === 'EFBIG') {

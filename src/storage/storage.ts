@@ -18,6 +18,7 @@ import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
 import { createShare } from './share.js';
 import { type GuestConfig, makeSharedFolder } from './sharedFolder.js';
+import { shareSizes } from './shareSizes.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
 import { verifyGolden } from './verifyGolden.js';
 
@@ -118,11 +119,11 @@ export function createStorage({
       await makeSharedFolder(join(folder, 'shared'), config);
       const folders = { storage: join(folder, 'storage'), shared: join(folder, 'shared') };
       const oem = join(folder, 'oem');
-      const ours = oemPath !== undefined && (await isFolder(oemPath));
       // Its own copies: an installation that runs is not changed by a newer vapiorc, nor by a change of the bundle.
-      if (ours) await cp(oemPath, oem, { recursive: true });
+      // A fault when it is missing: without our install.bat nobody would ever report.
+      if (oemPath !== undefined) await cp(oemPath, oem, { recursive: true, dereference: true });
       if (oemBundle !== null) await copyOemBundle(layout.oemBundle(oemBundle), join(oem, 'custom'));
-      return ours || oemBundle !== null ? { ...folders, oem } : folders;
+      return oemPath !== undefined || oemBundle !== null ? { ...folders, oem } : folders;
     },
 
     /** Makes a golden image of the installation. Asked again, answers the same. `elsewhere` runs qemu-img where this machine has none. */
@@ -175,6 +176,21 @@ export function createStorage({
     async freeBytes(): Promise<number> {
       const { bavail, bsize } = await statfs(layout.root);
       return bavail * bsize;
+    },
+
+    async totalBytes(): Promise<number> {
+      const { blocks, bsize } = await statfs(layout.root);
+      return blocks * bsize;
+    },
+
+    /** What the share of each VM holds on the disk, in bytes. */
+    async shareSizes(): Promise<{ vmId: string; bytes: number }[]> {
+      const ids = (await names(layout.vms)).filter(isId);
+      const sizes = await shareSizes(ids.map((id) => join(layout.vm(id), 'shared')));
+      return ids.flatMap((vmId) => {
+        const bytes = sizes.get(join(layout.vm(vmId), 'shared'));
+        return bytes === undefined ? [] : [{ vmId, bytes }];
+      });
     },
 
     /** Writes and removes a file. @throws the file system's fault when that does not work. */

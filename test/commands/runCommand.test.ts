@@ -49,10 +49,10 @@ describe('the VM', () => {
   test.each<[VmStatus, string]>([
     ['REQUESTED', 'Wait'],
     ['BOOTING', 'Wait'],
-    ['READY', 'assignVm'],
-    ['RELEASING', 'assignVm'],
-    ['DESTROYED', 'assignVm'],
-    ['FAILED', 'assignVm'],
+    ['READY', 'Have a VM assigned first.'],
+    ['RELEASING', 'Have another VM assigned.'],
+    ['DESTROYED', 'Have another VM assigned.'],
+    ['FAILED', 'Have another VM assigned.'],
   ])('%s: refused, with its status and what to do', async (status, fix) => {
     const answer = await run((await aVm(world.db, { status })).id);
 
@@ -71,6 +71,7 @@ describe('the VM', () => {
 
     expect(answer).toBeInstanceOf(Conflict);
     expect(JSON.stringify(answer) + (answer as Error).message).not.toContain('alice');
+    expect((answer as Error).message).toContain('somebody else than "mallory"');
     expect(taken(await run(vm.id, { assignedTo: 'alice' })).status).toBe('QUEUED');
   });
 
@@ -87,7 +88,7 @@ describe('what is given', () => {
     ['quotes, percent signs and carets', 'echo "a b" %PATH% ^& \'c\' `d` $e > nul | more'],
     ['newlines of each kind', 'a\r\nb\nc\rd'],
     ['other alphabets', 'echo 日本 Привет grüße 🚀'],
-    ['control characters', 'echo \u0007\u001b[0m\t'],
+    ['tabs', 'echo\ta\t\t'],
     ['32 KiB', `${lines(4)}\n`.padEnd(32_768, 'y')],
     ['the longest line', 'x'.repeat(8_000)],
   ])('%s: kept as it is', async (_, command) => {
@@ -102,7 +103,11 @@ describe('what is given', () => {
     ['only blanks', { command: ' \r\n' }, 'command', 'empty'],
     ['one character too many', { command: `${lines(4)}\n`.padEnd(32_769, 'y') }, 'command', '32768'],
     ['a line that is too long', { command: `a\n${'x'.repeat(8_001)}` }, 'command', '8191'],
-    ['NUL', { command: 'a\0b' }, 'command', 'NUL'],
+    ['NUL', { command: 'a\0b' }, 'command', 'U+0000'],
+    ['a path whose backslash was not doubled', { command: 'type C:\foo' }, 'command', 'U+000C'],
+    ['a bell', { command: 'echo \u0007' }, 'command', 'U+0007'],
+    ['an escape', { command: 'echo \u001b[0m' }, 'command', 'U+001B'],
+    ['a late control character', { command: 'a\u0085b' }, 'command', 'U+0085'],
     ['half a character', { command: 'echo \uD800' }, 'command', 'Unicode'],
     ['no time', { timeoutSeconds: 0 }, 'timeoutSeconds', '86400'],
     ['too much time', { timeoutSeconds: 86_401 }, 'timeoutSeconds', '86400'],
@@ -177,7 +182,7 @@ test('a thousand commands may wait, and one more is refused', async () => {
 
   expect(answers.filter((answer) => answer instanceof Conflict)).toHaveLength(2);
   expect(answers.find((answer) => answer instanceof Conflict)).toMatchObject({
-    fix: expect.stringContaining('cancelCommand'),
+    fix: expect.stringContaining('cancel some'),
   });
 });
 

@@ -92,7 +92,7 @@ test('a spare that nobody has takes no commands', async () => {
   expect(await run({ vmId: spare.id })).toMatchObject({
     __typename: 'Conflict',
     message: expect.stringContaining('spare'),
-    fix: expect.stringContaining('assignVm'),
+    fix: expect.stringContaining('Have a VM assigned'),
   });
 });
 

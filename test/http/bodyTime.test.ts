@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { limitBodyTime } from '../../src/http/bodyTime.js';
+import { isUpload, limitBodyTime } from '../../src/http/bodyTime.js';
 
 const LIMIT_MS = 200;
 const server = createServer((req: IncomingMessage, res) => {
-  limitBodyTime(req, LIMIT_MS);
+  if (!isUpload(req, 'caller')) limitBodyTime(req, LIMIT_MS);
   req.on('error', () => {});
   req.resume().once('end', () => res.end('whole'));
 });
@@ -23,7 +23,10 @@ afterEach(async () => {
 /** Sends a request whose body comes a byte at a time, each `everyMs`; what came back before the connection ended. */
 async function slowly(head: string, bytes: number, everyMs: number): Promise<string> {
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').setEncoding('utf8');
-  socket.on('error', () => {});
+  socket.on('error', () => {}); // one that is cut off between two bytes is reset
+  const closed = new Promise((resolve) => {
+    socket.once('close', resolve);
+  });
   let answer = '';
   socket.on('data', (text: string) => {
     answer += text;
@@ -34,7 +37,7 @@ async function slowly(head: string, bytes: number, everyMs: number): Promise<str
   const timer = setInterval(() => {
     if (sent++ < bytes) socket.write('x');
   }, everyMs);
-  await once(socket, 'close');
+  await closed;
   clearInterval(timer);
   return answer;
 }
@@ -48,4 +51,11 @@ test('a file may take its time, and so may an answer to a body that came', async
   expect(await slowly('PUT /api/vms/instances/x/files/in/y?sha256=1', 20, 20)).toContain('whole');
   expect(await slowly('PUT /api/oem-bundles/x/files/y', 20, 20)).toContain('whole');
   expect(await slowly('POST /graphql', 2, 10)).toContain('whole');
+});
+
+test('of a guest nothing is a file', () => {
+  const req = { method: 'PUT', url: '/api/vms/instances/x/files/in/y' } as IncomingMessage;
+
+  expect(isUpload(req, 'caller')).toBe(true);
+  for (const from of ['guest', 'unknown'] as const) expect(isUpload(req, from)).toBe(false);
 });

@@ -28,10 +28,10 @@ describe('the guest door', () => {
     const { door, port } = await open(at(loopback));
     await until('it is open', async () => door.health().status === 'OK');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
-    expect(door.isGuest('127.0.0.5')).toBe(true);
-    expect(door.isGuest('::ffff:127.0.0.5')).toBe(true);
-    expect(door.isGuest('127.0.0.1')).toBe(false);
-    expect(door.isGuest('10.0.0.1')).toBe(false);
+    expect(door.whoIs('127.0.0.5')).toBe('guest');
+    expect(door.whoIs('::ffff:127.0.0.5')).toBe('guest');
+    expect(door.whoIs('127.0.0.1')).toBe('caller');
+    expect(door.whoIs('10.0.0.1')).toBe('caller');
   });
 
   test('answers at the gateway of Docker’s default network, too', async () => {
@@ -68,7 +68,7 @@ describe('the guest door', () => {
     const { door, port } = await open(at({ ...elsewhere, userModeGateway: '127.0.0.1' }), 'user');
     await until('it is open', async () => door.health().status === 'OK');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
-    expect(door.isGuest('203.0.113.7')).toBe(true);
+    expect(door.whoIs('203.0.113.7')).toBe('guest');
   });
 
   test('says why it is closed, and what to do', async () => {
@@ -82,7 +82,8 @@ describe('the guest door', () => {
       throw new Error('the engine does not answer');
     });
     await until('it has tried', async () => door.health().message.includes('the engine does not answer'));
-    expect(door.isGuest('127.0.0.5')).toBe(false);
+    for (const address of ['127.0.0.5', '::ffff:127.0.0.1', '::1']) expect(door.whoIs(address)).toBe('caller');
+    for (const address of ['172.20.0.7', '::ffff:172.20.0.7', 'fd00::7']) expect(door.whoIs(address)).toBe('unknown');
   });
 
   test('one guest that opens connections without end leaves the others theirs', async () => {

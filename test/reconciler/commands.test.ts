@@ -44,6 +44,22 @@ test('one whose end was not reported within a minute is TIMED_OUT', async () => 
   ]);
 });
 
+test('one that was cancelled is CANCELLED after two minutes, whatever the guest says', async () => {
+  const running = { status: 'RUNNING', startedAt: ago(5 * MINUTE), timeoutSeconds: 3600 } as const;
+  const silent = await aCommand({ ...running, cancelRequestedAt: ago(121_000) });
+  const atWork = await aCommand({ ...running, cancelRequestedAt: ago(110_000) });
+  const wanted = await aCommand(running);
+
+  expect(await after(silent, { ...world.deps, ledSince: ago(110_000) })).toMatchObject({ status: 'RUNNING' });
+  expect(await after(silent, { ...world.deps, ledSince: ago(60 * MINUTE) })).toMatchObject({
+    status: 'CANCELLED',
+    reason: 'cancelled; the guest did not confirm it',
+    endedAt: expect.any(Date),
+  });
+  expect(await after(atWork)).toMatchObject({ status: 'RUNNING' });
+  expect(await after(wanted)).toMatchObject({ status: 'RUNNING' });
+});
+
 test('one that waits for an agent that is not heard is FAILED after ten minutes', async () => {
   const never = await aCommand({ createdAt: ago(11 * MINUTE) });
   const silent = await aCommand({ createdAt: ago(11 * MINUTE) }, ago(11 * MINUTE));

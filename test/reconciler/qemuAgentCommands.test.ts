@@ -4,6 +4,7 @@ import { createVm } from '../../src/commands/createVm.js';
 import { type RunCommandInput, runCommand } from '../../src/commands/runCommand.js';
 import type { Command } from '../../src/db/commands.js';
 import { Unavailable } from '../../src/domain/errors.js';
+import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
 import { Loop } from '../../src/reconciler/loop.js';
 import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
@@ -152,6 +153,30 @@ test('what ran when the server was stopped is given up by the next', async () =>
   running();
 
   expect(await status(id, 'FAILED')).toMatchObject({ reason: expect.stringContaining('restarted') });
+});
+
+test('a stop does not wait for a channel that is just opening, which is closed when it opens', async () => {
+  let open: (agent: QemuAgent) => void = () => {};
+  let asked = false;
+  let closed = false;
+  qemuAgent = () => {
+    asked = true;
+    return new Promise((resolve) => {
+      open = resolve;
+    });
+  };
+  const runner = running();
+  const { id } = await ask('true');
+  await until('it is opening', async () => asked);
+
+  await runner.stop();
+
+  const close = () => {
+    closed = true;
+  };
+  open({ system: 'other', run: () => Promise.reject(new Error('it is closed')), close });
+  await until('it is closed', async () => closed);
+  expect((await found(id)).status).toBe('QUEUED');
 });
 
 test('commands of the other transport are left alone', async () => {

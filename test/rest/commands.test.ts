@@ -94,7 +94,7 @@ test.each<[string, unknown, number, string, object]>([
   ['no command', {}, 422, 'INVALID_INPUT', { field: 'command' }],
   ['an empty one', { command: '' }, 422, 'INVALID_INPUT', { field: 'command' }],
   ['a number', { command: 5 }, 422, 'INVALID_INPUT', { field: 'command', value: '5' }],
-  ['a name that is not', { command: 'ver', timeout: 5 }, 422, 'INVALID_INPUT', { field: 'body' }],
+  ['a name that is not', { command: 'ver', timeout: 5 }, 422, 'INVALID_INPUT', { field: 'timeout', value: '5' }],
   ['a long time', { command: 'ver', timeout_seconds: 86_401 }, 422, 'INVALID_INPUT', { field: 'timeout_seconds' }],
   ['a long wait', { command: 'ver', wait_seconds: 3601 }, 422, 'INVALID_INPUT', { field: 'wait_seconds' }],
   ['no JSON', '{"command":', 400, 'MALFORMED', {}],

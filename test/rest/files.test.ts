@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -290,7 +290,7 @@ test('only the files of a VM that somebody holds, and that is yours where you sa
   const over = await aVm(world.db, { status: 'RELEASING' });
 
   expectProblem(await of(randomUUID()), 404, 'NOT_FOUND', { what: 'VM' });
-  expectProblem(await of('no-id'), 422, 'INVALID_INPUT', { field: 'vm_id' });
+  expectProblem(await of('no-id'), 422, 'INVALID_INPUT', { field: 'instance_id' });
   expectProblem(await of(spare.id), 409, 'CONFLICT');
   expectProblem(await of(over.id), 409, 'CONFLICT');
   expect((await of(own.id)).status).toBe(200);
@@ -408,3 +408,29 @@ test('a server with simulated machines says that there are no files', async () =
   expectProblem(await put('in/x', 'x'), 409, 'CONFLICT');
   Reflect.set(files, 'share', share);
 });
+
+test.each(['the caller leaves', 'the VM is released'])(
+  'the sum of a file is not worked out any further when %s',
+  async (why) => {
+    await writeFile(join(files.root, 'out/huge'), '');
+    await truncate(join(files.root, 'out/huge'), 2 ** 42);
+    const isOpen = async () => {
+      const open = await Promise.all(
+        (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+      );
+      return open.some((path) => path.endsWith('/out/huge'));
+    };
+    const caller = new AbortController();
+    const headers = { 'want-repr-digest': 'sha-256=10' };
+    const answer = fetch(`${world.url}${at('out/huge')}`, { headers, signal: caller.signal }).catch(() => undefined);
+    await until('the file is read', isOpen);
+
+    if (why === 'the caller leaves') caller.abort();
+    else await releaseVm({ db: world.db, write: world.write } as never, { id: vmId }, 'released');
+
+    await until('the file is closed', async () => !(await isOpen()));
+    const status = (await answer)?.status;
+    expect(status).toBe(why === 'the caller leaves' ? undefined : 409);
+    expect(world.log).toEqual([]);
+  },
+);

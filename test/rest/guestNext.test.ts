@@ -211,6 +211,36 @@ test('heartbeats are written together after a while', async () => {
   await heartbeats.stop();
 });
 
+test('after a stop no heartbeat is noted, nor written', async () => {
+  const { id: machineId } = await aVm(world.db, { status: 'ASSIGNED' });
+  await new Agent(world, machineId).ready();
+  const long = new Date(Date.now() - 3_600_000);
+  await world.db.guest.update({ where: { machineId }, data: { seenAt: long } });
+  const heartbeats = new Heartbeats({ db: world.db, log: world.logger }, 1);
+  await heartbeats.stop();
+
+  heartbeats.seen(machineId);
+  await heartbeats.stop();
+
+  expect((await world.db.guest.findFirstOrThrow({ where: { machineId } })).seenAt).toEqual(long);
+});
+
+test('an agent that never reported who it is does not count as heard', async () => {
+  const other = await anotherServer();
+  const { id: machineId } = await aVm(world.db, { status: 'ASSIGNED' });
+  const agent = new Agent(other, machineId);
+  await agent.ready();
+  const long = new Date(Date.now() - 3_600_000);
+  await world.db.guest.update({ where: { machineId }, data: { seenAt: long } });
+
+  expect((await agent.next({ session: 'another' })).lines).toEqual({ do: 'ready' });
+  await agent.result('00000000-0000-4000-8000-000000000000', { session: 'another' });
+  await other.guestRoutes.stop();
+
+  expect((await world.db.guest.findUniqueOrThrow({ where: { machineId } })).seenAt).toEqual(long);
+  await other.close();
+});
+
 test('a heartbeat is noted, later, without a write for each', async () => {
   const other = await anotherServer();
   const { id } = await aVm(world.db, { status: 'ASSIGNED' });

@@ -1,9 +1,12 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { noteOutput } from '../../src/commands/noteOutput.js';
+import type { Share } from '../../src/domain/share.js';
 import { until } from '../support/until.js';
+import { Agent } from './support/agent.js';
 import { type Scene, startScene } from './support/scene.js';
-import type { World } from './support/world.js';
+import { startWorld, type World } from './support/world.js';
 
 let scene: Scene;
 let world: World;
@@ -49,6 +52,72 @@ describe('output', () => {
       { commandId: id, stdoutBytes: 7, stderrBytes: 2 },
     ]);
     expect((events[1]?.at.getTime() ?? 0) - (events[0]?.at.getTime() ?? 0)).toBeGreaterThan(900);
+  });
+
+  test('of a command that runs for long is taken over ever less', async () => {
+    const { vmId, id, folder } = await writing();
+    const startedAt = (await commandOf(id)).startedAt?.getTime() ?? 0;
+    const lookedAt = new Map<string, number>();
+    const deps = { db: world.db, write: world.write, share: shares.share, warn: () => {} };
+    const vm = await world.db.vm.findUniqueOrThrow({ where: { id: vmId } });
+    let size = 0;
+    const grows = async (ageSeconds: number) => {
+      writeFileSync(join(folder, 'stdout'), 'x'.repeat(++size));
+      const said = new Map([[id, { stdout: size, stderr: 0 }]]);
+      await noteOutput(deps, vm, said, lookedAt, startedAt + ageSeconds * 1000);
+      return (await outputOf(id))?.stdout.length === size;
+    };
+
+    expect(await grows(3)).toBe(true);
+    expect(await grows(3.9)).toBe(false);
+    expect(await grows(4)).toBe(true);
+    expect(await grows(1000)).toBe(true);
+    expect(await grows(1019)).toBe(false);
+    expect(await grows(1021)).toBe(true);
+    expect(await grows(36_000)).toBe(true);
+    expect(await grows(36_700)).toBe(false);
+    expect(await world.db.event.count({ where: { vmId, kind: 'COMMAND_OUTPUT' } })).toBe(5);
+  });
+
+  test('is left as it is until the end once all that is kept is there', async () => {
+    const { vmId, agent, id, folder } = await writing();
+    writeFileSync(join(folder, 'stdout'), 'x'.repeat(262_144));
+    await agent.next({ [`output.${id}`]: '262144,0' });
+    expect((await outputOf(id))?.stdout).toHaveLength(262_144);
+
+    writeFileSync(join(folder, 'stdout'), 'y');
+    writeFileSync(join(folder, 'stderr'), 'oh');
+    await until('the next second', async () => {
+      await agent.next({ [`output.${id}`]: '1,2' });
+      return (await outputOf(id))?.stderr === 'oh';
+    });
+
+    expect((await outputOf(id))?.stdout).toBe('x'.repeat(262_144));
+    expect(await commandOf(id)).toMatchObject({ stdoutBytes: 262_144n, stderrBytes: 2n });
+    writeFileSync(join(folder, 'stdout'), 'the end');
+    await agent.result(id, { stdout: 7, stderr: 2 });
+    expect((await outputOf(id))?.stdout).toBe('the end');
+    expect(await world.db.event.count({ where: { vmId, kind: 'COMMAND_OUTPUT' } })).toBe(2);
+  });
+
+  test('that can not be read is told once for each command', async () => {
+    const failing: World = await startWorld({
+      on: world,
+      share: (vmId) => ({
+        ...(shares.share(vmId) as Share),
+        open: () => Promise.reject(new Error('an error of the disk')),
+      }),
+    });
+    const { vmId, agent, id } = await writing();
+    const there = new Agent(failing, vmId);
+    there.session = agent.session;
+    there.running = [id];
+    await there.next({ [`output.${id}`]: '1,1' });
+    await there.result(id, { stdout: 1, stderr: 1 });
+
+    expect(failing.log.filter(({ commandId }) => commandId === id)).toHaveLength(1);
+    expect(await commandOf(id)).toMatchObject({ status: 'EXITED' });
+    await failing.close();
   });
 
   test('that has not grown is not told', async () => {

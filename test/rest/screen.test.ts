@@ -103,13 +103,13 @@ test.each([
 });
 
 test.each([
-  ['no JSON', 'keys=enter', 'application/json'],
-  ['nothing', '', 'application/json'],
-  ['of another type', '{"keys":["enter"]}', 'text/plain'],
-])('a body that is %s is told so, and nothing is pressed', async (_what, body, type) => {
+  ['no JSON', 'keys=enter', 'application/json', 400],
+  ['nothing', '', 'application/json', 400],
+  ['of another type', '{"keys":["enter"]}', 'text/plain', 415],
+])('a body that is %s is told so, and nothing is pressed', async (_what, body, type, status) => {
   const before = shown.typed();
 
-  expectProblem(await post(vm('keys'), body, { 'content-type': type }), 400, 'MALFORMED');
+  expectProblem(await post(vm('keys'), body, { 'content-type': type }), status, 'MALFORMED');
   expect(shown.typed()).toBe(before);
 });
 

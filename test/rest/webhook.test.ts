@@ -32,6 +32,19 @@ test.each([(mac: string) => mac, (mac: string) => mac.toLowerCase(), (mac: strin
   },
 );
 
+test.each<[string, (vm: { id: string; goldenImageId: string }) => Promise<unknown>]>([
+  ['of an image whose agent speaks', (vm) => aGuestOf(vm.goldenImageId)],
+  ['whose own agent has spoken', (vm) => aGuestOf(vm.id)],
+  ['of a pool with unique computer names', () => world.db.pool.updateMany({ data: { uniqueComputerNames: true } })],
+])('a VM %s is not READY by its address alone', async (_which, prepare) => {
+  const vm = await aVm(world.db, { status: 'BOOTING' });
+  await prepare(vm);
+
+  expect((await webhook('POST', 'ready/11', macOf(vm.id))).body.status).toBe('ignored');
+  expect(await world.db.vm.findUnique({ where: { id: vm.id } })).toMatchObject({ status: 'BOOTING' });
+});
+const aGuestOf = (machineId: string) => world.db.guest.create({ data: { machineId, session: 's1' } });
+
 test('a golden image that reports is sealed', async () => {
   const image = await anImage(world.db, { status: 'INSTALLING' });
 

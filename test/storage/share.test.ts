@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { unlinkSync } from 'node:fs';
 import {
   link,
   lstat,
@@ -17,9 +18,11 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CapacityExhausted, Conflict, NotFound } from '../../src/domain/errors.js';
 import { AlreadyThere, FileChanged, type OpenShareFile, UploadCutOff } from '../../src/domain/share.js';
+import { HeldFolder } from '../../src/storage/heldFolder.js';
+import { listFolder } from '../../src/storage/listFolder.js';
 import { aShare, bytes, type TestShare, textOf } from './aShare.js';
 
 let here: TestShare;
@@ -194,7 +197,7 @@ test.each([
   make(at('out/odd'));
 
   expect(await here.share.open(['out', 'odd'])).toBeInstanceOf(NotFound);
-  expect(await here.share.list(['out'], { limit: 10 })).toEqual([]);
+  expect(await here.share.list(['out'], { limit: 10 })).toEqual({ entries: [], next: null });
   expect(await here.share.list(['out', 'odd'], { limit: 10 })).toBeInstanceOf(NotFound);
   expect(await here.share.remove(['out', 'odd'], false)).toBe(true);
   make(at('out/odd'));
@@ -240,7 +243,52 @@ test('a page of a large folder has the first names after the one given', async (
   await Promise.all(names.map((name) => writeFile(at(`out/${name}`), name)));
 
   const page = await here.share.list(['out'], { after: 'n041', limit: 3 });
-  expect((page as { name: string }[]).map(({ name }) => name)).toEqual(['n042', 'n043', 'n044']);
+  expect(page).toMatchObject({ entries: [{ name: 'n042' }, { name: 'n043' }, { name: 'n044' }], next: 'n044' });
+  expect(await here.share.list(['out'], { after: 'n296', limit: 3 })).toMatchObject({ next: null });
+});
+
+test('a file that goes while a page is read is no sign of the last page', async () => {
+  for (const name of ['a', 'b', 'c']) await writeFile(at(`out/${name}`), name);
+  const folder = await HeldFolder.open(at('out'));
+  // The names were read when the entries are looked at.
+  const look = folder.at.bind(folder);
+  folder.at = (name) => {
+    if (name === 'b') unlinkSync(at('out/b'));
+    return look(name);
+  };
+
+  const page = await listFolder(folder, { limit: 2 });
+
+  expect(page).toMatchObject({ entries: [{ name: 'a' }], next: 'b' });
+  expect(await here.share.list(['out'], { after: 'b', limit: 2 })).toMatchObject({
+    entries: [{ name: 'c' }],
+    next: null,
+  });
+  await folder.close();
+});
+
+test('more uploads at once than a share takes are refused, until one of them is done', async () => {
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  async function* slowly() {
+    yield Buffer.from('x');
+    await held;
+  }
+  const others = Array.from({ length: 64 }, (_, n) => here.share.write(['in', `n${n}`], slowly(), replace));
+
+  expect(await put('in/one-more', 'x')).toMatchObject({
+    code: 'CONFLICT',
+    message: '64 files are being written into this share already',
+    fix: expect.stringContaining('at most 64'),
+  });
+  const elsewhere = await aShare();
+  expect(await elsewhere.share.write(['in', 'x'], bytes('x'), replace)).toMatchObject({ size: 1 });
+  await elsewhere.remove();
+  go();
+  for (const other of await Promise.all(others)) expect(other).toMatchObject({ size: 1 });
+  expect(await put('in/one-more', 'x')).toMatchObject({ size: 1 });
 });
 
 describe('a disk that is full', () => {
@@ -319,8 +367,24 @@ test('what an ended process left half-received goes with the next upload; what a
   await writeFile(join(here.uploads, `elsewhere-new_1_1_${id}`), 'may be at work');
   await utimes(join(here.uploads, `elsewhere_1_1_${id}`), 1, 1);
 
+  // Not with each of many uploads at once.
   await put('in/y', 'y');
+  expect(await left()).toHaveLength(5);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+  await put('in/y', 'y').finally(() => vi.useRealTimers());
   expect(new Set(await left())).toEqual(new Set([living, `elsewhere-new_1_1_${id}`]));
   go();
   expect(await slow).toMatchObject({ size: 4 });
+});
+
+test('names that are no text take no place on a page, however long they become when they are read', async () => {
+  const nameless = (length: number) =>
+    Buffer.concat([Buffer.from(join(here.root, 'out/')), Buffer.alloc(length, 0xff)]);
+  for (const length of [1, 2, 3, 255]) await writeFile(nameless(length), 'x');
+  // Sorted behind those that are none.
+  for (const name of ['\u{FFFD}valid', '\u{FFFE}']) await writeFile(join(here.root, 'out', name), 'y');
+
+  const page = await here.share.list(['out'], { limit: 2 });
+
+  expect(page).toMatchObject({ entries: [{ name: '\u{FFFD}valid' }, { name: '\u{FFFE}' }], next: null });
 });

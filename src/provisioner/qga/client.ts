@@ -7,15 +7,22 @@ const DELIMITER = 0xff;
 const CALL_LIMIT_MS = 15_000;
 /** How long an agent that does not run is waited for. */
 const SYNC_LIMIT_MS = 5_000;
-/** The agent keeps 16 MiB of each output stream, which is a third more in base64. */
-const MAX_LINE_BYTES = 48 * 2 ** 20;
+/** For one call. The agent keeps 16 MiB of each output stream, which is a third more in base64. */
+const MAX_BYTES = 48 * 2 ** 20;
+/** For one call, whose answer is one line. Others may be left over from an earlier connection. */
+const MAX_LINES = 100;
 const MAX_WORDS = 300;
+/** Answers have a few dozen; the output of a program is base64, which has none. Millions would be gigabytes of objects. */
+const PARTS: readonly number[] = ['[', '{', ','].map((sign) => sign.charCodeAt(0));
+const MAX_PARTS = 1_000;
 
 /** The agent refused a call, in its own words made fit to be shown. */
 export class QgaRefused extends Error {}
 
 /** The agent is not there, does not answer in time, or breaks the protocol. */
 export class QgaFault extends Error {}
+
+const TOO_MUCH = 'it sends more than can be taken';
 
 type Reply = Record<string, unknown>;
 
@@ -24,7 +31,9 @@ export class QgaClient {
   readonly #stream: Duplex;
   #tail: Promise<unknown> = Promise.resolve();
   #pieces: Buffer[] = [];
+  /** What came since the last call was made, with what was held of an unfinished line then. */
   #bytes = 0;
+  #lines = 0;
   #hear: (line: Buffer) => void = () => {};
   #fault: QgaFault | undefined;
   #fail: (fault: QgaFault) => void = () => {};
@@ -68,6 +77,8 @@ export class QgaClient {
   #askNow(message: Buffer, limitMs: number, isAnswer: (reply: Reply) => boolean): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#fault) return reject(this.#fault);
+      this.#bytes = this.#pieces.reduce((bytes, piece) => bytes + piece.length, 0);
+      this.#lines = 0;
       const timer = setTimeout(() => this.close(`no answer within ${limitMs / 1000} s`), limitMs);
       this.#fail = (fault) => {
         clearTimeout(timer);
@@ -86,18 +97,27 @@ export class QgaClient {
   }
 
   #take(piece: Buffer): void {
+    if (this.#fault) return;
+    this.#bytes += piece.length;
+    let isTooMuch = this.#bytes > MAX_BYTES;
     let from = 0;
-    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
+    for (let end = piece.indexOf(10); end >= 0 && !isTooMuch; end = piece.indexOf(10, from)) {
       const whole = Buffer.concat([...this.#pieces, piece.subarray(from, end)]);
       this.#pieces = [];
-      this.#bytes = 0;
       from = end + 1;
-      this.#hear(whole);
+      isTooMuch = ++this.#lines > MAX_LINES || hasTooManyParts(whole);
+      if (!isTooMuch) this.#hear(whole);
     }
-    this.#bytes += piece.length - from;
-    if (this.#bytes > MAX_LINE_BYTES) this.close('it sends more than can be taken');
+    if (isTooMuch) this.close(TOO_MUCH);
     else if (from < piece.length) this.#pieces.push(piece.subarray(from));
   }
+}
+
+function hasTooManyParts(whole: Buffer): boolean {
+  let left = MAX_PARTS;
+  for (const sign of PARTS)
+    for (let at = whole.indexOf(sign); at >= 0; at = whole.indexOf(sign, at + 1)) if (--left < 0) return true;
+  return false;
 }
 
 function line(message: object): Buffer {

@@ -1,0 +1,55 @@
+import type { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { InvalidInput } from '../domain/errors.js';
+import { answerAsNamed } from './refusals.js';
+
+interface Checked {
+  success: boolean;
+  target: string;
+  data?: unknown;
+  error?: { issues: readonly z.core.$ZodIssue[] };
+}
+
+/** Answers the first thing that the schema of a route does not take, in the words that commands use. */
+export function refuseInvalid(result: Checked, c: Context): Response | undefined {
+  const issue = result.error?.issues[0];
+  if (issue === undefined) return undefined;
+  const inBody = result.target === 'json';
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
+  const field = path.map(String).join('.');
+  const given = inBody ? valueAt(result.data, path) : (c.req.queries(field)?.join(', ') ?? c.req.param(field));
+  const refusal = new InvalidInput(
+    field || 'body',
+    textOf(given),
+    inBody ? fixOfBody(issue, given) : given === undefined ? `Give it in the query: ?${field}=…` : issue.message,
+  );
+  return answerAsNamed(c, refusal);
+}
+
+/** What a JSON body has at this place. */
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], body);
+}
+
+function textOf(given: unknown): string {
+  if (given === undefined) return '';
+  return typeof given === 'object' ? JSON.stringify(given) : String(given);
+}
+
+const kinds: Partial<Record<string, string>> = {
+  string: 'Give a text.',
+  int: 'Give a whole number.',
+  number: 'Give a whole number.',
+  array: 'Give a list.',
+  object: 'Give a JSON object: {…}.',
+};
+
+function fixOfBody(issue: z.core.$ZodIssue, given: unknown): string {
+  if (issue.code === 'unrecognized_keys') return issue.message;
+  if (given === undefined) return 'It is required.';
+  if (issue.code === 'invalid_value') return `Give one of: ${issue.values.join(', ')}.`;
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.message;
+  // A number that JSON can hold and a whole number here can't.
+  if (issue.code === 'too_big' || issue.code === 'too_small') return 'Give a whole number.';
+  return issue.message;
+}
