@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type Duplex, duplexPair } from 'node:stream';
 
 interface Run {
@@ -9,6 +9,13 @@ interface Run {
   exit: { exitcode?: number; signal?: number } | undefined;
 }
 type Args = Record<string, unknown> & { path: string; arg: string[]; handle: number; pid: number; id: number };
+
+const made = new Set<string>();
+
+/** What a script left here, whose agent did not run the removal of it. For the end of a test file. */
+export function removeGuestFiles(): void {
+  for (const path of made) rmSync(path, { force: true });
+}
 
 /**
  * Answers as qemu-ga does, and runs what it is told to on this computer. `before` may answer in its place: a line, or nothing at all
@@ -22,6 +29,7 @@ export function aGuestAgent(before?: (execute: string, args: Args) => string | n
     'guest-get-osinfo': () => ({ id: 'debian' }),
     'guest-file-open': ({ path }) => {
       writeFileSync(path, '');
+      made.add(path);
       return files.push(path) - 1;
     },
     'guest-file-write': ({ handle, 'buf-b64': text }) =>

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { duplexPair } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../../src/domain/errors.js';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
-import { aGuestAgent } from './aGuestAgent.js';
+import { aGuestAgent, removeGuestFiles } from './aGuestAgent.js';
 import { until } from './until.js';
+
+afterAll(removeGuestFiles);
 
 const never = new AbortController().signal;
 const opened = async (...how: Parameters<typeof aGuestAgent>) => (await agentOn(aGuestAgent(...how))) as QemuAgent;

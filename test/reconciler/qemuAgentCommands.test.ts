@@ -8,10 +8,12 @@ import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
 import { Loop } from '../../src/reconciler/loop.js';
 import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
-import { aGuestAgent } from '../provisioner/aGuestAgent.js';
+import { aGuestAgent, removeGuestFiles } from '../provisioner/aGuestAgent.js';
 import { anImage, aVm } from '../rest/support/rows.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
+
+afterAll(removeGuestFiles);
 
 let world: World;
 let vmId: string;
