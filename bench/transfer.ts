@@ -10,7 +10,7 @@ export async function timedRun(program: string, args: string[]): Promise<number>
   return performance.now() - begun;
 }
 
-/** curl costs little beside the server that it talks to. */
+/** Sending costs curl little; into a file it writes in small pieces, at some 1 s a GiB. */
 const CURL = ['-sS', '--fail-with-body'];
 
 /** Sends a file; the milliseconds. */
