@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anyPort } from '../test/support/anyPort.js';
 import type { Kit } from './kit.js';
 import { readServerLog } from './serverLog.js';
 
@@ -22,7 +22,7 @@ export interface Server {
  */
 export async function startServer(kit: Kit, databaseUrl: string, env: Record<string, string> = {}): Promise<Server> {
   const main = await kit.program();
-  const port = await freePort();
+  const port = await anyPort();
   const storage = await mkdtemp(join(kit.folder, 'server-'));
   const profiles = process.env.BENCH_CPU_PROF;
   const args = [...(profiles ? ['--cpu-prof', '--cpu-prof-dir', profiles] : []), main];
@@ -75,14 +75,4 @@ async function answers(url: string): Promise<boolean> {
   }).catch(() => undefined);
   await response?.arrayBuffer();
   return response?.status === 200;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no free port');
-  return address.port;
 }

@@ -6,7 +6,7 @@ import type { Share } from '../domain/share.js';
 import { vmTransition } from '../domain/vm.js';
 import type { CommandDeps } from './deps.js';
 import { endCommand } from './endCommand.js';
-import { encodeJob } from './guestText.js';
+import { encodeJob, whatLacks } from './guestText.js';
 
 /** The shared folder of a VM; undefined: it has none (simulated machines). */
 export type ShareOf = (vmId: string) => Share | undefined;
@@ -83,7 +83,6 @@ async function refuseText({ write }: DeliveryDeps, commandId: string, codePage: 
   await write(async (tx, tell) => {
     const latest = await lockCommand(tx, commandId);
     if (latest?.status !== 'QUEUED') return;
-    const reason = `the guest's Windows reads batch files in code page ${codePage ?? 'unknown'}, which lacks some of its characters`;
-    await endCommand(tx, tell, latest, 'guest', { event: 'BROKE', reason });
+    await endCommand(tx, tell, latest, 'guest', { event: 'BROKE', reason: `the ${whatLacks({ codePage })}` });
   });
 }

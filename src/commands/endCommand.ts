@@ -11,6 +11,14 @@ export type CommandEnd = { also?: Prisma.CommandUpdateManyMutationInput } & (
   | { event: Exclude<CommandEvent, 'EXITED' | 'DELIVERED'>; reason: string }
 );
 
+/** It was ended because its time was over. */
+export function timedOut({ timeoutSeconds }: Pick<Command, 'timeoutSeconds'>): CommandEnd {
+  return { event: 'TIMED_OUT', reason: `it ran longer than ${timeoutSeconds} s and was ended` };
+}
+
+/** It was ended because somebody asked for that. */
+export const CANCELLED_RUNNING: CommandEnd = { event: 'CANCELLED', reason: 'cancelled while it ran' };
+
 /** Ends a command whose row is held and which is not over. The event says how, and nothing of what it was or wrote. */
 export async function endCommand(
   tx: Tx,

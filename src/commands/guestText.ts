@@ -25,6 +25,11 @@ export function encodeJob(text: string, guest: Reader): Uint8Array | undefined {
   return iconv.decode(bytes, encoding) === body ? bytes : undefined;
 }
 
+/** Why there is no such batch file, after "the". */
+export function whatLacks({ codePage }: Pick<Guest, 'codePage'>): string {
+  return `guest's Windows reads batch files in code page ${codePage ?? 'unknown'}, which lacks some of its characters`;
+}
+
 function readsUtf8({ build, codePage }: Reader): boolean {
   if (codePage === UTF8) return true;
   const parts = /^(\d{1,6})\.(\d{1,6})\.(\d{1,9})/

@@ -2,7 +2,7 @@ import { type Command, getCommand, lockCommand, saveOutput } from '../db/command
 import { getGuest } from '../db/guests.js';
 import type { Vm } from '../db/vms.js';
 import type { DeliveryDeps } from './deliverCommand.js';
-import { type CommandEnd, endCommand } from './endCommand.js';
+import { CANCELLED_RUNNING, type CommandEnd, endCommand, timedOut } from './endCommand.js';
 import { storable } from './guestText.js';
 import { readOutput } from './readOutput.js';
 
@@ -71,9 +71,9 @@ function endOf(command: Command, end: GuestResult['end']): CommandEnd {
     case 'exited':
       return { event: 'EXITED', exitCode: end.exitCode };
     case 'timeout':
-      return { event: 'TIMED_OUT', reason: `it ran longer than ${command.timeoutSeconds} s and was ended` };
+      return timedOut(command);
     case 'cancelled':
-      return { event: 'CANCELLED', reason: 'cancelled while it ran' };
+      return CANCELLED_RUNNING;
     case 'failed':
       return { event: 'BROKE', reason: `it could not be started: ${end.reason ?? 'the guest did not say why'}` };
     case 'lost':

@@ -11,18 +11,8 @@ import type { CommandDeps } from './deps.js';
 export type GuestReport = 'noted' | 'nothing new' | 'gone' | 'unknown';
 
 /** The guest of a VM answers, and nothing else is asked of it: a probe found it up. */
-export function reportVmReady(
-  { write }: Pick<CommandDeps, 'write'>,
-  vmId: string,
-  actor: Actor,
-  facts: GuestFacts = {},
-): Promise<GuestReport> {
-  return write(async (tx, tell) => {
-    const vm = await lockVm(tx, vmId);
-    if (vm === null) return 'unknown';
-    if (vm.status === 'READY' || vm.status === 'ASSIGNED') return 'nothing new';
-    return (await becomeReady(tx, tell, vm, actor, facts)) ? 'noted' : 'gone';
-  });
+export function reportVmReady({ write }: Pick<CommandDeps, 'write'>, vmId: string, actor: Actor): Promise<GuestReport> {
+  return write((tx, tell) => ready(tx, tell, vmId, actor, async () => true));
 }
 
 /**
@@ -30,15 +20,26 @@ export function reportVmReady(
  * for the golden image, or the pool demands computer names of their own, that is not enough: `nothing new`.
  */
 export function reportReadyByAddress({ write }: Pick<CommandDeps, 'write'>, vmId: string): Promise<GuestReport> {
-  return write(async (tx, tell) => {
-    const vm = await lockVm(tx, vmId);
-    if (vm === null) return 'unknown';
-    if (vm.status === 'READY' || vm.status === 'ASSIGNED') return 'nothing new';
-    const agents = await tx.guest.count({ where: { machineId: { in: [vm.id, vm.goldenImageId] } } });
-    const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
-    if (agents > 0 || pool.uniqueComputerNames) return 'nothing new';
-    return (await becomeReady(tx, tell, vm, 'guest', {})) ? 'noted' : 'gone';
-  });
+  return write((tx, tell) =>
+    ready(tx, tell, vmId, 'guest', async (vm) => {
+      const agents = await tx.guest.count({ where: { machineId: { in: [vm.id, vm.goldenImageId] } } });
+      const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
+      return agents === 0 && !pool.uniqueComputerNames;
+    }),
+  );
+}
+
+async function ready(
+  tx: Tx,
+  tell: (event: NewEvent) => void,
+  vmId: string,
+  actor: Actor,
+  isEnough: (vm: Vm) => Promise<boolean>,
+): Promise<GuestReport> {
+  const vm = await lockVm(tx, vmId);
+  if (vm === null) return 'unknown';
+  if (vm.status === 'READY' || vm.status === 'ASSIGNED' || !(await isEnough(vm))) return 'nothing new';
+  return (await becomeReady(tx, tell, vm, actor, {})) ? 'noted' : 'gone';
 }
 
 /** BOOTING becomes READY, and whoever waits longest gets it. False: the status of the VM, whose row is held, does not allow it. */

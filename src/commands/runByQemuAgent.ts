@@ -3,8 +3,8 @@ import { getGuest } from '../db/guests.js';
 import { KEPT_OUTPUT_BYTES } from '../domain/command.js';
 import type { QemuAgent, ScriptEnd } from '../domain/qemuAgent.js';
 import type { CommandDeps } from './deps.js';
-import { type CommandEnd, endCommand } from './endCommand.js';
-import { decodeOutput, encodeJob } from './guestText.js';
+import { CANCELLED_RUNNING, type CommandEnd, endCommand, timedOut } from './endCommand.js';
+import { decodeOutput, encodeJob, whatLacks } from './guestText.js';
 
 type Deps = Pick<CommandDeps, 'db' | 'write'>;
 
@@ -37,8 +37,7 @@ export async function runByQemuAgent(
   const guest = (await getGuest(db, command.vmId)) ?? { build: null, codePage: null };
   const script = scriptOf(command, agent.system, guest);
   if (script === undefined) {
-    const reason = `the guest's Windows reads batch files in code page ${guest.codePage ?? 'unknown'}, which lacks some of its characters`;
-    return noteEnd({ write }, command, { event: 'BROKE', reason });
+    return noteEnd({ write }, command, { event: 'BROKE', reason: `the ${whatLacks(guest)}` });
   }
   const ended = await agent.run(script, { timeoutMs: command.timeoutSeconds * 1000, cancelled });
   await noteEnd({ write }, command, endOf(command, ended), {
@@ -80,10 +79,9 @@ function kept(bytes: Uint8Array, codePage: number | null): string {
   return decodeOutput(bytes.subarray(0, KEPT_OUTPUT_BYTES), codePage, bytes.length > KEPT_OUTPUT_BYTES);
 }
 
-function endOf({ timeoutSeconds }: Command, { state, exitCode }: ScriptEnd): CommandEnd {
-  if (state === 'timeout')
-    return { event: 'TIMED_OUT', reason: `it ran longer than ${timeoutSeconds} s and was ended` };
-  if (state === 'cancelled') return { event: 'CANCELLED', reason: 'cancelled while it ran' };
+function endOf(command: Command, { state, exitCode }: ScriptEnd): CommandEnd {
+  if (state === 'timeout') return timedOut(command);
+  if (state === 'cancelled') return CANCELLED_RUNNING;
   if (exitCode === null) return { event: 'BROKE', reason: 'it was ended by a signal' };
   return { event: 'EXITED', exitCode };
 }

@@ -7,7 +7,7 @@ import { Conflict, InvalidInput, type NotFound, type Unavailable } from '../doma
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { commandTextOf, workingDirectoryOf } from './commandInput.js';
 import type { CommandDeps } from './deps.js';
-import { encodeJob } from './guestText.js';
+import { encodeJob, whatLacks } from './guestText.js';
 import { heldVm } from './heldVm.js';
 import { checked, textOf, uuidOf, wholeNumberOf } from './input.js';
 
@@ -67,7 +67,7 @@ export async function runCommand(
       return new InvalidInput(
         'command',
         input.command,
-        `The guest's Windows reads batch files in code page ${guest.codePage ?? 'unknown'}, which lacks some of its characters. ` +
+        `The ${whatLacks(guest)}. ` +
           'Put the text into the VM as a UTF-8 file (PUT …/files/in/…) and run something that reads it.',
       );
     }

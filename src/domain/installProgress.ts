@@ -1,5 +1,7 @@
 /** How far the installation of a golden image is, as one number that never goes back, and when it may be done. Pure. */
+
 import type { ImageStatus, InstallPhase } from './image.js';
+import { UNPRINTABLE } from './unprintable.js';
 
 /**
  * The part of the whole that is each phase's, by what they take of the half hour of a usual Windows 11: minutes 1.5 to
@@ -80,7 +82,7 @@ export function withPercent(message: string, share: number | null): string {
 export function oneLine(text: string, maxLength = LONGEST_MESSAGE): string {
   return text
     .slice(0, 4 * maxLength)
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ')
+    .replace(UNPRINTABLE, ' ')
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, maxLength)

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { Slots } from '../domain/slots.js';
 
 /** How many connections one guest may have open to one listener. */
 const CONNECTIONS_PER_ADDRESS = 64;
@@ -8,17 +9,11 @@ export function limitPerAddress(
   server: Server,
   isLimited: (address: string | undefined) => boolean = () => true,
 ): void {
-  const open = new Map<string, number>();
+  const slots = new Slots(CONNECTIONS_PER_ADDRESS);
   server.on('connection', (socket) => {
-    const from = socket.remoteAddress ?? '';
     if (!isLimited(socket.remoteAddress)) return;
-    const count = (open.get(from) ?? 0) + 1;
-    open.set(from, count);
-    socket.once('close', () => {
-      const left = (open.get(from) ?? 1) - 1;
-      if (left > 0) open.set(from, left);
-      else open.delete(from);
-    });
-    if (count > CONNECTIONS_PER_ADDRESS) socket.destroy();
+    const free = slots.take(socket.remoteAddress ?? '');
+    if (free) socket.once('close', free);
+    else socket.destroy();
   });
 }

@@ -3,6 +3,7 @@ import { InvalidInput, Unavailable } from '../domain/errors.js';
 import { KeyedLock } from '../domain/keyedLock.js';
 import type { Chord } from '../domain/keys.js';
 import type { Click, ScreenRef, Screens, Screenshot } from '../domain/screen.js';
+import { Slots } from '../domain/slots.js';
 import { encodePng } from './encodePng.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { captureScreen } from './rfb/captureScreen.js';
@@ -22,7 +23,7 @@ const MAX_WAITING = 16;
 /** Screens that QEMU shows by VNC in the container. One connection a call; calls for the keyboard or for the picture of a machine go one by one. */
 export class ContainerScreens implements Screens {
   readonly #turns = new KeyedLock();
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Slots(MAX_WAITING);
   readonly #captures = new PQueue({ concurrency: PARALLEL_CAPTURES });
 
   /** `addressOf`: where a machine's container answers; undefined while it has none. It may throw `Unavailable`. */
@@ -67,16 +68,13 @@ export class ContainerScreens implements Screens {
   }
 
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T | Unavailable> {
-    const waiting = this.#waiting.get(key) ?? 0;
-    if (waiting >= MAX_WAITING)
+    const free = this.#waiting.take(key);
+    if (free === undefined)
       return new Unavailable('screen', 'too many calls wait for this screen', 'Wait for their answers first.');
-    this.#waiting.set(key, waiting + 1);
     try {
       return await this.#turns.run(key, work);
     } finally {
-      const left = (this.#waiting.get(key) ?? 1) - 1;
-      if (left > 0) this.#waiting.set(key, left);
-      else this.#waiting.delete(key);
+      free();
     }
   }
 

@@ -203,7 +203,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     room: () =>
       orThrow(async () => {
         await claimed();
-        return { freeBytes: await storage.freeBytes(), totalBytes: await storage.totalBytes() };
+        return storage.room();
       }),
     shareSizes: () => orThrow(() => storage.shareSizes()),
 

@@ -55,7 +55,7 @@ async function storageHealth({ storage, hostPaths, images, settings }: Parts): P
   if (refusal) return down(refusal);
   await storage.tryWriting();
   if (await images.has(settings.image)) await hostPaths.prove(settings.image);
-  const freeBytes = await storage.freeBytes();
+  const { freeBytes } = await storage.room();
   const free = `${(freeBytes / 2 ** 30).toFixed(1)} GiB free`;
   if (freeBytes < LOW_DISK_BYTES) {
     return {

@@ -47,11 +47,11 @@ export class Room {
   ): Promise<CapacityExhausted | undefined> {
     const { engine, deployment, storage, check } = this.deps;
     if (!check) return undefined;
-    const [info, containers, freeDiskBytes] = await Promise.all([
+    const [info, containers, { freeBytes }] = await Promise.all([
       engine.quick.info() as Promise<{ MemTotal: number; NCPU: number }>,
       // Without `all` only those that run: what has ended holds no memory.
       engine.quick.listContainers({ filters: { label: [`${LABEL.deployment}=${deployment}`] } }),
-      storage.freeBytes(),
+      storage.room(),
     ]);
     const given = new Map<string, Given>(starting);
     for (const { Labels } of containers) {
@@ -63,7 +63,7 @@ export class Room {
     const host = {
       ramMiB: Math.floor(info.MemTotal / 2 ** 20),
       cpuCores: info.NCPU,
-      freeDiskBytes,
+      freeDiskBytes: freeBytes,
       given: [...given.values()],
     };
     return capacityRefusal(host, wanted);

@@ -1,5 +1,6 @@
-import { endCommand } from '../commands/endCommand.js';
-import { lockCommand, overdueCommands, unconfirmedCancels, unheardCommands } from '../db/commands.js';
+import { type CommandEnd, endCommand } from '../commands/endCommand.js';
+import { type Command, lockCommand, overdueCommands, unconfirmedCancels, unheardCommands } from '../db/commands.js';
+import type { CommandStatus } from '../domain/command.js';
 import type { Deps } from './deps.js';
 
 /** The guest ends a command whose time is over, and says so; for that it has this long. */
@@ -17,31 +18,21 @@ export async function reconcileCommands({
   ledSince,
 }: Pick<Deps, 'db' | 'write' | 'now' | 'ledSince'>): Promise<void> {
   const at = now();
-  for (const id of await overdueCommands(db, at, ledSince, REPORT_SECONDS)) {
-    await write(async (tx, tell) => {
+  const end = (id: string, from: CommandStatus, endOf: (command: Command) => CommandEnd) =>
+    write(async (tx, tell) => {
       const command = await lockCommand(tx, id);
-      if (command?.status !== 'RUNNING') return;
-      const reason = 'the guest did not report its end';
-      await endCommand(tx, tell, command, 'reconciler', { event: 'TIMED_OUT', reason });
+      if (command?.status === from) await endCommand(tx, tell, command, 'reconciler', endOf(command));
     });
-  }
-  for (const id of await unconfirmedCancels(db, at, ledSince, CANCEL_SECONDS)) {
-    await write(async (tx, tell) => {
-      const command = await lockCommand(tx, id);
-      if (command?.status !== 'RUNNING') return;
-      const reason = 'cancelled; the guest did not confirm it';
-      await endCommand(tx, tell, command, 'reconciler', { event: 'CANCELLED', reason });
-    });
-  }
+  for (const id of await overdueCommands(db, at, ledSince, REPORT_SECONDS))
+    await end(id, 'RUNNING', () => ({ event: 'TIMED_OUT', reason: 'the guest did not report its end' }));
+  for (const id of await unconfirmedCancels(db, at, ledSince, CANCEL_SECONDS))
+    await end(id, 'RUNNING', () => ({ event: 'CANCELLED', reason: 'cancelled; the guest did not confirm it' }));
   const before = new Date(at.getTime() - UNHEARD_MS);
   if (ledSince > before) return;
-  for (const id of await unheardCommands(db, before)) {
-    await write(async (tx, tell) => {
-      const command = await lockCommand(tx, id);
-      if (command?.status !== 'QUEUED') return;
-      const reason =
-        command.transport === 'AGENT' ? "the guest's agent did not call in" : 'the QEMU guest agent did not take it';
-      await endCommand(tx, tell, command, 'reconciler', { event: 'BROKE', reason });
-    });
-  }
+  for (const id of await unheardCommands(db, before)) await end(id, 'QUEUED', unheard);
+}
+
+function unheard({ transport }: Command): CommandEnd {
+  const reason = transport === 'AGENT' ? "the guest's agent did not call in" : 'the QEMU guest agent did not take it';
+  return { event: 'BROKE', reason };
 }

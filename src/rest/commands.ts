@@ -18,7 +18,7 @@ import {
   NewCommand,
 } from './commandSchemas.js';
 import { unwrap } from './refusals.js';
-import { InstanceId, ok, refusals, text, wholeNumber } from './schemas.js';
+import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from './schemas.js';
 
 const tags = ['commands'];
 const MAX_WAIT_SECONDS = 3600;
@@ -33,7 +33,7 @@ const run = createRoute({
   request: {
     params: InstanceId,
     query: z.object({ assigned_to: text('Refuse when the VM is not assigned to just this.').optional() }),
-    body: { required: true, content: { 'application/json': { schema: NewCommand } } },
+    body: jsonRequest(NewCommand),
   },
   responses: { 200: ok('The command as it is now.', CommandDetails), ...refusals(404, 409, 422, 503) },
 });

@@ -7,11 +7,11 @@ import { getVm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
 import { imageTransition } from '../domain/image.js';
 import { KeyedLock } from '../domain/keyedLock.js';
+import { keyValueLines } from '../domain/keyValueLines.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { answerFault } from './faults.js';
-import { guestLines } from './guestBody.js';
 import type { GuestCall, Machine } from './guestCall.js';
 import { nextCall } from './guestNext.js';
 import { progressCall } from './guestProgress.js';
@@ -95,7 +95,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
       // One that waits for its VM's row holds a connection to the database, which the other guests and callers need, too.
       const answer = await (call.holds ? work() : turns.run(machineId, work));
       if (answer === 'over') return c.text('this machine is over\n', 410);
-      return 'malformed' in answer ? c.text(`${answer.malformed}\n`, 400) : c.text(guestLines(answer), 200);
+      return 'malformed' in answer ? c.text(`${answer.malformed}\n`, 400) : c.text(keyValueLines(answer), 200);
     });
   }
 

@@ -1,3 +1,5 @@
+import { UNPRINTABLE } from '../domain/unprintable.js';
+
 /** Names the line that can't be read, never what it says: nothing of a guest's is sent back or on. */
 export interface Malformed {
   malformed: string;
@@ -18,8 +20,6 @@ export interface ValueRule {
 export const FACT: ValueRule = { max: 200 };
 
 const MOST_LINES = 1_000;
-/** Control and format characters (which reorder or hide text), line separators, and halves of characters. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Reads lines of key=value with percent-encoded values. Keys without a rule are for a later version and left alone; an empty value
@@ -48,13 +48,6 @@ export function parseGuestBody(
     values.set(key, rule.raw ? value : value.replace(UNPRINTABLE, '').trim());
   }
   return values;
-}
-
-/** The answer to a call: lines as a guest's own. */
-export function guestLines(lines: Record<string, string | number>): string {
-  return Object.entries(lines)
-    .map(([key, value]) => `${key}=${encodeURIComponent(value)}\n`)
-    .join('');
 }
 
 export const SESSION: ValueRule = {

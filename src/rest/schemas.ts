@@ -136,6 +136,9 @@ export const EventKind = z.enum(EVENT_KINDS);
 
 const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
 
+/** The body of a request. */
+export const jsonRequest = <T extends z.ZodType>(schema: T) => ({ required: true as const, content: json(schema) });
+
 export const ok = <T extends z.ZodType>(description: string, schema: T) => ({ description, content: json(schema) });
 
 const meanings = {

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
 import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';
 import { unwrap } from './refusals.js';
-import { Done, GoldenId, InstanceId, jsonBody, ok, refusals, text } from './schemas.js';
+import { Done, GoldenId, InstanceId, jsonBody, jsonRequest, ok, refusals, text } from './schemas.js';
 
 const tags = ['screens'];
 
@@ -38,11 +38,6 @@ const Click = jsonBody({
   button: z.enum(MOUSE_BUTTONS).default('LEFT'),
   count: z.int().default(1).openapi({ description: '2 for a double click; 3 at most.' }),
 }).openapi('Click');
-
-const json = <T extends z.ZodType>(schema: T) => ({
-  required: true as const,
-  content: { 'application/json': { schema } },
-});
 
 /** The same for VMs and for golden images. */
 const screenOf = { instances: 'a VM', 'golden-images': 'an installation' } as const;
@@ -83,22 +78,22 @@ const clicking = (whose: string) => ({
 const pressVm = createRoute({
   ...pressing(screenOf.instances),
   path: `${vm}/keys`,
-  request: { params: InstanceId, query: Holder, body: json(Keys) },
+  request: { params: InstanceId, query: Holder, body: jsonRequest(Keys) },
 });
 const pressImage = createRoute({
   ...pressing(screenOf['golden-images']),
   path: `${image}/keys`,
-  request: { params: GoldenId, body: json(Keys) },
+  request: { params: GoldenId, body: jsonRequest(Keys) },
 });
 const clickVm = createRoute({
   ...clicking(screenOf.instances),
   path: `${vm}/click`,
-  request: { params: InstanceId, query: Holder, body: json(Click) },
+  request: { params: InstanceId, query: Holder, body: jsonRequest(Click) },
 });
 const clickImage = createRoute({
   ...clicking(screenOf['golden-images']),
   path: `${image}/click`,
-  request: { params: GoldenId, body: json(Click) },
+  request: { params: GoldenId, body: jsonRequest(Click) },
 });
 
 export function addScreenRoutes(app: OpenAPIHono, deps: ScreenDeps): void {

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keyValueLines } from '../domain/keyValueLines.js';
 
 /** What the guest reads at every start in order to find its server. */
 export interface GuestConfig {
@@ -21,9 +22,6 @@ export async function makeSharedFolder(folder: string, config: GuestConfig): Pro
 /** The newest version of the guest protocol (oem/PROTOCOL.md) that this server speaks. */
 const PROTOCOL = '1';
 
-/** One `key=value` a line, values percent-encoded, so that a batch file can read it. */
-export function guestConfigText({ server, fallback, id, token, role }: GuestConfig): string {
-  return Object.entries({ protocol: PROTOCOL, server, ...(fallback !== undefined && { fallback }), id, token, role })
-    .map(([key, value]) => `${key}=${encodeURIComponent(value)}\n`)
-    .join('');
+function guestConfigText({ server, fallback, id, token, role }: GuestConfig): string {
+  return keyValueLines({ protocol: PROTOCOL, server, ...(fallback !== undefined && { fallback }), id, token, role });
 }

@@ -173,14 +173,9 @@ export function createStorage({
       ];
     },
 
-    async freeBytes(): Promise<number> {
-      const { bavail, bsize } = await statfs(layout.root);
-      return bavail * bsize;
-    },
-
-    async totalBytes(): Promise<number> {
-      const { blocks, bsize } = await statfs(layout.root);
-      return blocks * bsize;
+    async room(): Promise<{ freeBytes: number; totalBytes: number }> {
+      const { bavail, blocks, bsize } = await statfs(layout.root);
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
     },
 
     /** What the share of each VM holds on the disk, in bytes. */

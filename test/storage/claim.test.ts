@@ -60,7 +60,7 @@ test.runIf(isRoot)('on a full disk a clone says so, and what it began can be rem
   try {
     const { storage } = await aStorage(path);
     const imageId = await aGolden(storage);
-    const ballast = await storage.freeBytes();
+    const { freeBytes: ballast } = await storage.room();
     await writeFile(join(path, 'ballast'), Buffer.alloc(ballast - 100_000));
     const vmId = randomUUID();
 
@@ -84,7 +84,7 @@ test.runIf(isRoot)(
       const { storage } = await aStorage(path);
       const imageId = randomUUID();
       await anInstallation(storage, imageId);
-      await writeFile(join(path, 'ballast'), Buffer.alloc(await storage.freeBytes()));
+      await writeFile(join(path, 'ballast'), Buffer.alloc((await storage.room()).freeBytes));
       const order = { imageId, vmType: '11', containerImage: 'an image' };
 
       const fault = await storage.seal(order, noQemuImg).catch((caught: unknown) => caught);

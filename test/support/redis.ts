@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { anyPort } from './anyPort.js';
 
 const START_LIMIT_MS = 10_000;
 
@@ -21,7 +22,7 @@ export interface TestRedis {
  * @throws Error  when it is not installed: a missing engine is a failure, not a skip.
  */
 export async function startRedis(...args: string[]): Promise<TestRedis> {
-  const port = await freePort();
+  const port = await anyPort();
   let running: ChildProcess | undefined;
 
   const stop = async () => {
@@ -71,14 +72,4 @@ function accepts(port: number): Promise<boolean> {
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
     socket.once('connect', () => socket.destroy());
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no free port');
-  return address.port;
 }

@@ -1,0 +1,18 @@
+/** At most so many at once for each key. Holds nothing of keys that have none. */
+export class Slots {
+  readonly #taken = new Map<string, number>();
+
+  constructor(readonly most: number) {}
+
+  /** Takes one, and answers how to give it back, which is to be done once; undefined: as many are taken as may be. */
+  take(key: string): (() => void) | undefined {
+    const others = this.#taken.get(key) ?? 0;
+    if (others >= this.most) return undefined;
+    this.#taken.set(key, others + 1);
+    return () => {
+      const left = (this.#taken.get(key) ?? 1) - 1;
+      if (left > 0) this.#taken.set(key, left);
+      else this.#taken.delete(key);
+    };
+  }
+}
