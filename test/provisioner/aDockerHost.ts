@@ -9,11 +9,12 @@ import type { CloneSpec, InstallSpec, MachineRef } from '../../src/provisioner/p
 import type { DockerSettings } from '../../src/provisioner/settings.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
+import { buildStandIns, STUB_TAG } from '../standin/buildStandIns.js';
 import { freePort } from './freePort.js';
 import { guestCommand } from './guestCommand.js';
 import { until } from './until.js';
 
-export const STUB = 'vapiorc-standin-stub:latest';
+export const STUB = STUB_TAG;
 export const docker = new Docker({ socketPath: '/var/run/docker.sock' });
 
 export interface DockerHost {
@@ -39,6 +40,7 @@ export interface DockerHost {
 
 /** A Docker provisioner on the real engine, with a deployment, a storage and a network of its own. */
 export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promise<DockerHost> {
+  await buildStandIns();
   const path = await mkdtemp(join(tmpdir(), 'vapiorc-docker-'));
   const deployment = `test-${randomUUID().slice(0, 8)}`;
   const log = createLog('silent');

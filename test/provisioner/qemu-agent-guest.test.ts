@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
+import { QEMU_TAG } from '../standin/buildStandIns.js';
 import { aDockerHost, type DockerHost } from './aDockerHost.js';
 import { until } from './until.js';
 
@@ -9,7 +10,7 @@ const BOOT_LIMIT_MS = 120_000;
 
 let host: DockerHost;
 beforeAll(async () => {
-  host = await aDockerHost({ image: 'vapiorc-standin-qemu:latest', qemuAgent: true });
+  host = await aDockerHost({ image: QEMU_TAG, qemuAgent: true });
 });
 afterAll(() => host?.remove());
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { sha256File } from '../../src/storage/sha256File.js';
+import { QEMU_TAG } from '../standin/buildStandIns.js';
 import { aDockerHost, type DockerHost, docker } from './aDockerHost.js';
 import { until } from './until.js';
 
@@ -12,7 +13,7 @@ const BOOT_LIMIT_MS = 120_000;
 
 let host: DockerHost;
 beforeAll(async () => {
-  host = await aDockerHost({ image: 'vapiorc-standin-qemu:latest' });
+  host = await aDockerHost({ image: QEMU_TAG });
 });
 afterAll(() => host?.remove());
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chordOfCharacter, parseChord } from '../../src/domain/keys.js';
 import type { Screenshot } from '../../src/domain/screen.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
+import { QEMU_TAG } from '../standin/buildStandIns.js';
 import { aDockerHost, type DockerHost } from './aDockerHost.js';
 import { decodePng } from './decodePng.js';
 import { until } from './until.js';
@@ -12,7 +13,7 @@ const BOOT_LIMIT_MS = 120_000;
 
 let host: DockerHost;
 beforeAll(async () => {
-  host = await aDockerHost({ image: 'vapiorc-standin-qemu:latest' });
+  host = await aDockerHost({ image: QEMU_TAG });
 });
 afterAll(() => host?.remove());
 

@@ -10,8 +10,6 @@ import { freePort as freeServerPort } from '../system/support/ports.js';
 import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
 import { until } from './until.js';
 
-const FELL_BACK = `${STUB.split(':')[0]}:fell-back`;
-
 /** How a guest's calls come in over real Docker networks: at which address, and from which. */
 describe.each([
   ['user', 'user'],
@@ -25,7 +23,7 @@ describe.each([
   const calls: { from: string | undefined; at: string | undefined; path: string | undefined }[] = [];
   beforeAll(async () => {
     guestPort = await freeServerPort();
-    const image = networkMode === actual ? STUB : await buildVariant(FELL_BACK, { NETWORK: actual });
+    const image = networkMode === actual ? STUB : await buildVariant('stub', 'fell-back', { NETWORK: actual });
     const first = await aDockerHost({ networkMode, image });
     const { path, deployment } = first;
     const log = createLog('silent');

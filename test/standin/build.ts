@@ -1,8 +1,9 @@
-import { buildStandIns } from './buildStandIns.js';
+import { buildMissing, buildStandIns } from './buildStandIns.js';
 
 try {
-  const { stub, qemu } = await buildStandIns();
-  console.log(`${stub}\n${qemu}`);
+  // Whoever waits for the images runs this again under the lock.
+  if (process.argv.includes('--locked')) await buildMissing();
+  else console.log(Object.values(await buildStandIns()).join('\n'));
 } catch (err) {
   console.error(`stand-in images not built: ${err instanceof Error ? err.message : String(err)}`);
   process.exitCode = 1;

@@ -43,7 +43,7 @@ case " $* " in *' /r '*) word=system_reset ;; *) word=system_powerdown ;; esac
 echo $word | nc -q1 -w1 -U /run/shm/monitor.sock >/dev/null
 `;
 
-export async function buildImage(kind: Kind, tag: string, label: string): Promise<void> {
+export async function buildImage(kind: Kind, tag: string): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'standin-'));
   try {
     const { root: source, kernelVersion } = await unpackDebianPackages();
@@ -54,7 +54,7 @@ export async function buildImage(kind: Kind, tag: string, label: string): Promis
     const version = kind === 'qemu' ? await addMachine(root, kernelVersion, work) : '11.1.0';
     const own = { STANDIN_KIND: kind, STANDIN_QEMU_VERSION: version, ...defaults[kind] };
     const env = Object.entries(own).map(([key, value]) => `ENV ${key}=${value}`);
-    await importFolder(root.folder, tag, [...contract, ...env, `LABEL ${label}`]);
+    await importFolder(root.folder, tag, [...contract, ...env]);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

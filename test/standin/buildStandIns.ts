@@ -1,46 +1,61 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { docker, imageLabel } from './docker.js';
+import { promisify } from 'node:util';
+import { docker, hasImage } from './docker.js';
 
-export const STUB_TAG = 'vapiorc-standin-stub:latest';
-export const QEMU_TAG = 'vapiorc-standin-qemu:latest';
-
-const label = 'vapiorc.standin.inputs';
 const here = fileURLToPath(new URL('.', import.meta.url));
+const inputs = hashInputs();
 
-/** Builds the two images unless images of exactly these sources are there. Returns their tags. */
+/** Each state of the sources has images of its own: checkouts on one machine do not build over each other's. */
+export const STUB_TAG = `vapiorc-standin-stub:${inputs}`;
+export const QEMU_TAG = `vapiorc-standin-qemu:${inputs}`;
+
+/** Sees that the two images of these sources are there. Returns their tags. */
 export async function buildStandIns(): Promise<{ stub: string; qemu: string }> {
-  const inputs = hashInputs();
-  const present = await Promise.all([imageLabel(STUB_TAG, label), imageLabel(QEMU_TAG, label)]);
-  if (present.some((hash) => hash !== inputs)) {
-    const { buildImage } = await import('./buildImage.js'); // loads esbuild, which a cached build has no use for
-    if (present[0] !== inputs) await buildImage('stub', STUB_TAG, `${label}=${inputs}`);
-    if (present[1] !== inputs) await buildImage('qemu', QEMU_TAG, `${label}=${inputs}`);
+  if (!(await areThere())) {
+    // Whoever builds holds the lock: two builds at once would fail on the cache that they share.
+    const build = ['npx', 'tsx', join(here, 'build.ts'), '--locked'];
+    await promisify(execFile)('flock', [join(tmpdir(), 'vapiorc-standin.lock'), ...build], {
+      cwd: here,
+      maxBuffer: 1024 ** 2,
+    });
   }
   return { stub: STUB_TAG, qemu: QEMU_TAG };
 }
 
-/**
- * A stand-in with other defaults, e.g. `buildVariant('vapiorc-standin-stub:acpi-ignored', { STANDIN_FAULT: 'acpi-ignored' })`.
- * The part of `tag` before the colon names the image that it derives from.
- */
-export async function buildVariant(tag: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const images = await buildStandIns();
-  const base = tag.startsWith(`${images.qemu.split(':')[0]}:`) ? images.qemu : images.stub;
-  const key = createHash('sha256')
-    .update(`${await imageLabel(base, label)} ${JSON.stringify(env)}`)
-    .digest('hex');
-  if ((await imageLabel(tag, `${label}.variant`)) === key) return tag;
+/** Only with the lock held. */
+export async function buildMissing(): Promise<void> {
+  const { buildImage } = await import('./buildImage.js'); // loads esbuild, which a cached build has no use for
+  if (!(await hasImage(STUB_TAG))) await buildImage('stub', STUB_TAG);
+  if (!(await hasImage(QEMU_TAG))) await buildImage('qemu', QEMU_TAG);
+}
+
+async function areThere(): Promise<boolean> {
+  return (await Promise.all([STUB_TAG, QEMU_TAG].map(hasImage))).every(Boolean);
+}
+
+/** A stand-in with other defaults, e.g. `buildVariant('stub', 'acpi-ignored', { STANDIN_FAULT: 'acpi-ignored' })`. Returns its tag. */
+export async function buildVariant(
+  kind: 'stub' | 'qemu',
+  name: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  const base = (await buildStandIns())[kind];
+  const key = createHash('sha256').update(JSON.stringify(env)).digest('hex').slice(0, 8);
+  const tag = `${base}-${name}-${key}`;
+  if (await hasImage(tag)) return tag;
 
   const container = await docker('create', base);
   try {
-    const changes = Object.entries(env).flatMap(([name, value]) => [
+    const changes = Object.entries(env).flatMap(([variable, value]) => [
       '--change',
-      `ENV ${name}=${JSON.stringify(value)}`,
+      `ENV ${variable}=${JSON.stringify(value)}`,
     ]);
-    await docker('commit', ...changes, '--change', `LABEL ${label}.variant=${key}`, container, tag);
+    await docker('commit', ...changes, container, tag);
   } finally {
     await docker('rm', '-f', '-v', container);
   }
@@ -54,5 +69,5 @@ function hashInputs(): string {
     if (/^support\/|\.test\.ts$/.test(file) || !/(\.ts|guest\/.+)$/.test(file)) continue;
     hash.update(`\0${file}\0`).update(readFileSync(join(here, file)));
   }
-  return hash.digest('hex');
+  return hash.digest('hex').slice(0, 12);
 }

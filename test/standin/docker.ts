@@ -15,12 +15,12 @@ export async function docker(...args: string[]): Promise<string> {
   }
 }
 
-/** The value of a label, or undefined when there is no such image. */
-export async function imageLabel(tag: string, label: string): Promise<string | undefined> {
+export async function hasImage(tag: string): Promise<boolean> {
   try {
-    return await docker('image', 'inspect', '--format', `{{index .Config.Labels "${label}"}}`, tag);
+    await docker('image', 'inspect', '--format', '{{.Id}}', tag);
+    return true;
   } catch (err) {
-    if (/No such image/i.test(String(err))) return undefined;
+    if (/No such image/i.test(String(err))) return false;
     throw err;
   }
 }

@@ -318,7 +318,7 @@ describe('the stub', () => {
   });
 
   test('a guest that ignores ACPI is terminated, one that ignores that too is killed; both leave the marker', async () => {
-    const ignoring = await buildVariant(`${STUB_TAG.split(':')[0]}:acpi-ignored`, { STANDIN_FAULT: 'acpi-ignored' });
+    const ignoring = await buildVariant('stub', 'acpi-ignored', { STANDIN_FAULT: 'acpi-ignored' });
     for (const [env, words] of [
       [{}, 'Windows is still running, sending SIGTERM... (12/16)'],
       [{ STANDIN_FAULT: 'acpi-ignored,sigterm-ignored' }, 'ERROR: Forcefully terminating Windows, reason: SIGTERM...'],

@@ -1,8 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import { buildVariant, STUB_TAG } from '../standin/buildStandIns.js';
+import { buildVariant } from '../standin/buildStandIns.js';
 import * as api from './support/api.js';
 import { aDeployment, type Deployment } from './support/deployment.js';
-import { ensureStandIns } from './support/standIns.js';
 
 let deployment: Deployment | undefined;
 afterEach(() => deployment?.remove());
@@ -25,8 +24,7 @@ const EVENTS = 'query($vmId: ID!) { events(vmId: $vmId, first: 100) { nodes { ki
 test('spares whose clocks are wrong and whose names are one are READY once each has been set right, and say what it was', {
   timeout: 180_000,
 }, async () => {
-  await ensureStandIns();
-  const image = await buildVariant(`${STUB_TAG.split(':')[0]}:ahead-and-alike`, {
+  const image = await buildVariant('stub', 'ahead-and-alike', {
     STANDIN_CLOCK_SKEW_SECONDS: '3600',
     STANDIN_COMPUTER: 'ALIKE',
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify, stripVTControlCharacters } from 'node:util';
+import { STUB_TAG } from '../buildStandIns.js';
 import { docker } from '../docker.js';
 
 const run = promisify(execFile);
@@ -97,7 +98,7 @@ export class Sandbox {
   /** For machines without qemu-img: the image has one. */
   async #createOverlay(storage: string): Promise<void> {
     const overlay = ['-f', 'qcow2', '-F', 'qcow2', '-b', '/golden/data.qcow2', '/storage/data.qcow2', '64G'];
-    const container = ['--rm', '-v', `${storage}:/storage`, '--entrypoint', 'qemu-img', 'vapiorc-standin-stub:latest'];
+    const container = ['--rm', '-v', `${storage}:/storage`, '--entrypoint', 'qemu-img', STUB_TAG];
     await docker('run', ...container, 'create', '-q', '-u', ...overlay);
   }
 }

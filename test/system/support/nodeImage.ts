@@ -5,12 +5,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { imageLabel, importFolder } from '../../standin/docker.js';
+import { hasImage, importFolder } from '../../standin/docker.js';
 
 const run = promisify(execFile);
 
-const TAG = 'vapiorc-test-node:latest';
-const LABEL = 'vapiorc.test.inputs';
 const SUITE = 'bookworm';
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
@@ -22,8 +20,10 @@ export async function buildNodeImage(): Promise<string> {
   const inputs = createHash('sha256')
     .update(`${SUITE} ${process.version} ${npmVersion()}`)
     .update(readFileSync(fileURLToPath(import.meta.url)))
-    .digest('hex');
-  if ((await imageLabel(TAG, LABEL)) === inputs) return TAG;
+    .digest('hex')
+    .slice(0, 12);
+  const tag = `vapiorc-test-node:${inputs}`;
+  if (await hasImage(tag)) return tag;
 
   const work = mkdtempSync(join(tmpdir(), 'vapiorc-node-image-'));
   const root = join(work, 'root');
@@ -37,8 +37,8 @@ export async function buildNodeImage(): Promise<string> {
     mkdirSync(dirname(join(root, CERTIFICATES)), { recursive: true });
     copyFileSync(CERTIFICATES, join(root, CERTIFICATES));
     const path = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-    await importFolder(root, TAG, [path, `ENV NODE_EXTRA_CA_CERTS=${CERTIFICATES}`, `LABEL ${LABEL}=${inputs}`]);
-    return TAG;
+    await importFolder(root, tag, [path, `ENV NODE_EXTRA_CA_CERTS=${CERTIFICATES}`]);
+    return tag;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
