@@ -31,6 +31,7 @@ const CHECKS: readonly (readonly [name: string, command: string, args: string[]]
   ['typed lint', 'npx', ['oxlint', '--type-aware']],
   ['unused code', 'npx', ['knip']],
   ['schema.graphql', 'npx', ['tsx', 'tools/print-schema.ts', '--check']],
+  ['docs/limits.md', 'npx', ['tsx', 'tools/print-limits.ts', '--check']],
 ];
 
 const DOCKER_LIMIT_MS = 60_000;

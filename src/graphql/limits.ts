@@ -1,17 +1,13 @@
 import { createComplexityRule } from '@pothos/plugin-complexity';
 import { type DocumentNode, type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { LIMITS } from '../domain/limits.js';
 
-/** Words and signs of one document. GraphiQL's own questions have some 300. */
-const MAX_TOKENS = 4_000;
 /** Roughly the values that an answer may hold; see pageComplexity. */
 const MAX_COMPLEXITY = 10_000;
 const MAX_DEPTH = 15;
 /** Fields of one document, aliases and fragments spread out. */
 const MAX_BREADTH = 1_000;
-
-/** Request bodies over HTTP and messages over WebSocket. A file of 1 MiB fits in, in base64. */
-export const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 interface Operation {
   schema: GraphQLSchema;
@@ -28,7 +24,7 @@ interface Operation {
 export function useLimits(): Plugin {
   return {
     onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
+      setParseFn((source, options) => parse(source, { ...options, maxTokens: LIMITS.graphqlTokens.value }));
     },
     onExecute({ args, setResultAndStopExecution }) {
       const errors = excess(args);

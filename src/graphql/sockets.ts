@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { LIMITS } from '../domain/limits.js';
 import type { Logger } from '../log.js';
 import type { MaskError } from './faults.js';
-import { MAX_BODY_BYTES } from './limits.js';
 import type { Yoga } from './yoga.js';
 
 /** Operations that one socket may have under way. */
@@ -38,7 +38,12 @@ export interface Sockets {
 /** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
 export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError: MaskError; log: Logger }): Sockets {
   const protocol = makeServer<Record<string, unknown>, Extra>(operations(yoga, maskError));
-  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, handleProtocols, autoPong: false });
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: LIMITS.graphqlBodyBytes.value,
+    handleProtocols,
+    autoPong: false,
+  });
 
   server.on('connection', (socket) => {
     const gone = new AbortController();

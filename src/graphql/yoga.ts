@@ -1,8 +1,9 @@
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { LIMITS } from '../domain/limits.js';
 import { createHandOut } from '../events/handOut.js';
 import type { Context, GraphqlDeps } from './context.js';
 import type { MaskError } from './faults.js';
-import { MAX_BODY_BYTES, useLimits } from './limits.js';
+import { useLimits } from './limits.js';
 import { createLoaders } from './loaders.js';
 import { schema } from './schema.js';
 
@@ -24,7 +25,7 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     graphqlEndpoint: PATH,
     context: ({ caller }: YogaInitialContext & Caller) => ({ ...deps, handOut, caller, load: createLoaders(deps.db) }),
     maskedErrors: { maskError },
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: LIMITS.graphqlBodyBytes.value,
     plugins: [useLimits()],
     // Faults are logged where they are masked.
     logging: false,

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { LIMITS } from '../../src/domain/limits.js';
 import { anImage } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { fetchClient } from './support/clients.js';
@@ -114,10 +115,10 @@ describe('what a socket can do', () => {
     await until('no subscriber', async () => world.feed.subscribers === 0);
   });
 
-  test('send messages of up to 1 MiB', async () => {
+  test('send messages of a bounded size', async () => {
     const { socket } = await greeted();
     socket.on('error', () => {});
-    socket.send(subscribe('1', `{ __typename } # ${'x'.repeat(2 * 1024 * 1024)}`));
+    socket.send(subscribe('1', `{ __typename } # ${'x'.repeat(LIMITS.graphqlBodyBytes.value)}`));
     expect((await once(socket, 'close'))[0]).toBe(1009);
   });
 
