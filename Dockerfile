@@ -1,6 +1,6 @@
 # The server in a container. It drives the Docker Engine of its host through the mounted socket and keeps its data
 # in /var/lib/vapiorc; docker-compose.yml shows how it is run.
-ARG NODE_IMAGE=node:20.20.2-bookworm-slim
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

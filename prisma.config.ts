@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'prisma/config';
+import { defineConfig } from 'prisma-cli/config';
 
 // Prisma's CLI fetches a native schema engine at its first run. The same engine is published to npm as WebAssembly, so
 // no download is needed: tools/schema-engine.mjs speaks the native engine's protocol. Windows cannot start a script as a program.

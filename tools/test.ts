@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeRelease } from '../test/support/nodeRelease.js';
 
 /** What the tests need, by the Debian package that has it. A missing engine is an error, not a skip. */
 const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
@@ -24,7 +25,9 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['python3-requests', () => run('/usr/bin/python3', ['-c', 'import requests']).status === 0],
 ];
 
-const CHECKS: readonly (readonly [name: string, command: string, args: string[]])[] = [
+type Check = readonly [name: string, command: string, args: readonly string[]];
+
+const CHECKS: readonly Check[] = [
   ['build', 'npm', ['run', '--silent', 'build']],
   ['types', 'npx', ['tsc', '--noEmit']],
   ['format and lint', 'npx', ['biome', 'ci', '.']],
@@ -32,6 +35,24 @@ const CHECKS: readonly (readonly [name: string, command: string, args: string[]]
   ['unused code', 'npx', ['knip']],
   ['schema.graphql', 'npx', ['tsx', 'tools/print-schema.ts', '--check']],
   ['docs/limits.md', 'npx', ['tsx', 'tools/print-limits.ts', '--check']],
+];
+/** Fails where a package says that it does not run on this Node, of which `npm ci` only warns. */
+const FITS: Check = ['packages fit this Node', 'npm', ['ci', '--dry-run', '--engine-strict', '--no-audit']];
+
+/**
+ * The other releases of Node that `engines` allows, beside the one that runs this. (The Dockerfile's runs in the tests of the
+ * container as well.) What depends on Node is tried on each: streams, sockets, workers of other packages, the server with the main job.
+ */
+const OTHER_NODES = ['22.23.3', '24.21.0'];
+const ON_OTHER_NODES = [
+  'test/domain',
+  'test/config.test.ts',
+  'test/architecture.test.ts',
+  'test/graphql/sockets.test.ts',
+  'test/graphql/subscriptions.test.ts',
+  'test/rest/files.test.ts',
+  'test/rest/guestNext.test.ts',
+  'test/system/sockets.test.ts',
 ];
 
 const DOCKER_LIMIT_MS = 60_000;
@@ -107,10 +128,10 @@ interface Count {
   failed: number;
 }
 
-function check(): Count {
+function check(checks: readonly Check[], env = process.env): Count {
   const count = { passed: 0, failed: 0 };
-  for (const [name, command, args] of CHECKS) {
-    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  for (const [name, command, args] of checks) {
+    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env });
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
     if (status === 0) count.passed++;
     else count.failed++;
@@ -119,12 +140,13 @@ function check(): Count {
   return count;
 }
 
-function tests(folder: string, files: string[]): Count {
+function tests(folder: string, files: string[], env = process.env): Count {
   const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
   const { status } = spawnSync(
     'npx',
     ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
+    { stdio: ['ignore', 'inherit', 'inherit'], env },
   );
   if (!existsSync(report)) return { passed: 0, failed: 1 };
   const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
@@ -137,6 +159,17 @@ function tests(folder: string, files: string[]): Count {
   return { passed: numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed };
 }
 
+/** Each release comes first on the PATH, so that npm, vitest and the servers that the tests start run on it. */
+async function onOtherNodes(folder: string): Promise<Count[]> {
+  const counts: Count[] = [];
+  for (const version of OTHER_NODES) {
+    const env = { ...process.env, PATH: `${dirname(await nodeRelease(version))}:${process.env.PATH}` };
+    console.log(`on Node ${version}`);
+    counts.push(check([FITS], env), tests(folder, ON_OTHER_NODES, env));
+  }
+  return counts;
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'vapiorc-test-run-'));
 let total: Count = { passed: 0, failed: 0 };
 let daemon: ChildProcess | undefined;
@@ -144,7 +177,9 @@ try {
   install();
   daemon = await startDocker(folder);
   const files = process.argv.slice(2);
-  for (const count of [files.length === 0 ? check() : { passed: 0, failed: 0 }, tests(folder, files)]) {
+  const counts = files.length > 0 ? [tests(folder, files)] : [check([FITS, ...CHECKS]), tests(folder, [])];
+  if (files.length === 0) counts.push(...(await onOtherNodes(folder)));
+  for (const count of counts) {
     total = { passed: total.passed + count.passed, failed: total.failed + count.failed };
   }
 } catch (err) {

@@ -10,7 +10,7 @@ export function filePathOf(target: string, prefix: RegExp): string | InvalidInpu
   const before = prefix.exec(raw)?.[0];
   if (before === undefined) return new InvalidInput('path', raw, 'Leave out "." and "..": name each folder itself.');
   const names = raw.slice(before.length).split('/').map(decodeOnce);
-  const bad = names.findIndex((name) => name === undefined);
+  const bad = names.indexOf(undefined);
   if (bad >= 0) {
     return new InvalidInput('path', raw.slice(before.length), 'Percent-encode names as UTF-8, each byte as %XX.');
   }
