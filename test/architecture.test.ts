@@ -34,6 +34,7 @@ const allowed: Record<string, string[]> = {
     'graphql',
     'graphql-yoga',
     'graphql-ws',
+    'lru-cache',
     '@pothos',
     '@graphql-yoga/render-graphiql',
   ],

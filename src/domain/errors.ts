@@ -1,3 +1,8 @@
+import { LIMITS } from './limits.js';
+import { shorten } from './shorten.js';
+
+const ECHOED = LIMITS.echoedCharacters.value;
+
 /**
  * Refusals: answers that a caller must expect. They are returned, not thrown, and are types in the GraphQL schema.
  * Each names what was refused, the value, and what to do next. Anything thrown is a fault.
@@ -21,14 +26,18 @@ export type RefusalCode =
 /** A value of the input is out of its range or form. */
 export class InvalidInput extends Refusal {
   readonly code = 'INVALID_INPUT';
+  /** What they are called and what was given is the caller's text: no more of it goes back than people need. */
+  readonly field: string;
+  readonly value: string;
   constructor(
-    readonly field: string,
-    readonly value: string,
+    field: string,
+    value: string,
     readonly fix: string,
   ) {
-    super(
-      `${field}: ${JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value)} is not accepted. ${fix}`,
-    );
+    const [name, given] = [shorten(field, ECHOED), shorten(value, ECHOED)];
+    super(`${name}: ${JSON.stringify(given)} is not accepted. ${fix}`);
+    this.field = name;
+    this.value = given;
   }
 }
 
@@ -47,11 +56,14 @@ const WHERE_TO_LOOK = {
 export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
   readonly fix: string;
+  readonly value: string;
   constructor(
     readonly what: keyof typeof WHERE_TO_LOOK,
-    readonly value: string,
+    value: string,
   ) {
-    super(`there is no ${what} ${JSON.stringify(value.slice(0, 100))}`);
+    const given = shorten(value, ECHOED);
+    super(`there is no ${what} ${JSON.stringify(given)}`);
+    this.value = given;
     this.fix = WHERE_TO_LOOK[what];
   }
 }

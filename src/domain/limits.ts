@@ -13,11 +13,89 @@ export interface Limit {
  * Where a value is an operator's to choose it is a setting, in config.ts.
  */
 export const LIMITS = {
+  graphqlCharacters: {
+    what: 'a GraphQL document, with its comments and literal texts; long texts go into variables',
+    value: 64 * 1024,
+    unit: 'characters',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
   graphqlTokens: {
-    what: 'words and signs in one GraphQL document (GraphiQL asks with some 300)',
-    value: 4_000,
+    what: 'words and signs in one GraphQL document (full introspection has some 200)',
+    value: 2_000,
     unit: 'tokens',
-    refusal: 'GraphQL error, HTTP 400',
+    refusal: 'GraphQL error',
+  },
+  graphqlNameCharacters: {
+    what: 'a name in a GraphQL document or a key in its variables: an alias comes back with every row',
+    value: 100,
+    unit: 'characters',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
+  graphqlNesting: {
+    what: 'brackets within each other in a GraphQL document',
+    value: 50,
+    unit: 'levels',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
+  graphqlDefinitions: {
+    what: 'operations and fragments in one GraphQL document',
+    value: 100,
+    unit: 'definitions',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
+  graphqlFields: {
+    what: 'fields of one GraphQL document, aliases and fragments spread out',
+    value: 1_000,
+    unit: 'fields',
+    refusal: 'GraphQL error QUERY_BREADTH',
+  },
+  graphqlRepeats: {
+    what: 'the same field, or alias, in one place of a GraphQL document, fragments spread out',
+    value: 20,
+    unit: 'times',
+    refusal: 'GraphQL error QUERY_BREADTH',
+  },
+  graphqlDepth: {
+    what: 'fields within each other in a GraphQL document',
+    value: 15,
+    unit: 'levels',
+    refusal: 'GraphQL error QUERY_DEPTH',
+  },
+  graphqlVariables: {
+    what: 'values in the variables of a GraphQL operation: keys of objects and items of lists',
+    value: 1_000,
+    unit: 'values',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
+  graphqlCost: {
+    what: 'the price of one GraphQL operation, by the prices below (full introspection costs some 4,000)',
+    value: 10_000,
+    unit: 'points',
+    refusal: 'GraphQL error QUERY_COMPLEXITY',
+  },
+  graphqlKeptCharacters: {
+    what: 'GraphQL documents that are kept parsed and validated, all together',
+    value: 200_000,
+    unit: 'characters',
+    refusal: 'those that were not used for longest are parsed again',
+  },
+  graphqlErrors: {
+    what: 'errors in one GraphQL answer',
+    value: 20,
+    unit: 'errors',
+    refusal: 'the rest is left out, and the last one says so',
+  },
+  errorCharacters: {
+    what: 'the message of an error or refusal, and its fix',
+    value: 1_000,
+    unit: 'characters',
+    refusal: 'the rest is left out (…)',
+  },
+  echoedCharacters: {
+    what: 'what a caller gave, where it is shown in a refusal',
+    value: 200,
+    unit: 'characters',
+    refusal: 'the rest is left out (…)',
   },
   graphqlBodyBytes: {
     what: 'a GraphQL request over HTTP, and a message over WebSocket (a file of 1 MiB fits in, in base64)',
@@ -27,11 +105,33 @@ export const LIMITS = {
   },
 } as const satisfies Record<string, Limit>;
 
-/** The list as docs/limits.md shows it. */
+export interface Price {
+  /** What is priced; for people. */
+  what: string;
+  /** Against LIMITS.graphqlCost. */
+  points: number;
+}
+
+/**
+ * What a field of the GraphQL API costs. Objects that are named by another one are read for all rows of an answer with one query, and
+ * cost what their values cost.
+ */
+export const PRICES = {
+  value: { what: 'each value of an answer, and of a list as many times as it may have items', points: 1 },
+  introspection: { what: 'each value that introspection may answer', points: 0.5 },
+  read: { what: 'a page or a list: one query to the database', points: 50 },
+  change: { what: 'a mutation: a transaction', points: 100 },
+  output: { what: 'what a command wrote, up to 256 KiB', points: 80 },
+  health: { what: 'the health of all parts', points: 200 },
+  content: { what: 'a file or a picture of the screen, up to 1 MiB', points: 2_000 },
+} as const satisfies Record<string, Price>;
+
+/** The lists as docs/limits.md shows them. */
 export function limitsDocument(): string {
   const rows = Object.values(LIMITS).map(
     ({ what, value, unit, refusal }) => `| ${what} | ${value.toLocaleString('en-US')} ${unit} | ${refusal} |`,
   );
+  const prices = Object.values(PRICES).map(({ what, points }) => `| ${what} | ${points.toLocaleString('en-US')} |`);
   return `# Limits
 
 Printed from \`src/domain/limits.ts\` by \`npm run limits\`. Each is enforced before the work that it bounds.
@@ -39,5 +139,11 @@ Printed from \`src/domain/limits.ts\` by \`npm run limits\`. Each is enforced be
 | what | limit | beyond it |
 | --- | --- | --- |
 ${rows.join('\n')}
+
+## Prices of GraphQL fields
+
+| what | points |
+| --- | --- |
+${prices.join('\n')}
 `;
 }

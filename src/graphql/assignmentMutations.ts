@@ -2,6 +2,7 @@ import { cancelAssignment } from '../commands/cancelAssignment.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
 import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import { orderIsOver } from '../events/handOut.js';
 import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
@@ -60,7 +61,7 @@ builder.mutationField('assignVm', (t) =>
   t.field({
     type: AssignVmResult,
     description: 'Hands the longest-ready spare to the caller at once, or queues the request, first in, first out.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: AssignVmInput, required: true, description: 'Who needs which VM.' }) },
     resolve: async (_root, { input }, context) => {
       const { assignedTo, vmType, waitSeconds, cancelIfLate } = input;
@@ -111,7 +112,7 @@ builder.mutationField('cancelAssignment', (t) =>
     type: CancelAssignmentResult,
     description:
       'Takes a request out of the queue. One that has its VM is refused: release the VM. Asking twice changes nothing.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: CancelAssignmentInput, required: true, description: 'Which assignment.' }) },
     resolve: async (_root, { input }, { deps }) =>
       answer(await onNode('Assignment', input.id, (id) => cancelAssignment(deps, { id })), (assignment) => ({

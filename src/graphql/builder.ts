@@ -2,6 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import { PRICES } from '../domain/limits.js';
 import type PrismaTypes from '../generated/pothos.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type { Context } from './context.js';
@@ -28,8 +29,8 @@ export const builder = new SchemaBuilder<{
   plugins: [ComplexityPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: { client: (context) => context.db, dmmf: getDatamodel() },
-  // The limits are checked before execution, in limits.ts: the plugin's own check is too late for a subscription.
-  complexity: { defaultComplexity: 1, defaultListMultiplier: 10, disabled: true },
+  // Prices are added up before execution, in priceOf.ts: the plugin's own check is too late for a subscription.
+  complexity: { defaultComplexity: PRICES.value.points, defaultListMultiplier: 10, disabled: true },
   relay: {
     encodeGlobalID: (typename, id) => encodeNodeId(typename, String(id)),
     decodeGlobalID: decodeNodeId,
@@ -38,12 +39,14 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: { description: 'Anything that can be read again by its id.' },
     nodeQueryOptions: {
+      complexity: PRICES.read.points,
       description: 'The object with this id, or null when there is none.',
       args: {
         id: { description: 'The `id` of an object, as this API returned it. A bare UUID does not say what it is of.' },
       },
     },
     nodesQueryOptions: {
+      complexity: ({ ids }) => ({ field: PRICES.read.points, multiplier: ids.length }),
       description: 'The objects with these ids, in their order, null where there is none.',
       args: { ids: { description: 'The `id` of each object, as this API returned it.' } },
     },

@@ -6,6 +6,7 @@ import {
   type CommandTransport as Transport,
 } from '../domain/command.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import { ID_DESCRIPTION, idArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
@@ -35,8 +36,6 @@ export const CommandTransport = builder.enumType('CommandTransport', {
   } satisfies Record<Transport, { description: string }>,
 });
 
-/** Each reads a text that may have 256 KiB; what a guest wrote a hundred times over is no page. */
-const OUTPUT_COST = 25;
 const KEPT = `The first ${KEPT_OUTPUT_BYTES / 1024} KiB are kept.`;
 const AFTER = 'Leaves out this many UTF-16 units from the beginning: the length of what the caller has.';
 
@@ -66,13 +65,13 @@ export const Command = builder.prismaNode('Command', {
     }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it timed out, was cancelled or failed.' }),
     stdout: t.string({
-      complexity: OUTPUT_COST,
+      complexity: PRICES.output.points,
       description: `What it wrote to its standard output so far. ${KEPT}`,
       args: { after: t.arg.int({ required: true, defaultValue: 0, description: AFTER }) },
       resolve: async ({ id }, { after }, { load }) => tail((await load.commandOutput(id))?.stdout ?? '', after),
     }),
     stderr: t.string({
-      complexity: OUTPUT_COST,
+      complexity: PRICES.output.points,
       description: `What it wrote to its standard error so far. ${KEPT}`,
       args: { after: t.arg.int({ required: true, defaultValue: 0, description: AFTER }) },
       resolve: async ({ id }, { after }, { load }) => tail((await load.commandOutput(id))?.stderr ?? '', after),
@@ -83,13 +82,13 @@ export const Command = builder.prismaNode('Command', {
     }),
     stderrBytes: t.expose('stderrBytes', { type: 'ByteCount', description: 'Bytes written to standard error in all.' }),
     stdoutTruncated: t.boolean({
-      complexity: OUTPUT_COST,
+      complexity: PRICES.output.points,
       description: 'Whether more was written to standard output than is kept.',
       resolve: async ({ id, stdoutBytes }, _args, { load }) =>
         isTruncated(stdoutBytes, (await load.commandOutput(id))?.stdout ?? ''),
     }),
     stderrTruncated: t.boolean({
-      complexity: OUTPUT_COST,
+      complexity: PRICES.output.points,
       description: 'Whether more was written to standard error than is kept.',
       resolve: async ({ id, stderrBytes }, _args, { load }) =>
         isTruncated(stderrBytes, (await load.commandOutput(id))?.stderr ?? ''),

@@ -2,6 +2,7 @@ import { cancelCommand } from '../commands/cancelCommand.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import { runCommand } from '../commands/runCommand.js';
 import type { Command as CommandRow } from '../db/commands.js';
+import { PRICES } from '../domain/limits.js';
 import { waitForCommand } from '../events/waitForCommand.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
@@ -65,7 +66,7 @@ builder.mutationField('runCommand', (t) =>
     type: RunCommandResult,
     description:
       'Runs a command in a VM that was handed out. Up to 8 run at the same time, the others wait their turn.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: RunCommandInput, required: true, description: 'What to run, and where.' }) },
     resolve: async (_root, { input }, context) => {
       const { waitSeconds, vmId: given, ...rest } = input;
@@ -119,7 +120,7 @@ builder.mutationField('cancelCommand', (t) =>
   t.field({
     type: CancelCommandResult,
     description: 'Ends a command with all its children, or takes it out of the queue. Asking twice changes nothing.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: CancelCommandInput, required: true, description: 'Which command.' }) },
     resolve: async (_root, { input }, { deps }) =>
       answer(await onNode('Command', input.id, (id) => cancelCommand(deps, { id })), ({ command, changed }) => ({

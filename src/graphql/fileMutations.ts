@@ -1,6 +1,7 @@
 import { contentOf, MAX_SMALL_FILE_BYTES, restPathOf, writeSmallFile } from '../commands/smallFile.js';
 import { newVmFile, removable } from '../commands/vmFile.js';
 import { NotFound as NotFoundRefusal } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import type { SharePath } from '../domain/share.js';
 import { guestPath } from '../domain/windowsPath.js';
 import { builder } from './builder.js';
@@ -58,7 +59,7 @@ builder.mutationField('putFile', (t) =>
   t.field({
     type: PutFileResult,
     description: `Hands a file of up to ${MAX_SMALL_FILE_BYTES} bytes to a VM that was handed out; larger ones by REST, PUT /api/vms/instances/{id}/files/{path}. It appears whole or not at all. The agent has no part in it.`,
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: PutFileInput, required: true, description: 'A file, and where it goes.' }) },
     resolve: async (_root, { input }, context) =>
       answer(
@@ -107,7 +108,7 @@ builder.mutationField('deleteFile', (t) =>
   t.field({
     type: DeleteFileResult,
     description: 'Removes a file or a folder of a VM that was handed out.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: DeleteFileInput, required: true, description: 'Which file or folder.' }) },
     resolve: async (_root, { input }, context) =>
       answer(

@@ -6,6 +6,7 @@ import {
 } from '../commands/changeGoldenImage.js';
 import { createGoldenImage } from '../commands/createGoldenImage.js';
 import type { GoldenImage as ImageRow } from '../db/images.js';
+import { PRICES } from '../domain/limits.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { GoldenImage } from './goldenImage.js';
@@ -59,7 +60,7 @@ builder.mutationField('createGoldenImage', (t) =>
     type: CreateGoldenImageResult,
     description:
       'Asks for a new golden image, the next version of its vmType. Windows is then installed, in about half an hour: see goldenImageProgress.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: CreateGoldenImageInput, required: true, description: 'What to install.' }) },
     resolve: async (_root, { input }, context) => {
       const given = {
@@ -102,7 +103,7 @@ function changeOfImage(name: keyof typeof commands, description: string): void {
     t.field({
       type: Result,
       description,
-      complexity: 20,
+      complexity: PRICES.change.points,
       args: { input: t.arg({ type: Input, required: true, description: 'Which golden image.' }) },
       resolve: async (_root, { input }, context) => {
         const result = await onNode('GoldenImage', input.id, (id) => command(context.deps, { id }));

@@ -1,4 +1,5 @@
 import type { HealthReport, PartHealth, PartStatus } from '../domain/health.js';
+import { PRICES } from '../domain/limits.js';
 import { builder } from './builder.js';
 
 const HealthStatus = builder.enumType('HealthStatus', {
@@ -41,7 +42,7 @@ builder.queryField('health', (t) =>
   t.field({
     type: Health,
     description: 'How the server and what it needs are doing now.',
-    complexity: 200,
+    complexity: PRICES.health.points,
     resolve: (_root, _args, { health }) => health(),
   }),
 );

@@ -2,6 +2,7 @@ import { checked, oemBundleOf } from '../commands/input.js';
 import { oemFile } from '../commands/oemFile.js';
 import { contentOf, MAX_SMALL_FILE_BYTES, refusing, writeSmallFile } from '../commands/smallFile.js';
 import { Conflict as ConflictRefusal, NotFound as NotFoundRefusal } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import type { OemBundle as Bundle, OemFile as File, OemBundles } from '../domain/oemBundles.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
@@ -36,7 +37,7 @@ builder.queryField('oemBundles', (t) =>
   t.field({
     type: [OemBundle],
     description: 'Every bundle, sorted by name. None where machines are simulated.',
-    complexity: { field: 20, multiplier: 10 },
+    complexity: { field: PRICES.read.points, multiplier: 10 },
     resolve: async (_root, _args, { deps }) => (await deps.oemBundles?.list()) ?? [],
   }),
 );
@@ -66,7 +67,7 @@ builder.mutationField('putOemFile', (t) =>
   t.field({
     type: PutOemFileResult,
     description: `Puts a file of up to ${MAX_SMALL_FILE_BYTES} bytes into a bundle, in place of an earlier one; the first file makes the bundle. Larger ones by REST, PUT /api/oem-bundles/{bundle}/files/{path}.`,
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: PutOemFileInput, required: true, description: 'A file, and where it goes.' }) },
     resolve: async (_root, { input }, context) =>
       answer(
@@ -105,7 +106,7 @@ builder.mutationField('deleteOemBundle', (t) =>
   t.field({
     type: DeleteOemBundleResult,
     description: 'Deletes a bundle with all its files. Installations that have begun keep their own copy.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: DeleteOemBundleInput, required: true, description: 'Which bundle.' }) },
     resolve: async (_root, { input }, context) =>
       answer(

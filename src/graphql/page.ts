@@ -1,4 +1,5 @@
 import { InvalidInput } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import { badUserInput } from './errors.js';
 
 const DEFAULT_SIZE = 50;
@@ -29,7 +30,7 @@ export function pageComplexity({ first }: { first?: number | null | undefined })
   field: number;
   multiplier: number;
 } {
-  return { field: 5, multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), MAX_SIZE) };
+  return { field: PRICES.read.points, multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), MAX_SIZE) };
 }
 
 /** Of `rows`, read with one more than the page holds, so that it is known whether there is a next page. */

@@ -1,5 +1,6 @@
 import { NotFound } from '../domain/errors.js';
 import { EVENT_KINDS } from '../domain/events.js';
+import { PRICES } from '../domain/limits.js';
 import { VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
@@ -94,7 +95,7 @@ builder.queryFields((t) => ({
   pools: t.field({
     type: [Pool],
     description: 'All pools, by vmType.',
-    complexity: { field: 5, multiplier: 20 },
+    complexity: { field: PRICES.read.points, multiplier: 20 },
     resolve: (_root, _args, { db }) => db.pool.findMany({ orderBy: { vmType: 'asc' } }),
   }),
 }));

@@ -1,4 +1,5 @@
 import { ensureHotSpares, setPool } from '../commands/setPool.js';
+import { PRICES } from '../domain/limits.js';
 import type { Pool as PoolRow } from '../generated/prisma/client.js';
 import { VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
@@ -37,7 +38,7 @@ builder.mutationField('setPool', (t) =>
   t.field({
     type: SetPoolResult,
     description: 'Changes a pool; makes it when it is not there.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: SetPoolInput, required: true, description: 'What to change.' }) },
     resolve: async (_root, { input }, { deps }) => {
       const { vmType, cpuCores, ramMiB } = input;
@@ -76,7 +77,7 @@ builder.mutationField('ensureHotSpares', (t) =>
   t.field({
     type: EnsureHotSparesResult,
     description: 'Makes pools look again now whether spares are missing, even where they rest after failures.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: {
       input: t.arg({ type: EnsureHotSparesInput, defaultValue: {}, required: true, description: 'Which pools.' }),
     },

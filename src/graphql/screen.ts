@@ -1,5 +1,6 @@
 import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
 import { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
+import { PRICES } from '../domain/limits.js';
 import type { MouseButton as Button, ScreenRef, Screenshot as Shot } from '../domain/screen.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
@@ -37,7 +38,7 @@ builder.queryField('screenshot', (t) =>
     type: ScreenshotResult,
     description:
       'What the screen of a machine shows now, without any help of its guest: of a VM that lives, whoever has it, or of an installation. For a golden image that is installed or failed: what its installation showed last.',
-    complexity: 200,
+    complexity: PRICES.content.points,
     args: {
       vmId: t.arg.id({ description: VM_DESCRIPTION }),
       goldenImageId: t.arg.id({ description: IMAGE_DESCRIPTION }),
@@ -95,7 +96,7 @@ builder.mutationFields((t) => ({
     type: sendKeysResult,
     description:
       'Presses keys and types text on a VM that was handed out, or on an installation, without any help of its guest. Answers when the virtual keyboard has taken them, some 20 ms for each key.',
-    complexity: 200,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: SendKeysInput, required: true, description: 'Which keys, on which machine.' }) },
     resolve: async (_root, { input }, context) =>
       answer(await onScreen(input, (of) => sendKeys(screenDeps(context), of, input)), (ref) => ref),
@@ -103,7 +104,7 @@ builder.mutationFields((t) => ({
   click: t.field({
     type: clickResult,
     description: 'Clicks on a VM that was handed out, or on an installation, without any help of its guest.',
-    complexity: 200,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: ClickInput, required: true, description: 'Where, on which machine.' }) },
     resolve: async (_root, { input }, context) =>
       answer(await onScreen(input, (of) => clickScreen(screenDeps(context), of, input)), (ref) => ref),

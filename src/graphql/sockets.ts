@@ -6,6 +6,7 @@ import { handleProtocols, makeServer, type OperationResult, type ServerOptions }
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
 import type { Logger } from '../log.js';
+import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
 import type { Yoga } from './yoga.js';
 
@@ -132,7 +133,7 @@ function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<stri
     },
     execute: (args) => (args as Executable).run.execute(args),
     subscribe: (args) => (args as Executable).run.subscribe(args),
-    onError: (_ctx, _id, _payload, errors) => errors.map((error) => maskError(error).toJSON()),
+    onError: (_ctx, _id, _payload, errors) => boundErrors(errors.map(maskError)).map((error) => error.toJSON()),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createVm } from '../commands/createVm.js';
 import { releaseVm } from '../commands/releaseVm.js';
 import type { Vm as VmRow } from '../db/vms.js';
+import { PRICES } from '../domain/limits.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import {
@@ -42,7 +43,7 @@ builder.mutationField('createVm', (t) =>
     type: CreateVmResult,
     description:
       'Makes a VM outside the pool of spares: nobody else is given it, and it lives until it is released or destroyed.',
-    complexity: 20,
+    complexity: PRICES.change.points,
     args: { input: t.arg({ type: CreateVmInput, required: true, description: 'Which VM to make.' }) },
     resolve: async (_root, { input }, { deps }) => answer(await createVm(deps, input), (vm) => ({ vm })),
   }),
@@ -74,7 +75,7 @@ function endOfVm(
     t.field({
       type: Result,
       description: says.description,
-      complexity: 20,
+      complexity: PRICES.change.points,
       args: { input: t.arg({ type: Input, required: true, description: 'Which VM.' }) },
       resolve: async (_root, { input }, { deps }) =>
         answer(await onNode('Vm', input.id, (id) => releaseVm(deps, { id }, says.reason)), ({ vm, changed }) => ({

@@ -1,4 +1,6 @@
+import type { DocumentNode } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import { LIMITS } from '../domain/limits.js';
 import { createHandOut } from '../events/handOut.js';
 import type { Context, GraphqlDeps } from './context.js';
@@ -27,6 +29,14 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     maskedErrors: { maskError },
     maxRequestBodySize: LIMITS.graphqlBodyBytes.value,
     plugins: [useLimits()],
+    // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
+    parserAndValidationCache: {
+      documentCache: new LRUCache<string, DocumentNode>({
+        maxSize: LIMITS.graphqlKeptCharacters.value,
+        sizeCalculation: (_document, text) => Math.max(1, text.length),
+      }),
+      errorCache: { get: () => undefined, set: () => {} },
+    },
     // Faults are logged where they are masked.
     logging: false,
     // Pages of other origins may not read answers, nor send JSON, for which a browser asks first.

@@ -103,7 +103,7 @@ function fixOf(refusal: Refusal): string {
 }
 
 function factsOf(refusal: Refusal): Record<string, string | number> {
-  if (refusal instanceof InvalidInput) return { field: refusal.field, value: refusal.value.slice(0, 200) };
+  if (refusal instanceof InvalidInput) return { field: refusal.field, value: refusal.value };
   if (refusal instanceof NotFound) return { what: refusal.what };
   if (refusal instanceof NoGoldenImage) return { vm_type: refusal.vmType };
   if (refusal instanceof NoVmInTime) {

@@ -112,7 +112,7 @@ describe('what costs too much', () => {
   });
 
   test('is refused for subscriptions too, by WebSocket and by SSE', async () => {
-    const query = `subscription { vmEvents(after: "0") { ${Array.from({ length: 1001 }, (_, n) => `k${n}: kind`).join(' ')} } }`;
+    const query = `subscription { vmEvents(after: "0") { ${'kind '.repeat(1001)} } }`;
     for (const open of [socketClient, fetchClient]) {
       const client = open(world);
       const refused = await client
