@@ -1,14 +1,18 @@
-import { start } from './app.js';
-import { banner } from './banner.js';
-import { loadConfig } from './config.js';
 import { createLog } from './log.js';
+import { logProcess } from './logProcess.js';
 
 /** A stop that takes longer is cut off; what was under way is carried on by the next start. */
 const STOP_DEADLINE_MS = 30_000;
 
+const log = createLog('info'); // until the settings are read
+logProcess(log);
+
 async function main(): Promise<void> {
+  // Not before the log is there to tell what goes wrong in them.
+  const { loadConfig } = await import('./config.js');
   const config = loadConfig(process.env);
-  const log = createLog(config.logLevel);
+  log.level = config.logLevel;
+  const [{ start }, { banner }] = await Promise.all([import('./app.js'), import('./banner.js')]);
   const app = await start(config, log);
 
   let stopping = false;
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((err: unknown) => {
-  process.stderr.write(`vapiorc cannot start: ${err instanceof Error ? err.message : String(err)}\n`);
+  log.fatal({ err }, 'vapiorc cannot start');
+  process.stdout.write(`vapiorc cannot start: ${err instanceof Error ? err.message : String(err)}\n`);
   process.exitCode = 1;
 });

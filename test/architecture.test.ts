@@ -13,6 +13,7 @@ const allowed: Record<string, string[]> = {
   domain: [],
   'config.ts': ['zod'],
   'log.ts': ['pino'],
+  'logProcess.ts': ['log.ts'],
   'version.ts': [],
   db: ['domain', 'generated', 'log.ts', '@prisma/adapter-pg', 'pg'],
   commands: ['db', 'domain', 'generated', 'iconv-lite'],

@@ -130,7 +130,7 @@ test('the embedded database on a read-only storage: the server ends, and says wh
     withMounts(`mount -t tmpfs -o ro none "${deployment.storage}"`),
   );
   expect(await server.exited()).toBe(1);
-  expect(server.stderr()).toMatch(/vapiorc cannot start: .*read-only/);
+  expect(server.stdout()).toMatch(/vapiorc cannot start: .*read-only/);
 });
 
 test('a port range that strangers hold is told with the setting that mends it', async () => {
@@ -160,9 +160,9 @@ test('bad settings: it ends with code 1 and names all of them, and no password',
     VAPIORC_HOT_SPARES: 'many',
   });
   expect(await server.exited()).toBe(1);
-  expect(server.stderr()).toMatch(/^vapiorc cannot start: bad configuration/m);
+  expect(server.stdout()).toMatch(/^vapiorc cannot start: bad configuration/m);
   for (const name of ['DATABASE_URL', 'VAPIORC_KVM', 'VAPIORC_PORT', 'VAPIORC_HOT_SPARES'])
-    expect(server.stderr()).toMatch(new RegExp(`^  ${name}: `, 'm'));
+    expect(server.stdout()).toMatch(new RegExp(`^  ${name}: `, 'm'));
   expect(server.stdout() + server.stderr()).not.toContain('very-secret');
 });
 
