@@ -1,4 +1,5 @@
 import { InvalidInput } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { OEM_BUNDLE_NAME } from '../domain/oemBundles.js';
 import { normalizeVmType, VM_TYPES, vmTypeFacts } from '../domain/vmTypes.js';
 
@@ -39,6 +40,17 @@ export function textOf(field: string, given: string, max: number): string {
   // Half of a surrogate pair can't be stored: what comes back is not what was given.
   if (!text.isWellFormed()) reject(field, text.toWellFormed(), 'Leave out characters that are not valid Unicode.');
   return text;
+}
+
+/** A text that something is looked for by, as it is: whatever can't be stored can't be found either, and the database refuses it. */
+export function checkedText(field: string, given: string): string | InvalidInput {
+  return checked(() => {
+    const most = LIMITS.argumentCharacters.value;
+    if (given.length > most) reject(field, given, `Give at most ${most} characters, not ${given.length}.`);
+    if (/\p{Cc}/u.test(given.trim())) reject(field, given, 'Leave out control characters and line breaks.');
+    if (!given.isWellFormed()) reject(field, given.toWellFormed(), 'Leave out characters that are not valid Unicode.');
+    return given;
+  });
 }
 
 /** `why`: where the limits come from, when that is not plain. */

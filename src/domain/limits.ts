@@ -73,6 +73,12 @@ export const LIMITS = {
     unit: 'points',
     refusal: 'GraphQL error QUERY_COMPLEXITY',
   },
+  argumentCharacters: {
+    what: 'a text that something is looked for by: a filter, an id, a cursor, a parameter of REST',
+    value: 4_096,
+    unit: 'characters',
+    refusal: 'GraphQL error BAD_USER_INPUT; HTTP 422',
+  },
   graphqlKeptCharacters: {
     what: 'GraphQL documents that are kept parsed and validated, all together',
     value: 200_000,

@@ -11,7 +11,7 @@ export function encodeNodeId(type: string, id: string): string {
 
 function parse(given: string): { type: NodeType; id: string } | undefined {
   const [, type, id] =
-    /^(Vm|GoldenImage|Assignment|Pool|Command):(.{1,100})$/.exec(Buffer.from(given, 'base64').toString()) ?? [];
+    /^(Vm|GoldenImage|Assignment|Pool|Command):(\P{Cc}{1,100})$/u.exec(Buffer.from(given, 'base64').toString()) ?? [];
   return type !== undefined && id !== undefined ? { type: type as NodeType, id } : undefined;
 }
 

@@ -18,9 +18,10 @@ import './event.js';
 import './health.js';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { builder } from './builder.js';
+import { checkTexts } from './checkTexts.js';
 
 /** The whole API. */
-export const schema = builder.toSchema();
+export const schema = checkTexts(builder.toSchema());
 
 /** What schema.graphql holds. */
 export function printedSchema(): string {

@@ -8,7 +8,9 @@ import {
   Refusal,
   Unavailable,
 } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { AlreadyThere } from '../domain/share.js';
+import { shorten } from '../domain/shorten.js';
 
 /** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
 export interface ProblemBody {
@@ -37,6 +39,8 @@ export type ProblemStatus =
   | 500
   | 503;
 
+/** Of what a caller gave, a message may repeat a part. */
+const MOST = LIMITS.errorCharacters.value;
 /** When a refusal does not say itself after how long it is worth another try. */
 const RETRY_SECONDS = 30;
 
@@ -72,8 +76,9 @@ export function problem(
   fix: string,
   facts: Record<string, string | number> = {},
 ): ProblemBody {
-  const detail = message.endsWith(fix) ? message : `${message}. ${fix}`;
-  return { detail, code, message, fix, ...facts };
+  const [what, advice] = [shorten(message, MOST), shorten(fix, MOST)];
+  const detail = what.endsWith(advice) ? what : `${what}. ${advice}`;
+  return { detail, code, message: what, fix: advice, ...facts };
 }
 
 export function answerRefusal(c: Context, given: Refusal): Response {

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
+import { checkedText } from '../commands/input.js';
 import { InvalidInput } from '../domain/errors.js';
 import { matchesRoute } from './matchesRoute.js';
 import { answerAsNamed, problem } from './refusals.js';
@@ -17,7 +18,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/i;
 
 /**
  * Refuses what the OpenAPI document does not name for a route: parameters in the query, also one that comes twice, and other bodies
- * than JSON where it wants JSON. A guard that is spelled wrong ("assignedTo") and passed over would guard nothing.
+ * than JSON where it wants JSON. And values that nothing here can be called by. A guard that is spelled wrong ("assignedTo") and passed over would guard nothing.
  */
 export function refuseUnknown(app: OpenAPIHono): MiddlewareHandler {
   let routes: readonly Route[] | undefined;
@@ -48,7 +49,11 @@ function wrongParameter(c: Context, { parameters }: Route): Response | undefined
   for (const name of given.keys()) {
     const values = given.getAll(name);
     const isKnown = parameters.includes(name);
-    if (isKnown && values.length === 1) continue;
+    if (isKnown && values.length === 1) {
+      const text = checkedText(name, values[0] ?? '');
+      if (typeof text !== 'string') return answerAsNamed(c, text);
+      continue;
+    }
     const known = parameters.length === 0 ? 'This route has no parameters in its query.' : knownHere(parameters);
     return answerAsNamed(c, new InvalidInput(name, values.join(', '), isKnown ? 'Give this parameter once.' : known));
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LIMITS } from '../../src/domain/limits.js';
 import { call } from './support/call.js';
 import { startWorld, type World } from './support/world.js';
 
@@ -124,4 +125,59 @@ test('says which parameters must be given and what the others default to', () =>
     ['idempotency_key', false],
   ]);
   expect(parameters[1]?.schema?.default).toBe('11');
+});
+
+test('no route takes a parameter that the database can not', async () => {
+  for (const { path, method, operation } of operations()) {
+    const url = path.replaceAll(/\{\w*(path|bundle)\}/g, 'x').replaceAll(/\{\w+\}/g, crypto.randomUUID());
+    for (const { name } of (operation.parameters ?? []).filter(
+      (one) => one.in === 'query' && path.startsWith('/api/'),
+    )) {
+      for (const text of ['x%00', 'x%0Ay', 'x'.repeat(LIMITS.argumentCharacters.value + 1)]) {
+        const answer = await call(world.url, method.toUpperCase(), `${url}?${name}=${text}`);
+        expect([method, path, name, answer.status]).toEqual([
+          method,
+          path,
+          name,
+          expect.toSatisfy((status) => status >= 400 && status < 500),
+        ]);
+        expect(JSON.stringify(answer.body).length).toBeLessThan(2_000);
+      }
+    }
+  }
+});
+
+test('no refusal is longer than people read, whatever was given', async () => {
+  const long = 'x'.repeat(6_000);
+  const vm = `/api/vms/instances/${crypto.randomUUID()}`;
+  const json = { 'content-type': 'application/json' };
+  for (const [method, path, init] of [
+    ['GET', `/api/vms/events?${long}=1`, {}],
+    ['GET', `/api/vms/events?kinds=${long}`, {}],
+    ['GET', `/api/vms/instances/${long}`, {}],
+    ['GET', `/${long}`, {}],
+    ['POST', `/api/vms/assign?assigned_to=${long}`, {}],
+    ['POST', `${vm}/commands`, { headers: json, body: JSON.stringify({ command: 'x', [long]: 1 }) }],
+    ['POST', `${vm}/commands`, { headers: json, body: JSON.stringify({ command: [long] }) }],
+    [
+      'POST',
+      `${vm}/commands`,
+      {
+        headers: json,
+        body: JSON.stringify(Object.fromEntries(Array.from({ length: 4_000 }, (_, n) => [`key${n}`, 1]))),
+      },
+    ],
+    ['POST', `${vm}/commands`, { headers: { 'content-type': `text/${long}` }, body: 'x' }],
+    ['PUT', `${vm}/files/${long}`, { body: 'x' }],
+    ['POST', '/guest/v1/ready', { headers: { authorization: `Bearer ${long}` }, body: long }],
+    ['POST', '/webhook/ready/11', { headers: { 'mac-address': long } }],
+    ['GET', `/webhook/status/${long}`, {}],
+  ] as const) {
+    const answer = await call(world.url, method, path, init);
+    expect([path.slice(0, 60), answer.status]).toEqual([
+      path.slice(0, 60),
+      expect.toSatisfy((status) => status >= 400 && status < 500),
+    ]);
+    expect(JSON.stringify(answer.body).length).toBeLessThan(3 * LIMITS.errorCharacters.value);
+  }
 });
