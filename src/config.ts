@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { schemaMistake, urlMistake } from './domain/databaseUrl.js';
 
 /** Pinned: the guest image changes fast, and what vapiorc relies on was checked against this release. */
 const DEFAULT_IMAGE = 'dockurr/windows:6.05';
@@ -14,6 +15,14 @@ const hostName = z
   .string()
   .max(253)
   .regex(/^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'give a host name or an IP address, without a scheme or a port');
+/** The mistakes come first: a URL that holds one may not even be a URL. */
+const serverUrl = (protocol: RegExp, example: string, mistakes: ((url: string) => string | undefined)[]) =>
+  z.string().superRefine((url, ctx) => {
+    const wrong = mistakes.map((mistake) => mistake(url)).find((text) => text !== undefined);
+    const isUrl = URL.canParse(url) && protocol.test(new URL(url).protocol.slice(0, -1));
+    const message = wrong ?? (isUrl ? undefined : `give a URL such as ${example}`);
+    if (message !== undefined) ctx.addIssue({ code: 'custom', message });
+  });
 const flag = z.enum(['on', 'off'], 'give on or off');
 
 const Env = z
@@ -24,10 +33,12 @@ const Env = z
     VAPIORC_PORT: port().default(8000),
     VAPIORC_PUBLIC_HOST: hostName.optional(),
     VAPIORC_HOST_IP: hostName.optional(),
-    DATABASE_URL: z
-      .url({ protocol: /^postgres(ql)?$/, error: 'give a URL such as postgresql://user:password@host:5432/vapiorc' })
-      .optional(),
-    REDIS_URL: z.url({ protocol: /^(rediss?|unix)$/, error: 'give a URL such as redis://host:6379/0' }).optional(),
+    DATABASE_URL: serverUrl(/^postgres(ql)?$/, 'postgresql://user:password@host:5432/vapiorc', [
+      urlMistake,
+      schemaMistake,
+    ]).optional(),
+    VAPIORC_DATABASE_CONNECTIONS: count(2, 500).default(20),
+    REDIS_URL: serverUrl(/^(rediss?|unix)$/, 'redis://host:6379/0', [urlMistake]).optional(),
     VAPIORC_STORAGE_PATH: z.string().default('./.vapiorc'),
     VAPIORC_HOST_STORAGE_PATH: z.string().startsWith('/', 'give an absolute path on the Docker host').optional(),
     VAPIORC_PROVISIONER: z.enum(['docker', 'simulated']).default('docker'),
@@ -125,6 +136,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     port: e.VAPIORC_PORT,
     publicHost: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP ?? 'localhost',
     databaseUrl: e.DATABASE_URL,
+    databaseConnections: e.VAPIORC_DATABASE_CONNECTIONS,
     redisUrl: e.REDIS_URL,
     storagePath: resolve(e.VAPIORC_STORAGE_PATH),
     hostStoragePath: e.VAPIORC_HOST_STORAGE_PATH,

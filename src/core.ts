@@ -44,7 +44,7 @@ export interface Core {
 export async function startCore(config: Config, databaseUrl: string, log: Logger, closers: Closer[]): Promise<Core> {
   const opened = (name: string, close: () => Promise<void>) => closers.push({ name, close });
 
-  const db = openDatabase(databaseUrl);
+  const db = openDatabase(databaseUrl, config.databaseConnections);
   opened('database', () => db.$disconnect());
   const deployment = await getDeployment(db, config.provisioner);
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });

@@ -34,7 +34,30 @@ describe('the settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
+  test.each(['app:p@ss@host', 'app:p#1@host', 'app:12#3@host', 'app:1/2@host', 'app:p@ss#1/2@host', 'app:12/3@host/d'])(
+    'a password that is not encoded is refused with the fix and never shown: %s',
+    (address) => {
+      for (const scheme of ['postgres', 'postgresql', 'redis', 'rediss']) {
+        const name = scheme.startsWith('p') ? 'DATABASE_URL' : 'REDIS_URL';
+        const read = () => loadConfig({ [name]: `${scheme}://${address}:5432/db` });
+        expect(read).toThrow(`${name}: percent-encode`);
+        expect(read).not.toThrow(address);
+      }
+    },
+  );
+
   test.each([
+    'postgresql://app:p%40ss%231%2F2@host:5432/db?sslmode=require',
+    'postgresql://host/db?host=/run/postgresql&schema=vapi',
+    'postgresql:///db?host=/run/postgresql',
+  ])('a URL that is right is taken as it is: %s', (url) =>
+    expect(loadConfig({ DATABASE_URL: url }).databaseUrl).toBe(url),
+  );
+
+  test.each([
+    [{ DATABASE_URL: 'postgresql://h/d?schema=a%22b' }, 'give a ?schema= of'],
+    [{ DATABASE_URL: 'host=localhost dbname=x' }, 'DATABASE_URL: give a URL such as'],
+    [{ VAPIORC_DATABASE_CONNECTIONS: '1' }, 'VAPIORC_DATABASE_CONNECTIONS: give a whole number from 2 to 500'],
     [{ VAPIORC_PORT_START: '9000', VAPIORC_PORT_END: '8999' }, 'below VAPIORC_PORT_START'],
     [{ VAPIORC_PORT_START: '8001', VAPIORC_PORT_END: '9500' }, 'may span 1000 ports'],
     [{ VAPIORC_PORT_START: '64000', VAPIORC_PORT_END: '64999' }, 'at most 64535'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../log.js';
+import { openSession, schemaOf } from './connection.js';
 
 /** The one that Prisma Migrate takes, so that its CLI and a server never migrate at the same time. */
 const LOCK = 72707369;
@@ -38,6 +39,7 @@ export async function migrate(url: string, dir: string, log: Logger): Promise<st
   const client = await connectOrCreate(url, log);
   try {
     await lock(client);
+    await createSchema(client, schemaOf(url));
     const applied = await appliedMigrations(client);
     refuseUnsound(applied, files);
     const done = new Map(applied.map((row) => [row.migration_name, row.checksum]));
@@ -94,15 +96,9 @@ async function readMigrations(dir: string) {
   );
 }
 
-async function connect(connectionString: string, limitMs = CONNECT_LIMIT_MS): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: limitMs,
-    application_name: 'vapiorc migrate',
-  });
-  client.on('error', () => undefined); // a connection that is lost fails the query in progress, which tells
-  await client.connect();
-  return client;
+/** A migration takes as long as it takes. */
+function connect(url: string, connectLimitMs = CONNECT_LIMIT_MS): Promise<pg.Client> {
+  return openSession(url, { name: 'vapiorc migrate', connectLimitMs, statementLimitMs: 0 });
 }
 
 async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
@@ -150,6 +146,12 @@ async function lock(client: pg.Client): Promise<void> {
       { cause },
     );
   }
+}
+
+/** Only where it is missing: who may not create one may be given one. */
+async function createSchema(client: pg.Client, schema: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (rowCount === 0) await client.query(`CREATE SCHEMA ${pg.escapeIdentifier(schema)}`);
 }
 
 async function appliedMigrations(client: pg.Client): Promise<Row[]> {

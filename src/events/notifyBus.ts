@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { connectionConfig, endSession, prepareSession } from '../db/connection.js';
 import type { Transport, TransportEvents } from './bus.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
 /** A query that takes longer means that nobody is there. */
-const ANSWER_LIMIT_MS = 5_000;
+const NEEDS = { name: 'vapiorc bus', statementLimitMs: 3_000 };
 /** How long a connection may be dead before it is noticed: a listener only waits, and TCP tells it nothing. */
 const PROBE_EVERY_MS = 15_000;
-const CLOSE_LIMIT_MS = 2_000;
 
 /** Hints by LISTEN and NOTIFY, over one connection of its own: a pool would give the listening one away. */
 export function openNotify(url: string, channel: string, events: TransportEvents): Transport {
@@ -17,13 +17,7 @@ export function openNotify(url: string, channel: string, events: TransportEvents
 
   /** One connection, from its start to its end, which is always an error. */
   const session = async (): Promise<never> => {
-    const fresh = new pg.Client({
-      connectionString: url,
-      connectionTimeoutMillis: ANSWER_LIMIT_MS,
-      query_timeout: ANSWER_LIMIT_MS,
-      keepAlive: true,
-      application_name: 'vapiorc bus',
-    });
+    const fresh = new pg.Client(connectionConfig(url, NEEDS));
     let fail: (err: Error) => void = () => undefined;
     const lost = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -36,6 +30,7 @@ export function openNotify(url: string, channel: string, events: TransportEvents
     const probe = setInterval(() => void fresh.query('SELECT 1').catch(fail), PROBE_EVERY_MS).unref();
     try {
       await Promise.race([fresh.connect(), lost]);
+      await Promise.race([prepareSession(fresh, url, NEEDS), lost]);
       fresh.on('notification', ({ payload }) => {
         if (payload !== undefined && /^\d{1,19}$/.test(payload)) events.hint(BigInt(payload));
       });
@@ -47,7 +42,7 @@ export function openNotify(url: string, channel: string, events: TransportEvents
       client = undefined;
       clearInterval(probe);
       closing.signal.removeEventListener('abort', closed);
-      await end(fresh);
+      await endSession(fresh);
     }
   };
 
@@ -74,7 +69,7 @@ export function openNotify(url: string, channel: string, events: TransportEvents
       try {
         await used.query('SELECT pg_notify($1, $2)', [channel, String(seq)]);
       } catch (err) {
-        await end(used); // the session ends, and a new one begins
+        await endSession(used); // the session ends, and a new one begins
         throw err;
       }
     },
@@ -83,14 +78,4 @@ export function openNotify(url: string, channel: string, events: TransportEvents
       await running;
     },
   };
-}
-
-/** Says good-bye, and does not wait for an answer for ever. */
-async function end(client: pg.Client): Promise<void> {
-  const limit = new AbortController();
-  const late = sleep(CLOSE_LIMIT_MS, undefined, { signal: limit.signal }).then(() =>
-    client.connection.stream.destroy(),
-  );
-  await Promise.race([client.end().catch(() => undefined), late.catch(() => undefined)]);
-  limit.abort();
 }
