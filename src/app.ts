@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,9 +10,11 @@ import { startEmbeddedPostgres } from './db/embedded.js';
 import { migrate, waitForDatabase } from './db/migrate.js';
 import type { HealthReport } from './domain/health.js';
 import { isUpload, limitBodyTime } from './http/bodyTime.js';
+import { createListener } from './http/createListener.js';
 import { isHostAllowed } from './http/hostCheck.js';
 import { limitPerAddress } from './http/limitPerAddress.js';
 import { closeServer, listen } from './http/listen.js';
+import { type EdgeRefusal, refuseRequest, refuseUpgrade } from './http/refuse.js';
 import type { Logger } from './log.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
@@ -44,45 +46,44 @@ export async function start(config: Config, log: Logger): Promise<App> {
   let waiting = 'starting';
 
   const whoIs = (address: string | undefined) => core?.whoIs(address) ?? 'unknown';
+  const admit = (req: IncomingMessage): Core | EdgeRefusal => {
+    if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
+      const message = `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`;
+      const fix = 'Use an IP address, localhost, or the name in VAPIORC_PUBLIC_HOST.';
+      return { status: 403, code: 'HOST_REFUSED', message, fix };
+    }
+    const unavailable = { status: 503, code: 'UNAVAILABLE', retryAfterSeconds: 5 } as const;
+    if (core === undefined)
+      return { ...unavailable, message: waiting, fix: 'Try again in a few seconds; see the server log.' };
+    if (whoIs(req.socket.remoteAddress) === 'unknown') {
+      const message = 'the network of the VMs is not known yet, nor whether you are a guest';
+      const fix = 'Try again in a few seconds, or call from this machine by localhost; see the server log.';
+      return { ...unavailable, message, fix };
+    }
+    return core;
+  };
   const handle = (req: IncomingMessage, res: ServerResponse) => {
     const from = whoIs(req.socket.remoteAddress);
     if (!isUpload(req, from)) limitBodyTime(req, from === 'caller' ? BODY_LIMIT_MS : GUEST_BODY_LIMIT_MS);
-    if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
-      return answer(
-        res,
-        403,
-        'HOST_REFUSED',
-        `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`,
-        'Use an IP address, localhost, or the name in VAPIORC_PUBLIC_HOST.',
-      );
-    }
-    if (core === undefined)
-      return answer(res, 503, 'UNAVAILABLE', waiting, 'Try again in a few seconds; see the server log.');
-    if (from === 'unknown') {
-      return answer(
-        res,
-        503,
-        'UNAVAILABLE',
-        'the network of the VMs is not known yet, nor whether you are a guest',
-        'Try again in a few seconds, or call from this machine by localhost; see the server log.',
-      );
-    }
-    return core.handle(req, res);
+    const admitted = admit(req);
+    if ('status' in admitted) refuseRequest(req, res, admitted);
+    else admitted.handle(req, res);
+  };
+  const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const admitted = admit(req);
+    if ('status' in admitted) refuseUpgrade(req, socket, admitted);
+    else admitted.upgrade(req, socket, head);
   };
   // Node's limit on the time of a whole request would end every upload that takes longer than that.
-  const server = createServer({ headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 }, handle);
+  const server = createListener(
+    { headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 },
+    { handle, upgrade },
+  );
   limitPerAddress(server, (address) => whoIs(address) === 'guest');
   // Whoever asks before sending a body is told to go on when somebody is about to read it.
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     if (!isUpload(req, whoIs(req.socket.remoteAddress))) res.writeContinue();
     handle(req, res);
-  });
-  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const mayCome = whoIs(req.socket.remoteAddress) !== 'unknown';
-    if (core && mayCome && isHostAllowed(req.headers.host, [config.publicHost, config.host]))
-      return core.upgrade(req, socket, head);
-    const status = core && mayCome ? '403 Forbidden' : '503 Service Unavailable\r\nRetry-After: 5';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
   });
   const port = await listen(server, config.host, config.port);
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });
@@ -130,9 +131,4 @@ async function embedded(config: Config, log: Logger, closers: Closer[]): Promise
   });
   closers.push({ name: 'embedded postgres', close: () => postgres.stop() });
   return postgres.url;
-}
-
-function answer(res: ServerResponse, status: number, code: string, message: string, fix: string): void {
-  res.writeHead(status, { 'content-type': 'application/json', ...(status === 503 && { 'retry-after': '5' }) });
-  res.end(JSON.stringify({ detail: message, code, message, fix }));
 }

@@ -18,6 +18,7 @@ import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
 import { GuestDoor, type Peer } from './http/guestDoor.js';
+import { type EdgeRefusal, isGraphql, refuseUpgrade } from './http/refuse.js';
 import type { Logger } from './log.js';
 import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
 import type { Provisioner } from './provisioner/provisioner.js';
@@ -30,6 +31,13 @@ import { VERSION } from './version.js';
 
 const BUS_WAIT_MS = 2_000;
 const GUEST_RETRY_MS = 1_000;
+/** As at their own door. */
+const NOTHING_FOR_GUESTS: EdgeRefusal = {
+  status: 404,
+  code: 'NOT_FOUND',
+  message: 'there is no such route',
+  fix: 'Guests report with POST /guest/v1/ready.',
+};
 
 /** What answers requests once the database is there. */
 export interface Core {
@@ -143,7 +151,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     whoIs,
     health,
     upgrade: (req, socket, head) => {
-      if (whoIs(req.socket.remoteAddress) !== 'caller') socket.destroy();
+      if (whoIs(req.socket.remoteAddress) !== 'caller') refuseUpgrade(req, socket, NOTHING_FOR_GUESTS);
       else graphql.upgrade(req, socket, head);
     },
     handle: (req, res) => {
@@ -153,10 +161,6 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
       else void rest(req, res);
     },
   };
-}
-
-function isGraphql(req: IncomingMessage): boolean {
-  return /^\/graphql(?=[?/]|$)/.test(req.url ?? '');
 }
 
 function openProvisioner(

@@ -24,6 +24,7 @@ const allowed: Record<string, string[]> = {
   reconciler: ['p-queue', 'commands', 'db', 'domain', 'events', 'generated', 'log.ts', 'provisioner/provisioner.ts'],
   graphql: [
     'http/hostCheck.ts',
+    'http/refuse.ts',
     'commands',
     'db',
     'domain',
@@ -113,6 +114,13 @@ describe('the house', () => {
   test('the settings are read in one place', () => {
     const readers = sourceFiles().filter((file) => readFileSync(join(src, file), 'utf8').includes('process.env'));
     expect(readers.filter((file) => file !== 'main.ts' && file !== 'config.ts')).toEqual([]);
+  });
+
+  test('HTTP is listened for in one place, where each socket gets its listener for errors', () => {
+    const listening = sourceFiles().filter((file) =>
+      /\bcreateServer\b.* from 'node:https?'/.test(readFileSync(join(src, file), 'utf8')),
+    );
+    expect(listening).toEqual(['http/createListener.ts']);
   });
 
   test('files are small', () => {

@@ -48,6 +48,8 @@ const ON_OTHER_NODES = [
   'test/domain',
   'test/config.test.ts',
   'test/architecture.test.ts',
+  'test/http/upgrades.test.ts',
+  'test/http/resets.test.ts',
   'test/graphql/sockets.test.ts',
   'test/graphql/subscriptions.test.ts',
   'test/rest/files.test.ts',

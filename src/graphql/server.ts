@@ -1,11 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isForeignOrigin } from '../http/hostCheck.js';
+import { type EdgeRefusal, refuseUpgrade } from '../http/refuse.js';
 import type { GraphqlDeps } from './context.js';
 import { createMaskError } from './faults.js';
 import { createHttp } from './http.js';
 import { createSockets } from './sockets.js';
 import { createExecutor, PATH } from './yoga.js';
+
+const NO_SOCKETS_HERE: EdgeRefusal = {
+  status: 404,
+  code: 'NOT_FOUND',
+  message: 'there is no WebSocket at this address',
+  fix: `Connect to ${PATH}.`,
+};
+const FOREIGN_ORIGIN: EdgeRefusal = {
+  status: 403,
+  code: 'FOREIGN_ORIGIN',
+  message: 'a web page of another origin may not connect here',
+  fix: 'Connect from a program that sends no Origin, or from a page that this server serves.',
+};
 
 export interface Graphql {
   /** Answers a request, on a path of ours or with 404. */
@@ -25,9 +39,9 @@ export function createGraphql(deps: GraphqlDeps): Graphql {
   return {
     handle: (req, res) => http.handle(req, res),
     upgrade(req, socket, head) {
-      if (pathOf(req) !== PATH) refuseUpgrade(socket, '404 Not Found');
+      if (pathOf(req) !== PATH) refuseUpgrade(req, socket, NO_SOCKETS_HERE);
       else if (isForeignOrigin(req.headers.origin, req.headers.host, deps.publicHost))
-        refuseUpgrade(socket, '403 Forbidden');
+        refuseUpgrade(req, socket, FOREIGN_ORIGIN);
       else sockets.accept(req, socket, head);
     },
     async close() {
@@ -39,9 +53,4 @@ export function createGraphql(deps: GraphqlDeps): Graphql {
 
 function pathOf(req: IncomingMessage): string {
   return (req.url ?? '').split('?', 1)[0] ?? '';
-}
-
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -5,6 +5,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
+import { refuseUpgrade } from '../http/refuse.js';
 import type { Logger } from '../log.js';
 import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
@@ -46,6 +47,15 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
     autoPong: false,
   });
 
+  // A handshake that is none; the message says in what.
+  server.on('wsClientError', ({ message }, socket, req) =>
+    refuseUpgrade(req, socket, {
+      status: 400,
+      code: 'BAD_HANDSHAKE',
+      message,
+      fix: 'Connect with a WebSocket client (RFC 6455, version 13).',
+    }),
+  );
   server.on('connection', (socket) => {
     const gone = new AbortController();
     setMaxListeners(0, gone.signal); // each operation listens

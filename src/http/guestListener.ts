@@ -1,4 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import { createListener } from './createListener.js';
 import { limitPerAddress } from './limitPerAddress.js';
 import { closeServer, listen } from './listen.js';
 
@@ -30,7 +31,7 @@ export class GuestListener {
     const { handle, port, whose } = this.options;
     if (this.#server && address === this.#address) return;
     await this.close('not open yet');
-    const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, handle);
+    const server = createListener({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, { handle });
     server.maxConnections = CONNECTIONS;
     limitPerAddress(server);
     try {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { checked, oemBundleOf } from '../commands/input.js';
@@ -74,6 +75,7 @@ export function addOemRoutes(app: OpenAPIHono, { oemBundles, log }: OemRoutesOpt
     throw new Conflict('the machines of this server are simulated: nothing is installed in them', fix);
   };
   const never = new AbortController().signal;
+  setMaxListeners(0, never); // each transfer listens
 
   app.openapi(list, async (c) => c.json((await bundles().list()).map(view), 200));
 

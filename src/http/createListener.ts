@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { refuseUpgrade } from './refuse.js';
+
+export interface Listeners {
+  handle: RequestListener;
+  /** Takes a WebSocket over or refuses it; without it such requests are ordinary ones. */
+  upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+/**
+ * The one way to listen for HTTP. Node hands sockets over in several ways, some without a listener for their errors, and an error that
+ * nobody listens for ends the process: so each socket has one from its first moment to its last, whoever holds it.
+ */
+export function createListener(options: ServerOptions, { handle, upgrade }: Listeners): Server {
+  const server = createServer(
+    // Of Node 22.21 and 24.9 on; those before ask nobody.
+    {
+      ...options,
+      shouldUpgradeCallback: (req: IncomingMessage) => upgrade !== undefined && isWebSocket(req),
+    } as ServerOptions,
+    handle,
+  );
+  // What is broken is closed by whoever holds it, as 'close' comes after each error.
+  server.on('connection', (socket) => socket.on('error', () => {}));
+  server.on('connect', (req, socket) =>
+    refuseUpgrade(req, socket, {
+      status: 405,
+      code: 'METHOD_NOT_ALLOWED',
+      message: 'this server is no proxy',
+      fix: 'Ask it for one of its own addresses.',
+    }),
+  );
+  if (upgrade) {
+    server.on('upgrade', (req, socket, head) => {
+      if (isWebSocket(req)) upgrade(req, socket, head);
+      else serveWithoutUpgrade(server, req, socket, head);
+    });
+  }
+  return server;
+}
+
+/** Java's and curl's clients ask for h2c beside what they want; a server that does not speak it answers as if they had not. */
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.trim().toLowerCase() === 'websocket';
+}
+
+/** An old Node has given the socket away by now: it gets it back, with the request as it came but for the wish. */
+function serveWithoutUpgrade(server: Server, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`];
+  for (let n = 0; n < req.rawHeaders.length; n += 2) {
+    const name = req.rawHeaders[n] as string;
+    if (!/^upgrade$/i.test(name)) lines.push(`${name}: ${req.rawHeaders[n + 1]}`);
+  }
+  const again = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  socket.unshift(Buffer.concat([again, head]));
+  server.emit('connection', socket);
+}

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { type App, start } from '../../../src/app.js';
+import { loadConfig } from '../../../src/config.js';
+import { createTestDatabase } from '../../support/database.js';
+import { freePort } from '../../system/support/ports.js';
+
+export interface TestServer {
+  app: App;
+  port: number;
+  guestPort: number;
+  /** What was logged, warnings and worse. */
+  log: Record<string, unknown>[];
+  /** A connection to it, closed at the end of the test; its errors are nobody's. */
+  connect(options?: { port?: number; from?: string }): Socket;
+  /** From now on the engine has networks, or not. */
+  setNetworks(there: boolean): void;
+  close(): Promise<void>;
+}
+
+/**
+ * The whole server in this process, on every address of this machine, with a Docker Engine that knows nothing but its networks, once
+ * they are there: all of 127.0.0.0/8 but 127.0.0.1 are guests.
+ */
+export async function aServer(over: Record<string, string> = {}): Promise<TestServer> {
+  let hasNetworks = false;
+  const engine = createServer((req, res) => {
+    res.writeHead(hasNetworks ? 200 : 500, { 'content-type': 'application/json' });
+    const networks = JSON.stringify({
+      IPAM: { Config: [{ Gateway: '127.0.0.1', Subnet: '127.0.0.0/8' }] },
+      Options: {},
+    });
+    res.end(/\/(containers|volumes)\/?.*json/.test(req.url ?? '') ? '[]' : networks);
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'vapiorc-port-'));
+  const database = await createTestDatabase();
+  const socket = join(folder, 'docker.sock');
+  await once(engine.listen(socket), 'listening');
+  const [port, guestPort] = [await freePort(), await freePort()];
+  const config = loadConfig({
+    DATABASE_URL: database.url,
+    VAPIORC_HOST: '0.0.0.0',
+    VAPIORC_PORT: String(port),
+    VAPIORC_GUEST_PORT: String(guestPort),
+    VAPIORC_DOCKER_SOCKET: socket,
+    VAPIORC_STORAGE_PATH: join(folder, 'storage'),
+    ...over,
+  });
+  const log: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write(line, _encoding, done) {
+      log.push(JSON.parse(String(line)));
+      done();
+    },
+  });
+  const app = await start(config, pino({ level: 'warn', base: null }, sink));
+  const sockets: Socket[] = [];
+  return {
+    app,
+    port,
+    guestPort,
+    log,
+    connect({ port: to = port, from = '127.0.0.1' } = {}) {
+      const socket = connect({ host: '127.0.0.1', localAddress: from, port: to }).setEncoding('latin1');
+      socket.on('error', () => {});
+      sockets.push(socket);
+      return socket;
+    },
+    setNetworks(there) {
+      hasNetworks = there;
+    },
+    async close() {
+      for (const one of sockets) one.destroy();
+      await app.stop();
+      engine.closeAllConnections();
+      engine.close();
+      await database.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
