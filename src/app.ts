@@ -7,7 +7,8 @@ import { type Closer, closeAll } from './closers.js';
 import type { Config } from './config.js';
 import { type Core, startCore } from './core.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
-import { migrate, waitForDatabase } from './db/migrate.js';
+import { ensureDatabase, migrate, waitForDatabase } from './db/migrate.js';
+import { refuseUnfit } from './db/refuseUnfit.js';
 import type { HealthReport } from './domain/health.js';
 import { isUpload, limitBodyTime } from './http/bodyTime.js';
 import { createListener } from './http/createListener.js';
@@ -94,6 +95,8 @@ export async function start(config: Config, log: Logger): Promise<App> {
       const opened: Closer[] = [];
       try {
         await waitForDatabase(url, DATABASE_WAIT_MS);
+        await ensureDatabase(url, log);
+        await refuseUnfit(url, config.databaseConnections);
         await migrate(url, MIGRATIONS, log);
         core = await startCore(config, url, log, opened);
         closers.push(...opened);

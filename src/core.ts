@@ -9,9 +9,9 @@ import type { CommandDeps } from './commands/deps.js';
 import { reportInstalled, reportVmReady } from './commands/reportGuest.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
+import { createDatabaseHealth } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
 import { Leader } from './db/leader.js';
-import { pingDatabase } from './db/pingDatabase.js';
 import { createWrite } from './db/write.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
 import { openBus } from './events/bus.js';
@@ -104,8 +104,9 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   // Closed before the doors, so that no guest that waits keeps one open.
   opened('guest calls', () => guestRoutes.stop());
 
+  const databaseHealth = createDatabaseHealth(db, databaseUrl, config.databaseConnections);
   const health = async (): Promise<HealthReport> => {
-    const [database, engine] = await Promise.all([pingDatabase(db), provisioner.health()]);
+    const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
     const noDoor: PartHealth = { status: 'OK', message: 'simulated guests need no door' };
     const parts = { database, bus: bus.health(), ...engine, guests: guests?.health() ?? noDoor };
     return { status: overall(parts), version: VERSION, ...parts };

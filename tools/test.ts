@@ -14,6 +14,9 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['docker.io', () => onPath('dockerd') && onPath('docker')],
   ['iptables', () => onPath('iptables')],
   ['redis-server', () => onPath('redis-server')],
+  ['postgresql-15', () => existsSync('/usr/lib/postgresql/15/bin/postgres')],
+  ['pgbouncer', () => onPath('pgbouncer')],
+  ['openssl', () => onPath('openssl')],
   ['qemu-system-x86', () => onPath('qemu-system-x86_64')],
   ['qemu-utils', () => onPath('qemu-img')],
   ['busybox-static', () => existsSync('/bin/busybox') || existsSync('/usr/bin/busybox')],
@@ -85,7 +88,8 @@ function install(): void {
         : 'the stand-ins of the VM image are made of Debian packages: run the tests on Debian, after apt-get update',
     );
   console.log(`installing ${missing.join(', ') || 'nothing, but apt has no package lists'}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // In runlevel 1 Debian starts no services of what it installs: the tests start their own.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   for (const args of [['update', '-q'], ...(missing.length > 0 ? [line.split(' ').slice(1)] : [])]) {
     const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env });
     if (status !== 0) throw new Error(`failed: apt-get ${args.join(' ')}`);

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../log.js';
 import { openSession, schemaOf } from './connection.js';
+import { sqlState, unreachable } from './unreachable.js';
 
 /** The one that Prisma Migrate takes, so that its CLI and a server never migrate at the same time. */
 const LOCK = 72707369;
@@ -81,6 +82,11 @@ export async function waitForDatabase(url: string, limitMs: number): Promise<voi
   }
 }
 
+/** Makes the database when it is missing. @throws Error  as `migrate` does */
+export async function ensureDatabase(url: string, log: Logger): Promise<void> {
+  await (await connectOrCreate(url, log)).end();
+}
+
 async function readMigrations(dir: string) {
   const entries = await readdir(dir, { withFileTypes: true }).catch((cause) => {
     throw new Error(`the migrations are missing: ${dir} can't be read; install vapiorc with its prisma folder`, {
@@ -114,7 +120,10 @@ async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
     const admin = await connect(parsed.href);
     try {
       await lock(admin); // else two at once stand in each other's way at template1
-      await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+      // The cluster's own encoding may be another.
+      await admin.query(
+        `CREATE DATABASE ${pg.escapeIdentifier(database)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`,
+      );
       log.info({ database, host: parsed.host }, 'database created');
     } finally {
       await admin.end();
@@ -211,22 +220,4 @@ async function apply(client: pg.Client, name: string, sql: string, checksum: str
       cause,
     });
   }
-}
-
-function sqlState(err: unknown): string | undefined {
-  return err instanceof pg.DatabaseError ? err.code : undefined;
-}
-
-/** Names the host, never the password. */
-function unreachable(url: string, cause: unknown, waitedMs?: number): Error {
-  const { hostname, port, pathname, searchParams } = new URL(url);
-  const where = searchParams.get('host') ?? `${hostname}:${port || 5432}`;
-  // A name with several addresses fails with all of them at once, and then without a message of its own.
-  const first = cause instanceof AggregateError ? cause.errors[0] : cause;
-  const waited = waitedMs === undefined ? '' : ` for ${Math.round(waitedMs / 1000)} s`;
-  return new Error(
-    `the database ${decodeURIComponent(pathname.slice(1))} at ${where} could not be opened${waited}: ${(first as Error).message}. ` +
-      'Is it running, and is DATABASE_URL right?',
-    { cause },
-  );
 }
