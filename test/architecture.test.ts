@@ -128,6 +128,13 @@ describe('the house', () => {
     expect(large).toEqual([]);
   });
 
+  test('advisory locks are taken by the keys of one list', () => {
+    const keys = sourceFiles().filter((file) =>
+      /pg_\w*advisory\w*\((?!\$1|\$\{LOCKS)/.test(readFileSync(join(src, file), 'utf8')),
+    );
+    expect(keys).toEqual([]);
+  });
+
   test('no name says nothing', () => {
     expect(
       sourceFiles().filter((file) => /(^|\/)(utils?|helpers?|common|services?|managers?|index)\b/.test(file)),

@@ -1,5 +1,6 @@
 import type { Tx } from '../db/client.js';
-import { type GuestFacts, holdComputerNames, noteGuest, renamesOf, vmWithComputerName } from '../db/guests.js';
+import { type GuestFacts, noteGuest, renamesOf, vmWithComputerName } from '../db/guests.js';
+import { holdLock } from '../db/locks.js';
 import { lockVm, type Vm } from '../db/vms.js';
 import { computerName } from '../domain/computerName.js';
 import type { NewEvent } from '../domain/events.js';
@@ -43,7 +44,7 @@ export function admitGuest(deps: AdmitDeps, vmId: string, report: AgentReport, n
     const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
     const named = awaited && pool.uniqueComputerNames;
     // Held before the name is noted: of two guests with one name that report at once, the second sees the first's.
-    if (named) await holdComputerNames(tx);
+    if (named) await holdLock(tx, 'computerNames');
     const skewMs = report.clock === undefined ? undefined : report.clock.getTime() - now.getTime();
     const { sessions } = await noteGuest(tx, vmId, report.session, { ...report.facts, clockSkewMs: skewMs });
     if (!awaited) return { do: 'ok' };

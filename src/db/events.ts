@@ -1,9 +1,7 @@
 import type { Event, NewEvent } from '../domain/events.js';
 import { Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
-
-/** Key of the advisory lock that makes seq order commit order. Any number will do that nobody else on the database uses. */
-const EVENT_LOCK = 7_602_174_911n;
+import { LOCKS } from './locks.js';
 
 /**
  * Appends to the log; returns the last `seq`. Only `write` calls this, as the last statement of a transaction: the lock
@@ -24,7 +22,7 @@ export async function append(tx: Tx, events: readonly NewEvent[]): Promise<bigin
     })),
   );
   const appended = await tx.$queryRaw<{ seq: bigint }[]>(Prisma.sql`
-    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${EVENT_LOCK}::bigint))
+    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint))
     INSERT INTO "Event" ("at", "kind", "vmType", "vmId", "goldenImageId", "assignmentId", "actor", "reason", "data")
     SELECT clock_timestamp(), e."kind", e."vmType", e."vmId", e."goldenImageId", e."assignmentId", e."actor", e."reason", e."data"
     FROM held, jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "vmId" uuid, "goldenImageId" uuid,

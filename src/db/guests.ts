@@ -73,12 +73,6 @@ export async function guestsSeen(db: Db, seen: ReadonlyMap<string, Date>): Promi
     WHERE "Guest"."machineId" = s."id" AND "Guest"."seenAt" < s."at"`;
 }
 
-/** From here to the end of the transaction no other guest's computer name is judged. */
-export async function holdComputerNames(tx: Tx): Promise<void> {
-  // Any number will do that nobody else on the database uses.
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${7_602_174_912n}::bigint)`;
-}
-
 /** A living VM other than this one whose guest has this computer name. Windows tells names apart by 15 characters, whatever their case. */
 export async function vmWithComputerName(tx: Tx, name: string, exceptVmId: string): Promise<string | undefined> {
   const [other] = await tx.$queryRaw<{ id: string }[]>`

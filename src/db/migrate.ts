@@ -5,10 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../log.js';
 import { openSession, schemaOf } from './connection.js';
+import { LOCKS } from './locks.js';
 import { sqlState, unreachable } from './unreachable.js';
 
-/** The one that Prisma Migrate takes, so that its CLI and a server never migrate at the same time. */
-const LOCK = 72707369;
 const CONNECT_LIMIT_MS = 10_000;
 /** How long another server may take to migrate. */
 const LOCK_LIMIT_MS = 120_000;
@@ -145,13 +144,13 @@ async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
 async function lock(client: pg.Client): Promise<void> {
   try {
     await client.query(`SET lock_timeout = ${LOCK_LIMIT_MS}`);
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    await client.query('SELECT pg_advisory_lock($1)', [String(LOCKS.migration)]);
     await client.query('SET lock_timeout = 0');
   } catch (cause) {
     if (sqlState(cause) !== LOCK_TIMED_OUT) throw cause;
     throw new Error(
       `somebody has held the migration lock for ${LOCK_LIMIT_MS / 1000} s: another server that migrates, or a session left open by Prisma's CLI. ` +
-        `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ${LOCK} shows who`,
+        `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ${LOCKS.migration} shows who`,
       { cause },
     );
   }

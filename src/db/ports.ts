@@ -1,21 +1,19 @@
 import { Prisma } from '../generated/prisma/client.js';
-import type { Db } from './client.js';
-
-/** Allocation of ports is one at a time on this database: two rows of two tables can't share a unique index. */
-const PORT_LOCK = 7_602_174_912n;
+import { holdLock } from './locks.js';
+import type { Write } from './write.js';
 
 /**
- * Gives the machine the lowest web port that no live row holds and that is not in `skip`; keeps the one it has unless that is in
+ * One at a time on this database. Gives the machine the lowest web port that no live row holds and that is not in `skip`; keeps the one it has unless that is in
  * `skip`. Undefined: the range is used up. The unique index on "port" stands behind this.
  */
 export function allocatePort(
-  db: Db,
+  write: Write,
   machine: { kind: 'vm' | 'golden'; id: string },
   range: { start: number; end: number },
   skip: readonly number[],
 ): Promise<number | undefined> {
-  return db.$transaction(async (tx) => {
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${PORT_LOCK}::bigint)`;
+  return write(async (tx) => {
+    await holdLock(tx, 'ports');
     const table = Prisma.raw(machine.kind === 'vm' ? '"Vm"' : '"GoldenImage"');
     const [row] = await tx.$queryRaw<{ port: number }[]>(Prisma.sql`
       UPDATE ${table} SET "port" = coalesce(

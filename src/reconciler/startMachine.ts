@@ -12,7 +12,7 @@ const avoided = new WeakMap<object, Map<number, number>>();
  * A refusal means: not now, try again later.
  */
 export async function startMachine<R extends Refusal>(
-  { db, ports, provisioner, now, log }: Pick<Deps, 'db' | 'ports' | 'provisioner' | 'now' | 'log'>,
+  { write, ports, provisioner, now, log }: Pick<Deps, 'write' | 'ports' | 'provisioner' | 'now' | 'log'>,
   ref: MachineRef,
   start: (port: number) => Promise<Started | R>,
 ): Promise<Started | R | CapacityExhausted> {
@@ -20,7 +20,7 @@ export async function startMachine<R extends Refusal>(
   avoided.set(provisioner, held);
   for (;;) {
     for (const [port, since] of held) if (now().getTime() - since > AVOID_MS) held.delete(port);
-    const port = await allocatePort(db, ref, ports, [...held.keys()]);
+    const port = await allocatePort(write, ref, ports, [...held.keys()]);
     if (port === undefined) {
       return new CapacityExhausted(
         'ports',

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/db/client.js';
 import { allocatePort } from '../../src/db/ports.js';
+import { createWrite, type Write } from '../../src/db/write.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { anImage, aVm } from '../support/rows.js';
 
 let database: TestDatabase;
 let db: Db;
+let write: Write;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = openDatabase(database.url);
+  write = createWrite(db, () => {});
 });
 afterAll(async () => {
   await db.$disconnect();
@@ -62,7 +65,7 @@ describe('ports', () => {
       })),
     ]);
     const ports = await Promise.all(
-      machines.map((machine) => allocatePort(db, machine, { start: 9100, end: 9109 }, [9105])),
+      machines.map((machine) => allocatePort(write, machine, { start: 9100, end: 9109 }, [9105])),
     );
     const given = ports.filter((port) => port !== undefined);
     expect(given.toSorted((a, b) => a - b)).toEqual([9100, 9101, 9102, 9103, 9104, 9106, 9107, 9108, 9109]);
@@ -72,8 +75,8 @@ describe('ports', () => {
   test('a machine keeps its port, unless that is to be skipped', async () => {
     const machine = { kind: 'vm', id: (await aVm(db)).id } as const;
     const range = { start: 9200, end: 9210 };
-    expect(await allocatePort(db, machine, range, [])).toBe(9200);
-    expect(await allocatePort(db, machine, range, [])).toBe(9200);
-    expect(await allocatePort(db, machine, range, [9200])).toBe(9201);
+    expect(await allocatePort(write, machine, range, [])).toBe(9200);
+    expect(await allocatePort(write, machine, range, [])).toBe(9200);
+    expect(await allocatePort(write, machine, range, [9200])).toBe(9201);
   });
 });
