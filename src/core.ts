@@ -11,6 +11,7 @@ import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
 import { createDatabaseHealth } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
+import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
 import { createWrite } from './db/write.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
@@ -21,7 +22,7 @@ import { GuestDoor, type Peer } from './http/guestDoor.js';
 import { type EdgeRefusal, isGraphql, refuseUpgrade } from './http/refuse.js';
 import type { Logger } from './log.js';
 import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
-import type { Provisioner } from './provisioner/provisioner.js';
+import { leading, type Provisioner } from './provisioner/provisioner.js';
 import { createSimulatedProvisioner } from './provisioner/simulated.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { createGuestRoutes } from './rest/guest.js';
@@ -57,7 +58,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   const deployment = await getDeployment(db, config.provisioner);
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
   opened('bus', () => bus.close());
-  const write = createWrite(db, (seq) => bus.publish(seq));
+  const hint = (seq: bigint) => bus.publish(seq);
+  const write = createWrite(db, hint);
   const feed = new Feed({ db, bus, log });
   await feed.start();
   opened('feed', () => feed.stop());
@@ -132,9 +134,18 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   const leader = new Leader({
     url: databaseUrl,
     log,
-    lead: async () => {
+    lead: async (term, over) => {
       const reconciler = new Reconciler(
-        { ...config, db, write, provisioner, deployment, log, now: () => new Date(), ledSince: new Date() },
+        {
+          ...config,
+          db,
+          write: createWrite(db, hint, term),
+          provisioner: leading(provisioner, leadOf(db, term, over)),
+          deployment,
+          log,
+          now: () => new Date(),
+          ledSince: new Date(),
+        },
         feed,
       );
       reconciler.start();

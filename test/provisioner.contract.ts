@@ -6,15 +6,15 @@ import {
   type CloneSpec,
   type InstallProgress,
   type InstallSpec,
+  type LeadingProvisioner,
   type MachineRef,
-  type Provisioner,
 } from '../src/provisioner/provisioner.js';
 import { decodePng } from './provisioner/decodePng.js';
 import { until } from './provisioner/until.js';
 
 /** A provisioner and what a test needs to play the world around it. */
 export interface ProvisionerUnderTest {
-  provisioner: Provisioner;
+  provisioner: LeadingProvisioner;
   installSpec: () => Promise<InstallSpec>;
   cloneSpec: (goldenImageId: string) => Promise<CloneSpec>;
   /** Resolves when the guest of an installation has done its work. */
@@ -34,7 +34,7 @@ export function describeProvisioner(
 ): void {
   describe(`${name}: a provisioner`, { timeout: 60_000 }, () => {
     let world: ProvisionerUnderTest;
-    let provisioner: Provisioner;
+    let provisioner: LeadingProvisioner;
     let goldenImageId: string;
 
     const listed = async (ref: MachineRef) =>

@@ -70,7 +70,7 @@ async function measure(storage: Storage, goldens: readonly Golden[]): Promise<vo
       for (const { id, times } of goldens) {
         const vmId = randomUUID();
         const begun = performance.now();
-        await storage.clone(id, vmId, { ...GUEST, role: 'vm' });
+        await storage.clone(id, vmId, { ...GUEST, role: 'vm' }, async () => {});
         times.at(-1)?.push(performance.now() - begun);
         await storage.remove({ kind: 'vm', id: vmId });
       }
@@ -117,7 +117,7 @@ function sameness(goldens: readonly Golden[]): Finding {
 
 /** What an installation leaves behind, with data all over its disk, sealed. */
 async function makeGolden(storage: Storage, imageId: string, gib: number, writtenGib: number): Promise<void> {
-  const { storage: folder } = await storage.prepareInstall(imageId, { ...GUEST, role: 'golden' });
+  const { storage: folder } = await storage.prepareInstall(imageId, { ...GUEST, role: 'golden' }, null, async () => {});
   const disk = join(folder, 'data.qcow2');
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', disk, `${gib}G`]).catch((cause) => {
     throw new Error('qemu-img and qemu-io are needed: install qemu-utils', { cause });
@@ -132,5 +132,5 @@ async function makeGolden(storage: Storage, imageId: string, gib: number, writte
   for (const [name, bytes] of Object.entries(STATE_FILES))
     await writeFile(join(folder, name), Buffer.alloc(bytes, 0x57));
   const noTool = () => Promise.reject(new Error('qemu-img is needed: install qemu-utils'));
-  await storage.seal({ imageId, vmType: '11', containerImage: 'none' }, noTool);
+  await storage.seal({ imageId, vmType: '11', containerImage: 'none' }, noTool, async () => {});
 }

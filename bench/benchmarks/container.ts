@@ -69,7 +69,12 @@ async function bare(
 ): Promise<number> {
   const spec = await cloneSpec(goldenId);
   const guest = { server: 'http://system.lan:9', id: spec.id, token: randomUUID(), role: 'vm' } as const;
-  const options = cloneOptions(spec, await storage.clone(goldenId, spec.id, guest), deployment, settings);
+  const options = cloneOptions(
+    spec,
+    await storage.clone(goldenId, spec.id, guest, async () => {}),
+    deployment,
+    settings,
+  );
   const begun = performance.now();
   await (await docker.createContainer(options)).start();
   const ms = performance.now() - begun;

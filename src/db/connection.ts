@@ -7,8 +7,11 @@ const DEFAULT_SCHEMA = 'public';
 const STATEMENT_LIMIT_MS = 8_000;
 const CONNECT_LIMIT_MS = 5_000;
 const CLOSE_LIMIT_MS = 2_000;
-/** A transaction of ours that does nothing for this long has lost its server: what it holds is let go. */
-const IDLE_TRANSACTION_LIMIT_MS = 20_000;
+/**
+ * A transaction of ours that does nothing for this long has lost its server, or that is frozen: what it holds is let go. Other servers
+ * wait for it, and so does the one that takes over the lead: within 10 s in all.
+ */
+const IDLE_TRANSACTION_LIMIT_MS = 6_000;
 
 /**
  * What our statements rest on. A role, a database or a server may carry other values for all of these (ALTER ROLE … SET), and then

@@ -1,21 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from '../log.js';
+import { endSession, openSession } from './connection.js';
+import { LOCKS } from './locks.js';
 
-/** Key of the session lock that the one reconciling server holds. */
-const LEADER_LOCK = 7_602_174_913n;
-const RETRY_MS = 2_000;
+/** How often a server that waits asks for the lock, and the one that leads says that it lives. */
+const BEAT_MS = 1_000;
+/** Postgres ends the session, and gives the lock away, when nothing was heard for so long: its server is frozen, or its host is gone. */
+const SILENCE_LIMIT_MS = 6_000;
+/** A new term waits for transactions of the last one, which Postgres ends when they stand idle (connection.ts). */
+const STATEMENT_LIMIT_MS = 7_000;
 
 /**
  * Runs `lead` in one server at a time of all that share the database: whoever holds the lock. It is the database session's, so
- * Postgres gives it to another server when this one dies. `lead` returns how to stop; that is awaited before the lock is let go,
- * and called as soon as the session is lost.
+ * Postgres gives it to another server when this one dies, or is not heard any more. `lead` returns how to stop; that is awaited
+ * before this server may lead again, and called as soon as the session is lost. A server that does not know yet that it lost it is
+ * kept from doing harm by its term: see `Lead`.
  */
 export class Leader {
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(readonly options: { url: string; log: Logger; lead: () => Promise<() => Promise<void>> }) {}
+  constructor(
+    readonly options: {
+      url: string;
+      log: Logger;
+      /** `over`: this server knows that the term has ended. */
+      lead: (term: bigint, over: AbortSignal) => Promise<() => Promise<void>>;
+    },
+  ) {}
 
   start(): void {
     this.#running = this.#run();
@@ -32,56 +45,60 @@ export class Leader {
     let failing = false;
     while (!signal.aborted) {
       try {
-        await this.#term();
+        await this.#session();
         failing = false;
       } catch (err) {
         if (!failing) log.warn({ err }, 'cannot take part in choosing the leader; trying again');
         failing = true;
       }
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+      await sleep(BEAT_MS, undefined, { signal }).catch(() => {});
     }
   }
 
   /** One connection: waits for the lock, leads until the connection is lost or the server stops. */
-  async #term(): Promise<void> {
+  async #session(): Promise<void> {
     const { url, log, lead } = this.options;
-    const { signal } = this.#stopped;
-    const client = new pg.Client({
-      connectionString: url,
-      connectionTimeoutMillis: 5_000,
-      // A frozen connection must not leave two leaders: Postgres gives the lock away when it drops ours.
-      query_timeout: 5_000,
-      keepAlive: true,
-      application_name: 'vapiorc leader',
-    });
-    const lost = new AbortController();
-    client.on('error', () => lost.abort());
-    client.on('end', () => lost.abort());
-    await client.connect();
+    const over = new AbortController();
+    const stop = () => over.abort();
+    const beat = () => sleep(BEAT_MS, undefined, { signal: over.signal }).catch(() => {});
+    const needs = { name: 'vapiorc leader', statementLimitMs: STATEMENT_LIMIT_MS, idleLimitMs: SILENCE_LIMIT_MS };
+    const client = await openSession(url, needs);
+    for (const end of ['error', 'end'] as const) client.on(end, stop);
+    this.#stopped.signal.addEventListener('abort', stop);
+    if (this.#stopped.signal.aborted) stop();
     try {
-      const over = AbortSignal.any([signal, lost.signal]);
-      while (!over.aborted) {
-        const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
-          LEADER_LOCK.toString(),
-        ]);
-        if (rows[0]?.held === true) break;
-        await sleep(RETRY_MS, undefined, { signal: over }).catch(() => {});
-      }
-      if (over.aborted) return;
-      log.info('this server reconciles');
-      const stop = await lead();
+      while (!over.signal.aborted && !(await takeLock(client))) await beat();
+      if (over.signal.aborted) return;
+      const term = await nextTerm(client);
+      log.info({ term: String(term) }, 'this server reconciles');
+      const leave = await lead(term, over.signal);
       try {
-        while (!over.aborted) {
-          // A dead peer is noticed by asking; the answer itself does not matter.
-          await sleep(RETRY_MS, undefined, { signal: over }).catch(() => {});
-          if (!over.aborted) await client.query('SELECT 1');
-        }
+        for (await beat(); !over.signal.aborted; await beat()) await client.query('SELECT 1');
       } finally {
-        await stop();
-        log.info('this server no longer reconciles');
+        over.abort();
+        await leave();
+        log.info({ term: String(term) }, 'this server no longer reconciles');
       }
     } finally {
-      await client.end().catch(() => {});
+      this.#stopped.signal.removeEventListener('abort', stop);
+      await endSession(client);
     }
   }
+}
+
+async function takeLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
+    String(LOCKS.leader),
+  ]);
+  return rows[0]?.held === true;
+}
+
+/** From here on whatever an earlier leader still writes is refused. */
+async function nextTerm(client: pg.Client): Promise<bigint> {
+  const { rows } = await client.query<{ term: string }>(
+    `UPDATE "LeaderTerm" SET "term" = "term" + 1, "since" = now() WHERE "id" = 1 RETURNING "term"`,
+  );
+  const [row] = rows;
+  if (!row) throw new Error('the table LeaderTerm has lost its row: INSERT INTO "LeaderTerm" DEFAULT VALUES mends it');
+  return BigInt(row.term);
 }

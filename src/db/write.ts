@@ -2,6 +2,7 @@ import type { NewEvent } from '../domain/events.js';
 import { Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { append } from './events.js';
+import { holdTerm } from './lead.js';
 
 /**
  * The one door for changes: runs `work` in a transaction, appends what it told as the transaction's last statement,
@@ -12,11 +13,13 @@ export type Write = <T>(work: (tx: Tx, tell: (event: NewEvent) => void) => Promi
 
 const ATTEMPTS = 3;
 
-export function createWrite(db: Db, hint: (seq: bigint) => void): Write {
+/** `term`: of the leader that writes. Once it is over, its writes throw `NotLeading` and change nothing. */
+export function createWrite(db: Db, hint: (seq: bigint) => void, term?: bigint): Write {
   return async (work) => {
     for (let attempt = 1; ; attempt++) {
       try {
         const { result, seq } = await db.$transaction(async (tx) => {
+          if (term !== undefined) await holdTerm(tx, term);
           const told: NewEvent[] = [];
           const result = await work(tx, (event) => told.push(event));
           return { result, seq: told.length > 0 ? await append(tx, told) : undefined };

@@ -1,6 +1,8 @@
 import { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import { NotLeading } from '../domain/lead.js';
 import { DiskBroken } from '../storage/diskBroken.js';
 import { diskRefusal } from '../storage/diskRefusal.js';
+import type { Storage } from '../storage/storage.js';
 import { engineFault } from './engineFault.js';
 import type { Parts } from './parts.js';
 import { Broken, PortTaken, Unwanted } from './provisioner.js';
@@ -30,9 +32,24 @@ export async function answer<T>(
     return await work();
   } catch (fault) {
     const known = translate(fault, parts, asked);
-    const ordinary = [PortTaken, Broken, Unwanted, CapacityExhausted].some((kind) => known instanceof kind);
+    const ordinary = [PortTaken, Broken, Unwanted, NotLeading, CapacityExhausted].some((kind) => known instanceof kind);
     if (!ordinary) parts.hostPaths.forget();
     if (known instanceof Unavailable || known instanceof CapacityExhausted) return known;
     throw known;
   }
+}
+
+/** For operations that return no refusals: they throw them. */
+export async function answerOrThrow<T>(parts: Pick<Parts, 'settings' | 'storage'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (fault) {
+    throw translate(fault, parts);
+  }
+}
+
+/** @throws Unavailable  the storage is another deployment's, or its disk is not mounted. */
+export async function claimOrThrow(storage: Storage): Promise<void> {
+  const refusal = await storage.claim();
+  if (refusal) throw refusal;
 }

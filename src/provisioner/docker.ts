@@ -1,17 +1,15 @@
 import PQueue from 'p-queue';
-import { Unavailable } from '../domain/errors.js';
 import { KeyedLock } from '../domain/keyedLock.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
-import { answer, translate } from './answer.js';
+import { answer, answerOrThrow, claimOrThrow } from './answer.js';
+import { createBuilder } from './builder.js';
 import { ContainerScreens } from './containerScreens.js';
-import { cloneOptions, installOptions } from './createOptions.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
-import { guestUrls } from './guestUrls.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
@@ -23,9 +21,8 @@ import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
 import { answersRdp } from './rdpProbe.js';
 import { needOf, Room } from './room.js';
-import { sealMachine } from './sealMachine.js';
 import type { DockerSettings } from './settings.js';
-import { kvmRefusal, start } from './start.js';
+import { kvmRefusal } from './start.js';
 import { watchEvents } from './watchEvents.js';
 
 export interface DockerProvisioner extends Provisioner {
@@ -67,32 +64,9 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
   };
   storage.lendRoot((folder) => emptyInContainer(parts, folder));
   const watches = new Set<() => void>();
-  const guest = async (id: string, token: string, role: 'golden' | 'vm') => ({
-    ...(await guestUrls(parts)),
-    id,
-    token,
-    role,
-  });
 
-  /** For operations that return no refusals: they throw them. */
-  async function orThrow<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (fault) {
-      throw translate(fault, parts);
-    }
-  }
-  async function claimed(): Promise<void> {
-    const refusal = await storage.claim();
-    if (refusal) throw refusal;
-  }
-  async function onHost<F extends object>(folders: F): Promise<F> {
-    const pairs = Object.entries(folders).map(
-      async ([name, path]: [string, string]) => [name, await hostPaths.toHost(path)] as const,
-    );
-    return Object.fromEntries(await Promise.all(pairs)) as F;
-  }
-
+  const orThrow = <T>(work: () => Promise<T>): Promise<T> => answerOrThrow(parts, work);
+  const claimed = () => claimOrThrow(storage);
   const screens = new ContainerScreens((ref) =>
     orThrow(async () => addressOf(await machines.find(ref), settings.network)),
   );
@@ -100,60 +74,13 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
   return {
     kind: 'docker',
     explainExit,
-
-    install: (spec, onProgress) =>
-      answer(parts, { image: settings.image, port: spec.port }, () =>
-        start(parts, {
-          ref: { kind: 'golden', id: spec.id },
-          image: settings.image,
-          need: { kind: 'install', ...spec },
-          isWanted: spec.isWanted,
-          onProgress,
-          prepare: async () => {
-            const folders = await storage.prepareInstall(
-              spec.id,
-              await guest(spec.id, spec.token, 'golden'),
-              spec.oemBundle,
-            );
-            return installOptions(spec, await onHost(folders), deployment, settings);
-          },
-        }),
-      ),
-
-    clone: (spec) =>
-      answer(parts, { image: spec.containerImage, port: spec.port }, () =>
-        start(parts, {
-          ref: { kind: 'vm', id: spec.id },
-          image: spec.containerImage,
-          need: { kind: 'clone', ...spec },
-          isWanted: spec.isWanted,
-          prepare: async () => {
-            const folders = await storage.clone(spec.goldenImageId, spec.id, await guest(spec.id, spec.token, 'vm'));
-            return cloneOptions(spec, await onHost(folders), deployment, settings);
-          },
-        }),
-      ),
+    lead: (lead) => createBuilder(parts, lead),
 
     async progress(goldenImageId) {
       const found = await orThrow(() => machines.find({ kind: 'golden', id: goldenImageId }));
       const address = addressOf(found, settings.network);
       return address === undefined ? undefined : fetchStatusPage(address);
     },
-
-    async seal(goldenImageId) {
-      const sealed = await answer(parts, { image: settings.image }, async () => {
-        await claimed();
-        return parts.lock.run(goldenImageId, () => sealMachine(parts, goldenImageId));
-      });
-      if (!('code' in sealed) || sealed.code !== 'CAPACITY_EXHAUSTED') return sealed;
-      return new Unavailable('storage', sealed.message, sealed.fix); // room may be made: the seal is tried again
-    },
-
-    deleteGolden: (goldenImageId) =>
-      orThrow(async () => {
-        await claimed();
-        await parts.lock.run(goldenImageId, () => storage.deleteGolden(goldenImageId));
-      }),
 
     async inspect(ref) {
       const found = await orThrow(() => machines.find(ref));
@@ -180,15 +107,6 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
       const address = addressOf(found, settings.network);
       return address !== undefined && answersRdp(address);
     },
-
-    destroy: (ref) =>
-      orThrow(async () => {
-        await claimed();
-        await parts.lock.run(ref.id, async () => {
-          await machines.remove(ref);
-          await storage.remove(ref);
-        });
-      }),
 
     list: () =>
       orThrow(async () => {

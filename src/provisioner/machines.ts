@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode';
+import type { Lead } from '../domain/lead.js';
 import type { Machine } from '../domain/vm.js';
 import { type Engine, statusOf, unlessGone } from './engine.js';
 import { containerName, LABEL, refOf } from './labels.js';
 import type { MachineRef } from './provisioner.js';
 
+/** The engine's own part of a stop, on top of what the guest gets. */
+const STOP_MARGIN_MS = 60_000;
 const REMOVAL_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 
@@ -46,11 +49,45 @@ export class Machines {
     });
   }
 
-  /** Removes the container with its volumes, at once. Resolves when they are seen to be gone; gone already is fine. */
-  async remove(ref: MachineRef): Promise<void> {
+  /** Makes a container that does not run yet; answers its id. */
+  async create(options: ContainerCreateOptions, lead: Lead): Promise<string> {
+    await lead.confirm();
+    const { id } = await this.engine.quick.createContainer(options);
+    return id;
+  }
+
+  async start(id: string, lead: Lead): Promise<void> {
+    await lead.confirm();
+    await this.engine.quick.getContainer(id).start();
+  }
+
+  /** Ends it as a power button does, and after `seconds` by force. Ended or gone already is fine. */
+  async stop(id: string, seconds: number, lead: Lead): Promise<void> {
+    await lead.confirm();
+    const abortSignal = AbortSignal.timeout(seconds * 1000 + STOP_MARGIN_MS);
+    await unlessGone(this.engine.patient.getContainer(id).stop({ t: seconds, abortSignal })).catch((fault: unknown) => {
+      if (statusOf(fault) !== 304) throw fault; // 304: it has ended meanwhile
+    });
+  }
+
+  /**
+   * Removes a container that was seen and had never run, this one and no other of its name. Refused by the engine when it runs after
+   * all: then it is somebody's machine.
+   */
+  async removeUnstarted(id: string, lead: Lead): Promise<void> {
+    await lead.confirm();
+    await unlessGone(this.engine.quick.getContainer(id).remove({ v: true }));
+  }
+
+  /**
+   * Removes the machine's container with its volumes, at once, whatever it does: for a machine that nobody will want again.
+   * Resolves when they are seen to be gone; gone already is fine.
+   */
+  async remove(ref: MachineRef, lead: Lead): Promise<void> {
     const found = await this.find(ref);
     if (!found) return;
     const container = this.engine.quick.getContainer(found.Id);
+    await lead.confirm();
     await unlessGone(container.remove({ force: true, v: true })).catch((fault: unknown) => {
       if (statusOf(fault) !== 409) throw fault; // 409: a removal is in progress
     });

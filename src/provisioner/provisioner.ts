@@ -1,6 +1,7 @@
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
+import type { Lead } from '../domain/lead.js';
 import { RDP_OFFSET } from '../domain/links.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { QemuAgent } from '../domain/qemuAgent.js';
@@ -103,14 +104,11 @@ export interface Sealed {
 }
 
 /**
- * Makes and destroys machines: a container and all that belongs to it (disk, shared folder). Knows no database.
- * Every operation may be asked twice and may be killed anywhere; asking again carries on.
- * An engine that does not answer is an `Unavailable`, returned where listed and thrown elsewhere.
- * Screen, keyboard and mouse of each machine are there too: see `Screens`.
+ * Makes and destroys machines: a container and all that belongs to it (disk, shared folder). For the server that leads: each change is
+ * made only after its lead was confirmed, and one that comes late all the same harms nothing that another leader made meanwhile.
+ * Every operation may be asked twice and may be killed anywhere; asking again carries on. All of them throw `NotLeading`.
  */
-export interface Provisioner extends Screens {
-  readonly kind: 'docker' | 'simulated';
-
+export interface Builder {
   /**
    * Starts the installation of a golden image and returns once its container runs: half an hour before Windows is up.
    * Pulls the container image if it is missing and reports that as phase PULLING.
@@ -120,9 +118,6 @@ export interface Provisioner extends Screens {
     spec: InstallSpec,
     onProgress: (progress: InstallProgress) => void,
   ): Promise<Started | Unavailable | CapacityExhausted>;
-
-  /** How far the installation is, or undefined when nothing new is known. */
-  progress(goldenImageId: string): Promise<InstallProgress | undefined>;
 
   /**
    * Shuts the guest down cleanly, checks that its disk is whole, makes it read-only and removes the container.
@@ -140,6 +135,27 @@ export interface Provisioner extends Screens {
    * @throws Broken  the golden image is missing or was changed.
    */
   clone(spec: CloneSpec): Promise<Started | Unavailable | CapacityExhausted>;
+
+  /**
+   * Removes the container, its volumes, its disk and its shared folder, at once and without asking the guest.
+   * Resolves when all of it is seen to be gone. A sealed golden image is not touched.
+   */
+  destroy(ref: MachineRef): Promise<void>;
+}
+
+/**
+ * What there is of machines, and what they can be asked. Knows no database.
+ * An engine that does not answer is an `Unavailable`, returned where listed and thrown elsewhere.
+ * Screen, keyboard and mouse of each machine are there too: see `Screens`.
+ */
+export interface Provisioner extends Screens {
+  readonly kind: 'docker' | 'simulated';
+
+  /** What changes machines, for one term of this server's lead. */
+  lead(lead: Lead): Builder;
+
+  /** How far the installation is, or undefined when nothing new is known. */
+  progress(goldenImageId: string): Promise<InstallProgress | undefined>;
 
   /** The machine as the engine shows it now; undefined: there is none. */
   inspect(ref: MachineRef): Promise<Machine | undefined>;
@@ -161,12 +177,6 @@ export interface Provisioner extends Screens {
 
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;
-
-  /**
-   * Removes the container, its volumes, its disk and its shared folder, at once and without asking the guest.
-   * Resolves when all of it is seen to be gone. A sealed golden image is not touched.
-   */
-  destroy(ref: MachineRef): Promise<void>;
 
   /** Everything that is marked as ours: containers and folders, whole or half-made. Golden images that are sealed are not listed. */
   list(): Promise<Listed[]>;
@@ -190,4 +200,11 @@ export interface Provisioner extends Screens {
 
   /** In words, why a machine's container ended with this code. Pure. */
   explainExit(exitCode: number): string;
+}
+
+/** All of it, for the server that leads. */
+export type LeadingProvisioner = Provisioner & Builder;
+
+export function leading<P extends Provisioner>(provisioner: P, lead: Lead): P & Builder {
+  return { ...provisioner, ...provisioner.lead(lead) };
 }

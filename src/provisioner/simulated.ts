@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { INSTALL_PHASES } from '../domain/image.js';
+import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
 import {
   Broken,
+  type Builder,
   type CloneSpec,
   type InstallProgress,
   type InstallSpec,
@@ -73,6 +75,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
   };
 
   async function start(
+    lead: Lead,
     ref: MachineRef,
     isWanted: IsWanted | undefined,
     readyMs: number,
@@ -82,6 +85,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     const started = { engineId: `simulated-${ref.id}`, containerImage: 'simulated' };
     if (running) return started;
     await sleep(options.createMs);
+    await lead.confirm();
     if (isWanted && !(await isWanted())) throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
     const startedAt = new Date();
     // A timer takes 24 days at most; a guest that never gets ready has none.
@@ -99,13 +103,48 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     return started;
   }
 
+  const builder = (lead: Lead): Builder => ({
+    install: (spec: InstallSpec) =>
+      start(lead, { kind: 'golden', id: spec.id }, spec.isWanted, options.installMs, () =>
+        options.onInstalled(spec.id),
+      ),
+
+    seal: async (id) => {
+      if (goldens.has(id)) return sealed;
+      if (takeFault('seal')) throw new Broken('simulated: the disk is not usable');
+      await sleep(options.createMs);
+      await lead.confirm();
+      goldens.add(id);
+      machines.delete(keyOf({ kind: 'golden', id }));
+      return sealed;
+    },
+
+    deleteGolden: async (id) => {
+      await lead.confirm();
+      goldens.delete(id);
+    },
+
+    clone: async (spec: CloneSpec) => {
+      const ref: MachineRef = { kind: 'vm', id: spec.id };
+      if (takeFault('clone')) throw new Broken('simulated: the golden image is missing');
+      const breaks = takeFault('boot') || Math.random() < options.failureRate;
+      if (breaks) return start(lead, ref, spec.isWanted, options.bootMs, () => end(ref, 1));
+      if (takeFault('never-ready')) return start(lead, ref, spec.isWanted, Number.POSITIVE_INFINITY, () => {});
+      return start(lead, ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
+    },
+
+    destroy: async (ref) => {
+      await lead.confirm();
+      clearTimeout(machines.get(keyOf(ref))?.timer);
+      if (machines.delete(keyOf(ref))) hint(ref);
+    },
+  });
+
   return {
     kind: 'simulated',
+    lead: builder,
     failNext: (fault) => faults.push(fault),
     kill: end,
-
-    install: (spec: InstallSpec) =>
-      start({ kind: 'golden', id: spec.id }, spec.isWanted, options.installMs, () => options.onInstalled(spec.id)),
 
     progress: async (id): Promise<InstallProgress | undefined> => {
       const machine = machines.get(keyOf({ kind: 'golden', id }));
@@ -121,28 +160,6 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       };
     },
 
-    seal: async (id) => {
-      if (goldens.has(id)) return sealed;
-      if (takeFault('seal')) throw new Broken('simulated: the disk is not usable');
-      await sleep(options.createMs);
-      goldens.add(id);
-      machines.delete(keyOf({ kind: 'golden', id }));
-      return sealed;
-    },
-
-    deleteGolden: async (id) => {
-      goldens.delete(id);
-    },
-
-    clone: async (spec: CloneSpec) => {
-      const ref: MachineRef = { kind: 'vm', id: spec.id };
-      if (takeFault('clone')) throw new Broken('simulated: the golden image is missing');
-      const breaks = takeFault('boot') || Math.random() < options.failureRate;
-      if (breaks) return start(ref, spec.isWanted, options.bootMs, () => end(ref, 1));
-      if (takeFault('never-ready')) return start(ref, spec.isWanted, Number.POSITIVE_INFINITY, () => {});
-      return start(ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
-    },
-
     qemuAgent: async () => qemuAgentOff(),
     ...simulatedScreens((ref) => machines.get(keyOf(ref))?.state === 'running'),
     inspect: async (ref) => machines.get(keyOf(ref)),
@@ -152,10 +169,6 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));
       return machine?.state === 'running' && Date.now() - machine.startedMs >= machine.readyMs;
-    },
-    destroy: async (ref) => {
-      clearTimeout(machines.get(keyOf(ref))?.timer);
-      if (machines.delete(keyOf(ref))) hint(ref);
     },
     list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
     room: async () => undefined,

@@ -1,4 +1,6 @@
 import type { ContainerCreateOptions } from 'dockerode';
+import type { Lead } from '../domain/lead.js';
+import { statusOf } from './engine.js';
 import { kvmProblem, readKvmFacts } from './kvm.js';
 import { ensureNetwork } from './network.js';
 import type { Parts } from './parts.js';
@@ -25,10 +27,12 @@ export interface Order {
 /**
  * Brings a machine to run, from nothing. What an earlier try left half-made is removed and made anew: nothing has run in
  * it. A container that was started, even one that has ended since, is left as it is.
+ * Another server may lead by the time that any of its calls takes effect. So it looks, then confirms the lead, then changes only what
+ * it saw: a container by its id, and only one that never ran; a folder that is held open; new things under names of their own.
  * Whatever would refuse comes before what takes long, and nothing is made before our paths are proven.
  * @throws Unavailable, CapacityExhausted and faults of the engine and of the disk
  */
-export async function start(parts: Parts, order: Order): Promise<Started> {
+export async function start(parts: Parts, lead: Lead, order: Order): Promise<Started> {
   const { machines, storage, images, hostPaths, settings, room, starts, lock } = parts;
   const { ref, image } = order;
   const before = await machines.find(ref);
@@ -50,9 +54,9 @@ export async function start(parts: Parts, order: Order): Promise<Started> {
         if (now && now.State.Status !== 'created') return { engineId: now.Id, containerImage: now.Config.Image };
         if (order.isWanted && !(await order.isWanted()))
           throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
-        await machines.remove(ref);
+        if (now) await machines.removeUnstarted(now.Id, lead);
         await ensureNetwork(parts.engine, settings.network, parts.deployment);
-        return { engineId: await createAndStart(parts, order), containerImage: image };
+        return { engineId: await createAndStart(parts, lead, order), containerImage: image };
       }),
     );
   return starts.add(run);
@@ -63,31 +67,49 @@ export async function kvmRefusal({ settings, hostPaths }: Pick<Parts, 'settings'
   return settings.kvm ? kvmProblem(await readKvmFacts(await hostPaths.inContainer())) : undefined;
 }
 
-async function createAndStart({ engine, machines, storage, log }: Parts, { ref, prepare }: Order): Promise<string> {
+async function createAndStart(parts: Parts, lead: Lead, { ref, prepare }: Order): Promise<string> {
+  const { machines, log } = parts;
   const begun = performance.now();
   let created: string | undefined;
   try {
     const options = await prepare();
     const prepared = performance.now();
-    const container = await engine.quick.createContainer(options);
-    created = container.id;
-    await container.start();
+    created = await machines.create(options, lead);
+    await machines.start(created, lead);
     log.info(
       {
         ...ref,
-        containerId: container.id,
+        containerId: created,
         diskMs: Math.round(prepared - begun),
         containerMs: Math.round(performance.now() - prepared),
       },
       'machine started',
     );
-    return container.id;
+    return created;
   } catch (fault) {
-    // The first fault is the one to tell; what can't be removed now is found by list() later. A container of the same name that is
-    // not ours was made by another server in this moment: it and its disk are left alone.
-    if (created === undefined && (await machines.find(ref).catch(() => undefined))) throw fault;
-    await machines.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
-    await storage.remove(ref).catch((err) => log.warn({ err, ...ref }, 'removal after a failed start failed'));
+    // The first fault is the one to tell; what can't be removed now is found by list() later.
+    await cleanUp(parts, lead, ref, created, fault).catch((err) =>
+      log.warn({ err, ...ref }, 'removal after a failed start failed'),
+    );
     throw fault;
   }
+}
+
+/** Removes what a start made that failed for certain. */
+async function cleanUp(
+  { machines, storage }: Parts,
+  lead: Lead,
+  ref: MachineRef,
+  created: string | undefined,
+  fault: unknown,
+): Promise<void> {
+  if (created === undefined) {
+    // Made by another server in this moment, or by ours and the answer was lost: the next look finds it.
+    if (await machines.find(ref)) return;
+  } else {
+    // The engine did not answer: it may have started it all the same, and then it is somebody's machine already.
+    if (statusOf(fault) === undefined) return;
+    await machines.removeUnstarted(created, lead);
+  }
+  await storage.clear(ref, lead.confirm);
 }

@@ -2,13 +2,14 @@ import type { Db } from '../db/client.js';
 import type { Deployment } from '../db/deployment.js';
 import type { Write } from '../db/write.js';
 import type { Logger } from '../log.js';
-import type { Provisioner } from '../provisioner/provisioner.js';
+import type { LeadingProvisioner } from '../provisioner/provisioner.js';
 
 /** What the reconciler works with. */
 export interface Deps {
   db: Db;
+  /** Refused once this term of the lead is over, and so is what the provisioner changes. */
   write: Write;
-  provisioner: Provisioner;
+  provisioner: LeadingProvisioner;
   deployment: Deployment;
   log: Logger;
   now: () => Date;

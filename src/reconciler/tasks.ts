@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import { Refusal } from '../domain/errors.js';
+import { NotLeading } from '../domain/lead.js';
 import type { Logger } from '../log.js';
 
 /** More at once would only stand in line for the database's connections. */
@@ -55,6 +56,11 @@ export class Tasks {
   /** An engine that is away stops every step: that is said once, until a step works again. */
   #tell(err: unknown, key: string): void {
     const { log } = this.options;
+    // Whoever leads now does it.
+    if (err instanceof NotLeading) {
+      log.debug({ key, why: err.message }, 'step refused');
+      return;
+    }
     if (!(err instanceof Refusal)) {
       log.error({ err, key }, 'step failed; it is tried again');
       return;

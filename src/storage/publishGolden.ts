@@ -1,15 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Confirm } from './clearPlace.js';
 import { DiskBroken } from './diskBroken.js';
 import { examineDisk } from './examineDisk.js';
 import { examineInstall } from './examineInstall.js';
 import type { Layout } from './layout.js';
-import { lstatIfThere } from './lstatIfThere.js';
 import { type Manifest, stamp, writeManifest } from './manifest.js';
+import { namesIn } from './namesIn.js';
 import type { QemuImg } from './qemuImg.js';
 import { syncPath } from './syncPath.js';
 
 const OVERLAY = 'overlay.qcow2';
+const LEFT = 'storage';
+const TAKEN = 'sealing-';
 
 export interface SealOrder {
   imageId: string;
@@ -28,12 +32,16 @@ export async function publishGolden(
   layout: Layout,
   qemuImg: QemuImg,
   { imageId, vmType, containerImage }: SealOrder,
+  confirm: Confirm,
 ): Promise<Manifest> {
-  const folder = join(layout.install(imageId), 'storage');
-  if (!(await lstatIfThere(folder))) throw new DiskBroken(`there is no installation to seal at ${folder}`);
-  const { disk, format, companions } = await examineInstall(folder);
-  const virtualSizeBytes = await examineDisk(qemuImg, folder, disk, format);
+  const found = await theInstallation(layout.install(imageId));
+  const { disk, format, companions } = await examineInstall(found);
+  const virtualSizeBytes = await examineDisk(qemuImg, found, disk, format);
 
+  // From here on under a name of this try alone: another server that seals it too takes it away from this one as a whole.
+  const folder = join(layout.install(imageId), `${TAKEN}${randomUUID()}`);
+  await confirm();
+  await rename(found, folder);
   await rm(join(folder, OVERLAY), { force: true });
   // -u: the backing file has this path only inside a clone's container.
   const made = await qemuImg(
@@ -65,7 +73,16 @@ export async function publishGolden(
     sealedAt: new Date().toISOString(),
   };
   await writeManifest(folder, manifest);
+  await confirm();
   await rename(folder, layout.golden(imageId));
   await syncPath(layout.goldens);
   return manifest;
+}
+
+/** What the container left, or what an earlier try to seal it took. */
+async function theInstallation(place: string): Promise<string> {
+  const names = await namesIn(place);
+  const name = names.find((name) => name.startsWith(TAKEN)) ?? names.find((name) => name === LEFT);
+  if (name === undefined) throw new DiskBroken(`there is no installation to seal at ${join(place, LEFT)}`);
+  return join(place, name);
 }

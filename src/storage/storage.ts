@@ -1,23 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Unavailable } from '../domain/errors.js';
 import type { Share } from '../domain/share.js';
 import type { Logger } from '../log.js';
 import { claimStorage } from './claimStorage.js';
+import { type Confirm, clearPlace, halfMadeFor } from './clearPlace.js';
 import { cloneDisk } from './cloneDisk.js';
-import { copyOemBundle } from './copyOemBundle.js';
 import { sweepDrafts } from './drafts.js';
-import { errno } from './errno.js';
 import { isId, layoutOf } from './layout.js';
 import { lstatIfThere } from './lstatIfThere.js';
 import type { Manifest } from './manifest.js';
+import { namesIn } from './namesIn.js';
 import { createOemBundles } from './oemBundles.js';
+import { prepareInstall } from './prepareInstall.js';
 import { protectGolden, unprotectGolden } from './protectGolden.js';
 import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
 import { createShare } from './share.js';
-import { type GuestConfig, makeSharedFolder } from './sharedFolder.js';
+import type { GuestConfig } from './sharedFolder.js';
 import { shareSizes } from './shareSizes.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
 import { verifyGolden } from './verifyGolden.js';
@@ -75,15 +76,13 @@ export function createStorage({
   /** What an earlier process left half-received. */
   async function sweepUploads(): Promise<void> {
     for (const top of [layout.vms, layout.installs])
-      for (const name of await names(top)) await sweepDrafts(join(top, name, 'uploads'));
+      for (const name of await namesIn(top)) await sweepDrafts(join(top, name, 'uploads'));
     await sweepDrafts(layout.oemUploads);
   }
 
   /** The folder, and what was half-made for its place. */
   async function discardAll(whole: string): Promise<void> {
-    const top = dirname(whole);
-    const partial = (await names(top)).filter((name) => name.startsWith(`${basename(whole)}.partial-`));
-    for (const folder of [whole, ...partial.map((name) => join(top, name))]) await discard(layout, folder, emptyAsRoot);
+    for (const folder of [whole, ...(await halfMadeFor(whole))]) await discard(layout, folder, emptyAsRoot);
   }
 
   return {
@@ -110,28 +109,23 @@ export function createStorage({
     async prepareInstall(
       imageId: string,
       config: GuestConfig,
-      oemBundle: string | null = null,
+      oemBundle: string | null,
+      confirm: Confirm,
     ): Promise<MachineFolders & { oem?: string }> {
-      const folder = layout.install(imageId);
-      await discard(layout, folder, emptyAsRoot);
-      await mkdir(folder, { mode: 0o700 });
-      await mkdir(join(folder, 'storage'));
-      await makeSharedFolder(join(folder, 'shared'), config);
-      const folders = { storage: join(folder, 'storage'), shared: join(folder, 'shared') };
-      const oem = join(folder, 'oem');
-      // Its own copies: an installation that runs is not changed by a newer vapiorc, nor by a change of the bundle.
-      // A fault when it is missing: without our install.bat nobody would ever report.
-      if (oemPath !== undefined) await cp(oemPath, oem, { recursive: true, dereference: true });
-      if (oemBundle !== null) await copyOemBundle(layout.oemBundle(oemBundle), join(oem, 'custom'));
-      return oemPath !== undefined || oemBundle !== null ? { ...folders, oem } : folders;
+      const place = layout.install(imageId);
+      await clearPlace(layout, place, confirm, emptyAsRoot);
+      const hasOem = await prepareInstall(layout, { imageId, config, oemBundle, oemPath }, confirm);
+      const folders = { storage: join(place, 'storage'), shared: join(place, 'shared') };
+      return hasOem ? { ...folders, oem: join(place, 'oem') } : folders;
     },
 
     /** Makes a golden image of the installation. Asked again, answers the same. `elsewhere` runs qemu-img where this machine has none. */
-    async seal(order: SealOrder, elsewhere: QemuImg): Promise<Manifest> {
+    async seal(order: SealOrder, elsewhere: QemuImg, confirm: Confirm): Promise<Manifest> {
       const { imageId } = order;
       const manifest = (await isFolder(layout.golden(imageId)))
         ? await verifyGolden(layout, imageId, log)
-        : await publishGolden(layout, hostQemuImg(elsewhere), order);
+        : await publishGolden(layout, hostQemuImg(elsewhere), order, confirm);
+      await confirm();
       await discard(layout, layout.install(imageId), emptyAsRoot);
       await protect(imageId);
       return manifest;
@@ -141,21 +135,30 @@ export function createStorage({
     verify: (imageId: string): Promise<Manifest> => verifyGolden(layout, imageId, log),
 
     /** A fresh clone; what stood at its place is removed. @throws DiskBroken the golden image is missing or was changed. */
-    async clone(imageId: string, vmId: string, config: GuestConfig): Promise<MachineFolders & { golden: string }> {
+    async clone(
+      imageId: string,
+      vmId: string,
+      config: GuestConfig,
+      confirm: Confirm,
+    ): Promise<MachineFolders & { golden: string }> {
       const manifest = await verifyGolden(layout, imageId, log);
-      await discardAll(layout.vm(vmId));
-      await cloneDisk(layout, manifest, vmId, config);
+      await clearPlace(layout, layout.vm(vmId), confirm, emptyAsRoot);
+      await cloneDisk(layout, manifest, vmId, config, confirm);
       const folder = layout.vm(vmId);
       return { storage: join(folder, 'storage'), shared: join(folder, 'shared'), golden: layout.golden(imageId) };
     },
 
-    /** Removes all that a VM or an unfinished installation has here, half-made folders too. */
+    /** Removes what a try left in which nothing has run: as it stands now, and nothing that comes after `confirm` was asked. */
+    clear: ({ kind, id }: { kind: 'vm' | 'golden'; id: string }, confirm: Confirm): Promise<void> =>
+      clearPlace(layout, kind === 'vm' ? layout.vm(id) : layout.install(id), confirm, emptyAsRoot),
+
+    /** For one that nobody will want again. Removes all that a VM or an unfinished installation has here, half-made folders too. */
     async remove({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Promise<void> {
       await discardAll(kind === 'vm' ? layout.vm(id) : layout.install(id));
       if (await isFolder(layout.trash)) await emptyTrash(layout, emptyAsRoot, id); // what an earlier try could not finish
     },
 
-    /** Removes a sealed golden image. The caller has made sure that no overlay refers to it. */
+    /** Removes a sealed golden image, for good. The caller has made sure that no overlay refers to it. */
     async deleteGolden(imageId: string): Promise<void> {
       const folder = layout.golden(imageId);
       if (!(await isFolder(folder))) return;
@@ -166,7 +169,7 @@ export function createStorage({
     /** What lies here of VMs and unfinished installations, whole or half-made. */
     async list(): Promise<{ kind: 'vm' | 'golden'; id: string }[]> {
       const ids = async (top: string) =>
-        [...new Set((await names(top)).map((name) => name.split('.')[0] ?? ''))].filter(isId);
+        [...new Set((await namesIn(top)).map((name) => name.split('.')[0] ?? ''))].filter(isId);
       return [
         ...(await ids(layout.vms)).map((id) => ({ kind: 'vm' as const, id })),
         ...(await ids(layout.installs)).map((id) => ({ kind: 'golden' as const, id })),
@@ -180,7 +183,7 @@ export function createStorage({
 
     /** What the share of each VM holds on the disk, in bytes. */
     async shareSizes(): Promise<{ vmId: string; bytes: number }[]> {
-      const ids = (await names(layout.vms)).filter(isId);
+      const ids = (await namesIn(layout.vms)).filter(isId);
       const sizes = await shareSizes(ids.map((id) => join(layout.vm(id), 'shared')));
       return ids.flatMap((vmId) => {
         const bytes = sizes.get(join(layout.vm(vmId), 'shared'));
@@ -199,15 +202,6 @@ export function createStorage({
       }
     },
   };
-}
-
-async function names(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (fault) {
-    if (errno(fault) === 'ENOENT') return [];
-    throw fault;
-  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

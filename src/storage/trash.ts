@@ -31,7 +31,8 @@ export async function emptyTrash(layout: Layout, emptyAsRoot?: EmptyAsRoot, name
   }
 }
 
-async function removeForGood(path: string, emptyAsRoot?: EmptyAsRoot): Promise<void> {
+/** Not by a rename first: what is in the trash already. */
+export async function removeForGood(path: string, emptyAsRoot?: EmptyAsRoot): Promise<void> {
   const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 });
   try {
     await remove();

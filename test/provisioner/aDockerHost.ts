@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { createLog } from '../../src/log.js';
 import { createDockerProvisioner, type DockerOptions, type DockerProvisioner } from '../../src/provisioner/docker.js';
-import type { CloneSpec, InstallSpec, MachineRef } from '../../src/provisioner/provisioner.js';
+import type { Builder, CloneSpec, InstallSpec, MachineRef } from '../../src/provisioner/provisioner.js';
 import type { DockerSettings } from '../../src/provisioner/settings.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
 import { buildStandIns, STUB_TAG } from '../standin/buildStandIns.js';
+import { alone } from '../support/alone.js';
 import { freePort } from './freePort.js';
 import { guestCommand } from './guestCommand.js';
 import { until } from './until.js';
@@ -17,14 +18,16 @@ import { until } from './until.js';
 export const STUB = STUB_TAG;
 export const docker = new Docker({ socketPath: '/var/run/docker.sock' });
 
+type LeadingDockerProvisioner = DockerProvisioner & Builder;
+
 export interface DockerHost {
-  provisioner: DockerProvisioner;
+  provisioner: LeadingDockerProvisioner;
   storage: Storage;
   settings: DockerSettings;
   deployment: string;
   path: string;
   /** Another process of the same server, or of one that is configured otherwise. */
-  another: (changes?: Partial<DockerSettings>, options?: Partial<DockerOptions>) => DockerProvisioner;
+  another: (changes?: Partial<DockerSettings>, options?: Partial<DockerOptions>) => LeadingDockerProvisioner;
   installSpec: () => Promise<InstallSpec>;
   cloneSpec: (goldenImageId: string) => Promise<CloneSpec>;
   /** Address of a machine's container. */
@@ -60,14 +63,16 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
   };
   const storage = createStorage({ path, deployment, log });
   const another: DockerHost['another'] = (other, options) =>
-    createDockerProvisioner({
-      settings: { ...settings, ...other },
-      deployment,
-      storage: createStorage({ path, deployment, log }),
-      guestUrl: 'http://system.lan:9',
-      log,
-      ...options,
-    });
+    alone(
+      createDockerProvisioner({
+        settings: { ...settings, ...other },
+        deployment,
+        storage: createStorage({ path, deployment, log }),
+        guestUrl: 'http://system.lan:9',
+        log,
+        ...options,
+      }),
+    );
   const provisioner = another({}, { storage });
   const machine = { vmType: '11', language: 'English', cpuCores: 1, ramMiB: 2048, diskGiB: 64, token: 'a token' };
   const labelled = { all: true, filters: { label: [`vapiorc.deployment=${deployment}`] } };

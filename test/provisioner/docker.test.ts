@@ -15,6 +15,7 @@ import { kvmProblem, readKvmFacts } from '../../src/provisioner/kvm.js';
 import { Broken, type MachineRef, PortTaken } from '../../src/provisioner/provisioner.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage } from '../../src/storage/storage.js';
+import { ALONE } from '../support/alone.js';
 import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
 import { until } from './until.js';
 
@@ -384,7 +385,7 @@ test('a seal that was killed after it published the image is finished when asked
   await host.ask({ kind: 'golden', id: spec.id }, 'read .stage');
   await docker.getContainer(`vapiorc_golden_${spec.id}`).stop({ t: 60 });
   const order = { imageId: spec.id, vmType: '11', containerImage: STUB };
-  const { disk } = await host.storage.seal(order, () => Promise.reject(new Error('not here')));
+  const { disk } = await host.storage.seal(order, () => Promise.reject(new Error('not here')), ALONE.confirm);
 
   expect(await host.another().seal(spec.id)).toEqual({ sizeBytes: disk.size, sha256: disk.sha256 });
   expect(await host.provisioner.list()).toEqual([]);

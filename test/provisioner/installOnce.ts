@@ -2,12 +2,13 @@
 import { createLog } from '../../src/log.js';
 import { createDockerProvisioner } from '../../src/provisioner/docker.js';
 import { createStorage } from '../../src/storage/storage.js';
+import { ALONE } from '../support/alone.js';
 
 const { settings, deployment, path, spec } = JSON.parse(process.env.VAPIORC_TEST ?? '');
 const log = createLog('silent');
 const storage = createStorage({ path, deployment, log });
 const provisioner = createDockerProvisioner({ settings, deployment, storage, guestUrl: 'http://system.lan:9', log });
-const answer = await provisioner.install(spec, () => {});
+const answer = await provisioner.lead(ALONE).install(spec, () => {});
 const { storage: health } = await provisioner.health();
 await provisioner.close();
 process.stdout.write(

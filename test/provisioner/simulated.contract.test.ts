@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
 import { describeProvisioner } from '../provisioner.contract.js';
+import { alone } from '../support/alone.js';
 import { until } from './until.js';
 
 describeProvisioner(
   'simulated',
   async () => {
     const done = new Set<string>();
-    const provisioner = createSimulatedProvisioner({
-      createMs: 5,
-      bootMs: 20,
-      installMs: 20,
-      failureRate: 0,
-      onReady: () => {},
-      onInstalled: (id) => done.add(id),
-    });
+    const provisioner = alone(
+      createSimulatedProvisioner({
+        createMs: 5,
+        bootMs: 20,
+        installMs: 20,
+        failureRate: 0,
+        onReady: () => {},
+        onInstalled: (id) => done.add(id),
+      }),
+    );
     let port = 8001;
     const machine = () => ({
       id: randomUUID(),

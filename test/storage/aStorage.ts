@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createLog } from '../../src/log.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
+import { ALONE } from '../support/alone.js';
 
 export const log = createLog('silent');
 export const config = { server: 'http://system.lan:8890', id: 'an id', token: 'a secret', role: 'golden' } as const;
@@ -38,7 +39,7 @@ export async function aStorage(path?: string): Promise<TestStorage> {
 /** What an installation leaves behind when it was shut down cleanly. Answers its folder. */
 export async function anInstallation(storage: Storage, imageId: string, diskMiB = 64): Promise<string> {
   await storage.claim();
-  const { storage: folder } = await storage.prepareInstall(imageId, config);
+  const { storage: folder } = await storage.prepareInstall(imageId, config, null, ALONE.confirm);
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'data.qcow2'), `${diskMiB}M`]);
   execFileSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 0x57 0 4M', join(folder, 'data.qcow2')], { stdio: 'ignore' });
   const files = {
@@ -59,6 +60,6 @@ export async function anInstallation(storage: Storage, imageId: string, diskMiB 
 export async function aGolden(storage: Storage): Promise<string> {
   const imageId = randomUUID();
   await anInstallation(storage, imageId);
-  await storage.seal({ imageId, vmType: '11', containerImage: 'an image' }, noQemuImg);
+  await storage.seal({ imageId, vmType: '11', containerImage: 'an image' }, noQemuImg, ALONE.confirm);
   return imageId;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { diskRefusal } from '../../src/storage/diskRefusal.js';
 import { createStorage } from '../../src/storage/storage.js';
+import { ALONE } from '../support/alone.js';
 import { aGolden, anInstallation, aStorage, config, log, noQemuImg } from './aStorage.js';
 
 let path: string;
@@ -64,13 +65,13 @@ test.runIf(isRoot)('on a full disk a clone says so, and what it began can be rem
     await writeFile(join(path, 'ballast'), Buffer.alloc(ballast - 100_000));
     const vmId = randomUUID();
 
-    const fault = await storage.clone(imageId, vmId, config).catch((caught: unknown) => caught);
+    const fault = await storage.clone(imageId, vmId, config, ALONE.confirm).catch((caught: unknown) => caught);
 
     expect(diskRefusal(fault, path)).toMatchObject({ code: 'CAPACITY_EXHAUSTED', resource: 'disk' });
     await storage.remove({ kind: 'vm', id: vmId });
     expect(await storage.list()).toEqual([]);
     await rm(join(path, 'ballast'));
-    await storage.clone(imageId, vmId, config);
+    await storage.clone(imageId, vmId, config, ALONE.confirm);
   } finally {
     execFileSync('umount', ['-l', path]);
   }
@@ -87,11 +88,11 @@ test.runIf(isRoot)(
       await writeFile(join(path, 'ballast'), Buffer.alloc((await storage.room()).freeBytes));
       const order = { imageId, vmType: '11', containerImage: 'an image' };
 
-      const fault = await storage.seal(order, noQemuImg).catch((caught: unknown) => caught);
+      const fault = await storage.seal(order, noQemuImg, ALONE.confirm).catch((caught: unknown) => caught);
       expect(diskRefusal(fault, path)).toMatchObject({ resource: 'disk' });
       await rm(join(path, 'ballast'));
 
-      expect((await storage.seal(order, noQemuImg)).imageId).toBe(imageId);
+      expect((await storage.seal(order, noQemuImg, ALONE.confirm)).imageId).toBe(imageId);
     } finally {
       execFileSync('umount', ['-l', path]);
     }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ALONE } from '../support/alone.js';
 import { aGolden, aStorage, type TestStorage } from './aStorage.js';
 
 let at: TestStorage;
@@ -17,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => at.remove());
 
 test('a clone is an empty overlay on the golden disk with its own writable state files', async () => {
-  const folders = await at.storage.clone(imageId, vmId, config);
+  const folders = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
 
   expect((await readdir(folders.storage)).toSorted()).toEqual([
     'data.qcow2',
@@ -42,7 +43,7 @@ test('a clone is an empty overlay on the golden disk with its own writable state
 });
 
 test('the guest finds its configuration percent-encoded in its shared folder, and nobody else on the host sees it', async () => {
-  const folders = await at.storage.clone(imageId, vmId, config);
+  const folders = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
 
   expect(await readFile(join(folders.shared, 'guest.cfg'), 'utf8')).toBe(
     'protocol=1\nserver=http%3A%2F%2Fsystem.lan%3A8890\nid=x\ntoken=a%3Db%20c%25%0A\nrole=vm\n',
@@ -52,7 +53,7 @@ test('the guest finds its configuration percent-encoded in its shared folder, an
 });
 
 test('a clone takes some MiB at most, whatever the golden disk holds', async () => {
-  const { storage } = await at.storage.clone(imageId, vmId, config);
+  const { storage } = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
 
   expect((await stat(join(storage, 'data.qcow2'))).size).toBeLessThan(300_000);
 });
@@ -61,7 +62,7 @@ test('a clone that was killed in the middle is listed, never taken for whole, an
   await mkdir(join(at.storage.layout.vms, `${vmId}.partial-${randomUUID()}`, 'storage'), { recursive: true });
 
   expect(await at.storage.list()).toEqual([{ kind: 'vm', id: vmId }]);
-  await at.storage.clone(imageId, vmId, config);
+  await at.storage.clone(imageId, vmId, config, ALONE.confirm);
   await at.storage.remove({ kind: 'vm', id: vmId });
 
   expect(await at.storage.list()).toEqual([]);
@@ -70,16 +71,16 @@ test('a clone that was killed in the middle is listed, never taken for whole, an
 });
 
 test('cloned again under the same id, nothing of the first is left', async () => {
-  const { storage } = await at.storage.clone(imageId, vmId, config);
+  const { storage } = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
   await writeFile(join(storage, 'left-over'), '');
 
-  await at.storage.clone(imageId, vmId, config);
+  await at.storage.clone(imageId, vmId, config, ALONE.confirm);
 
   expect(await readdir(storage)).not.toContain('left-over');
 });
 
 test('a link that the guest made is removed, and what it points to stays', async () => {
-  const { shared } = await at.storage.clone(imageId, vmId, config);
+  const { shared } = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
   const precious = join(at.path, 'precious');
   await mkdir(precious);
   await writeFile(join(precious, 'file'), 'keep me');
@@ -93,7 +94,7 @@ test('a link that the guest made is removed, and what it points to stays', async
 });
 
 test('what this process may not remove is removed by whoever has the right, and asked again it carries on', async () => {
-  const { shared } = await at.storage.clone(imageId, vmId, config);
+  const { shared } = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
   const file = join(shared, 'out', 'file');
   await writeFile(file, '');
   // Nobody may remove it now, not even root: as it is for another user with what a container's root has made.
@@ -123,6 +124,6 @@ test.each(['', '..', '../../etc', 'a/b', `${randomUUID()}/..`, randomUUID().toUp
   async (id) => {
     await expect(at.storage.remove({ kind: 'vm', id })).rejects.toThrow(/not an id/);
     await expect(at.storage.deleteGolden(id)).rejects.toThrow(/not an id/);
-    await expect(at.storage.clone(imageId, id, config)).rejects.toThrow(/not an id/);
+    await expect(at.storage.clone(imageId, id, config, ALONE.confirm)).rejects.toThrow(/not an id/);
   },
 );

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskBroken } from '../../src/storage/diskBroken.js';
 import { readManifest } from '../../src/storage/manifest.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
+import { ALONE } from '../support/alone.js';
 import { aGolden, aStorage, config, type TestStorage } from './aStorage.js';
 
 let at: TestStorage;
@@ -20,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => at.remove());
 
-const clone = () => at.storage.clone(imageId, randomUUID(), config);
+const clone = () => at.storage.clone(imageId, randomUUID(), config, ALONE.confirm);
 const disk = () => join(folder, 'data.qcow2');
 
 const harms: [string, () => Promise<unknown>, RegExp][] = [

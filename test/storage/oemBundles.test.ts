@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Conflict, Unavailable } from '../../src/domain/errors.js';
 import { DiskBroken } from '../../src/storage/diskBroken.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
+import { ALONE } from '../support/alone.js';
 import { bytes } from './aShare.js';
 import { aStorage, config, log, type TestStorage } from './aStorage.js';
 
@@ -58,7 +59,7 @@ test('an installation gets its own copy below ours, with the line ends of Window
   await put('mine', 'install.bat', 'the user’s\n');
   await put('mine', 'data.txt', 'one\n');
 
-  const { oem = '' } = await storage.prepareInstall(randomUUID(), config, 'mine');
+  const { oem = '' } = await storage.prepareInstall(randomUUID(), config, 'mine', ALONE.confirm);
   await put('mine', 'data.txt', 'changed later');
 
   expect((await readdir(oem)).toSorted()).toEqual(['custom', 'install.bat']);
@@ -74,12 +75,12 @@ test('an installation gets its own copy below ours, with the line ends of Window
 test('without a bundle nothing of the user’s comes along', async () => {
   await storage.claim();
   await put('mine', 'x.cmd', 'x');
-  expect(await storage.prepareInstall(randomUUID(), config)).not.toHaveProperty('oem');
+  expect(await storage.prepareInstall(randomUUID(), config, null, ALONE.confirm)).not.toHaveProperty('oem');
 });
 
 test('a bundle that went before the installation began breaks it, in words', async () => {
   await storage.claim();
-  await expect(storage.prepareInstall(randomUUID(), config, 'gone')).rejects.toThrow(DiskBroken);
+  await expect(storage.prepareInstall(randomUUID(), config, 'gone', ALONE.confirm)).rejects.toThrow(DiskBroken);
 });
 
 test('the storage of another deployment gets no bundle', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskBroken } from '../../src/storage/diskBroken.js';
 import { hostQemuImg } from '../../src/storage/qemuImg.js';
+import { ALONE } from '../support/alone.js';
 import { aGolden, anInstallation, aStorage, noQemuImg, type TestStorage } from './aStorage.js';
 
 let at: TestStorage;
@@ -15,7 +16,8 @@ beforeEach(async () => {
 });
 afterEach(() => at.remove());
 
-const seal = (storage = at.storage) => storage.seal({ imageId, vmType: '11', containerImage: 'an image' }, noQemuImg);
+const seal = (storage = at.storage) =>
+  storage.seal({ imageId, vmType: '11', containerImage: 'an image' }, noQemuImg, ALONE.confirm);
 
 test('a sealed image is a read-only folder with what clones need and nothing else, and the installation is gone', async () => {
   await anInstallation(at.storage, imageId);
@@ -162,13 +164,17 @@ test('where this machine has no qemu-img, it is run elsewhere', async () => {
   const path = process.env.PATH;
   process.env.PATH = '/nowhere';
   try {
-    await at.storage.seal({ imageId, vmType: '11', containerImage: 'an image' }, async (args, folder, access) => {
-      asked.push(`${args[0]} ${access}`);
-      process.env.PATH = path;
-      const result = await hostQemuImg(noQemuImg)(args, folder, access);
-      process.env.PATH = '/nowhere';
-      return result;
-    });
+    await at.storage.seal(
+      { imageId, vmType: '11', containerImage: 'an image' },
+      async (args, folder, access) => {
+        asked.push(`${args[0]} ${access}`);
+        process.env.PATH = path;
+        const result = await hostQemuImg(noQemuImg)(args, folder, access);
+        process.env.PATH = '/nowhere';
+        return result;
+      },
+      ALONE.confirm,
+    );
   } finally {
     process.env.PATH = path;
   }

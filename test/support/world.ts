@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.js';
 import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
 import type { Deps } from '../../src/reconciler/deps.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
+import { alone } from './alone.js';
 import { createTestDatabase } from './database.js';
 
 /** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
@@ -21,14 +22,16 @@ export async function createWorld(over: Partial<Deps> = {}) {
   const write = createWrite(db, (seq) => bus.publish(seq));
   const feed = new Feed({ db, bus, log });
   await feed.start();
-  const provisioner = createSimulatedProvisioner({
-    createMs: 1,
-    bootMs: 5,
-    installMs: 5,
-    failureRate: 0,
-    onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
-    onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
-  });
+  const provisioner = alone(
+    createSimulatedProvisioner({
+      createMs: 1,
+      bootMs: 5,
+      installMs: 5,
+      failureRate: 0,
+      onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
+      onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
+    }),
+  );
   const deps: Deps = {
     db,
     write,
