@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Closer, closeAll } from './closers.js';
 import type { Config } from './config.js';
-import { type Core, startCore } from './core.js';
+import type { Core } from './core.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { ensureDatabase, migrate, waitForDatabase } from './db/migrate.js';
 import { refuseUnfit } from './db/refuseUnfit.js';
@@ -90,7 +90,11 @@ export async function start(config: Config, log: Logger): Promise<App> {
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });
 
   const bringUp = async (): Promise<HealthReport> => {
+    // Loading most of the code takes as long as starting Postgres: side by side.
+    const code = import('./core.js');
+    code.catch(() => {}); // awaited below
     const url = config.databaseUrl ?? (await embedded(config, log, closers));
+    const { startCore } = await code;
     for (;;) {
       const opened: Closer[] = [];
       try {

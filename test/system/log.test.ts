@@ -95,11 +95,12 @@ test('a start that fails is a line of the log, and a text for people on stdout',
   expect(server.stdout()).toMatch(/^vapiorc cannot start: [\s\S]*VAPIORC_KVM/);
 });
 
-test('it goes on when nobody reads its stdout any more', async () => {
+test('it goes on when nobody reads its stdout any more', { timeout: 90_000 }, async () => {
   deployment = await aDeployment({ VAPIORC_PROVISIONER: 'simulated' });
   // Bash's own way of a reader that is gone: its end of the pipe is closed at once.
   const server = deployment.launch({}, ['bash', '-c', 'exec "$@" > >(exec true)', 'bash']);
-  await until('it answers', async () => (await api.health(server).catch(() => undefined))?.code === 200);
+  const answers = async () => (await api.health(server).catch(() => undefined))?.code === 200;
+  await until('it answers', answers, 60_000); // as the banner gets
   logOf(server);
   await server.stop();
 });
