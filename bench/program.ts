@@ -13,7 +13,7 @@ export async function buildProgram(root: string, folder: string): Promise<string
   for (const name of BESIDE) await symlink(join(root, name), join(home, name));
   // It goes into guests as it is, and a link would not.
   await cp(join(root, 'oem'), join(home, 'oem'), { recursive: true });
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript-compiler/package.json')), 'bin/tsc');
   const said = await new Promise<string>((resolve) => {
     const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(home, 'dist'), '--sourceMap', 'false'];
     execFile(process.execPath, args, { cwd: root }, (_err, stdout, stderr) => resolve(stdout + stderr));
