@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import type { Benchmark } from './benchmark.js';
 import { assignHttp } from './benchmarks/assignHttp.js';
+import { attack } from './benchmarks/attack.js';
 import { claim } from './benchmarks/claim.js';
 import { clone } from './benchmarks/clone.js';
 import { command } from './benchmarks/command.js';
@@ -17,7 +18,18 @@ import { type Report, save, table } from './report.js';
  * `npm run bench [name…]`: measures, prints a table, and writes it to bench-results/. A target that is missed is printed
  * as such; only a benchmark that could not be run makes the exit code 1.
  */
-const all: Benchmark[] = [claim, assignHttp, clone, container, subscribers, thousandVms, command, files, filesMemory];
+const all: Benchmark[] = [
+  claim,
+  assignHttp,
+  clone,
+  container,
+  subscribers,
+  thousandVms,
+  command,
+  files,
+  filesMemory,
+  attack,
+];
 
 async function main(names: string[]): Promise<void> {
   const unknown = names.filter((name) => !all.some((benchmark) => benchmark.name === name));
