@@ -23,9 +23,10 @@ import { type EdgeRefusal, isGraphql, refuseUpgrade } from './http/refuse.js';
 import type { Logger } from './log.js';
 import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
 import { leading, type Provisioner } from './provisioner/provisioner.js';
-import { createSimulatedProvisioner } from './provisioner/simulated.js';
+import { createSimulatedProvisioner, type SimulatedOptions } from './provisioner/simulated.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { createGuestRoutes } from './rest/guest.js';
+import { Heartbeats } from './rest/heartbeats.js';
 import { createRest } from './rest/rest.js';
 import { createStorage } from './storage/storage.js';
 import { VERSION } from './version.js';
@@ -64,6 +65,14 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   await feed.start();
   opened('feed', () => feed.stop());
 
+  const heartbeats = new Heartbeats({
+    db,
+    unheardMs: config.unheardMs,
+    counts: config.readiness !== 'rdp',
+    // Where more than the agent's word counts, the one who probes knows what is silent.
+    listens: () => config.readiness === 'agent' && (guests === undefined || guests.health().status === 'OK'),
+    log,
+  });
   const { provisioner, network } = openProvisioner(
     config,
     deployment.name,
@@ -72,6 +81,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     {
       onReady: (vmId) => void insist(() => reportVmReady({ write }, vmId, 'guest')),
       onInstalled: (imageId) => void insist(() => reportInstalled({ write }, imageId)),
+      onSeen: (vmId) => heartbeats.seen(vmId),
     },
   );
   opened('provisioner', () => provisioner.close());
@@ -95,6 +105,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     readiness: config.readiness,
     clockSkewSeconds: config.clockSkewSeconds,
     share,
+    heartbeats,
     log,
   });
   const answerGuest = getRequestListener(guestRoutes.fetch);
@@ -103,6 +114,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, mode: config.networkMode, log });
   guests?.start();
   if (guests) opened('guest door', () => guests.stop());
+  heartbeats.start();
+  opened('heartbeats', () => heartbeats.stop());
   // Closed before the doors, so that no guest that waits keeps one open.
   opened('guest calls', () => guestRoutes.stop());
 
@@ -180,10 +193,12 @@ function openProvisioner(
   deployment: string,
   log: Logger,
   mayBeNew: () => Promise<boolean>,
-  guest: { onReady: (vmId: string) => void; onInstalled: (imageId: string) => void },
+  guest: Pick<SimulatedOptions, 'onReady' | 'onInstalled' | 'onSeen'>,
 ): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork'] } {
   if (config.provisioner === 'simulated')
-    return { provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest }) };
+    return {
+      provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest, seenEveryMs: config.unheardMs / 9 }),
+    };
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
   const storage = createStorage({ path: config.storagePath, deployment, oemPath, mayBeNew, log });
   // The name under which the Docker host answers in a guest of the image's own NAT network.

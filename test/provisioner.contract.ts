@@ -21,6 +21,9 @@ export interface ProvisionerUnderTest {
   installed: (goldenImageId: string) => Promise<void>;
   /** The machine ends by itself with a code that is not 0. */
   crash: (ref: MachineRef) => Promise<void>;
+  /** Something befalls the machine from outside, and is undone. */
+  befall: (ref: MachineRef, misfortune: 'paused' | 'disconnected', on: boolean) => Promise<void>;
+  loseDisk: (ref: MachineRef) => Promise<void>;
   remove: () => Promise<void>;
 }
 
@@ -155,6 +158,58 @@ export function describeProvisioner(
       expect((await listed(ref))?.machine).toMatchObject({ state: 'exited', exitCode: machine.exitCode });
       expect(provisioner.explainExit(machine.exitCode ?? 0)).toContain(String(machine.exitCode));
       await provisioner.destroy(ref);
+    });
+
+    test.each([
+      ['paused', { state: 'paused' }],
+      ['disconnected', { state: 'running', disconnected: true }],
+    ] as const)(
+      'a machine that is %s shows so at once to who watches, lists and looks, until it is not so any more',
+      async (misfortune, shown) => {
+        const ref = await cloned();
+        const well = { state: 'running' };
+        const hints: string[] = [];
+        const stop = provisioner.watch((hinted) => hints.push(hinted.id));
+        const toldOf = async (on: boolean) => {
+          hints.length = 0;
+          await world.befall(ref, misfortune, on);
+          return until('a hint', LIMIT_MS, async () => hints.includes(ref.id));
+        };
+        expect(await provisioner.inspect(ref)).toMatchObject(well);
+        // The engine begins to tell some moments after it was asked to.
+        for (let heard = false; !heard; heard = hints.length > 0) {
+          await world.befall(ref, misfortune, true);
+          await world.befall(ref, misfortune, false);
+        }
+
+        await toldOf(true);
+        for (const seen of [await provisioner.inspect(ref), (await listed(ref))?.machine])
+          expect(seen).toMatchObject(shown);
+        expect(await provisioner.answersRdp(ref.id)).toBe(false);
+        await toldOf(false);
+        for (const seen of [await provisioner.inspect(ref), (await listed(ref))?.machine]) {
+          expect(seen).toMatchObject(well);
+          expect(seen?.disconnected).toBeFalsy();
+        }
+
+        await world.befall(ref, misfortune, true);
+        await provisioner.destroy(ref);
+        expect(await provisioner.inspect(ref)).toBeUndefined();
+        stop();
+      },
+    );
+
+    test('a machine whose disk was removed shows so, and is destroyed like any other', async () => {
+      const ref = await cloned();
+      expect((await provisioner.inspect(ref))?.diskGone).toBeFalsy();
+      expect((await listed(ref))?.machine?.diskGone).toBeFalsy();
+
+      await world.loseDisk(ref);
+
+      expect(await provisioner.inspect(ref)).toMatchObject({ state: 'running', diskGone: true });
+      expect((await listed(ref))?.machine).toMatchObject({ state: 'running', diskGone: true });
+      await provisioner.destroy(ref);
+      expect(await listed(ref)).toBeUndefined();
     });
 
     test('the end of what a machine printed is bounded, and what is not there printed nothing', async () => {

@@ -7,7 +7,7 @@ import { endCommandsOf } from './endCommand.js';
 
 /**
  * FAILED with the reason, within a transaction that has the VM's row: whoever held it is told, its commands end, and a pool whose VM
- * never got ready rests for a while. Undefined: it is over already.
+ * was in nobody's hands rests for a while. Undefined: it is over already.
  */
 export async function failVm(
   tx: Tx,
@@ -21,7 +21,7 @@ export async function failVm(
   if (moved === undefined) return undefined;
   const { id: vmId, vmType } = vm;
   const assignmentId = await endAssignmentOf(tx, vmId, `the VM failed: ${reason}`);
-  if (vm.readyAt === null) await poolFailed(tx, vmType, reason, now);
+  if (vm.status !== 'ASSIGNED') await poolFailed(tx, vm, reason, now);
   await endCommandsOf(tx, tell, vm, actor, `the VM failed: ${reason}`);
   tell({ kind: 'VM_FAILED', actor, vmType, vmId, reason, ...(assignmentId !== undefined && { assignmentId }) });
   return moved;

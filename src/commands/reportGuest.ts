@@ -3,6 +3,7 @@ import type { Tx } from '../db/client.js';
 import type { GuestFacts } from '../db/guests.js';
 import { lockImage, moveImage } from '../db/images.js';
 import { poolRecovered } from '../db/pools.js';
+import { sighted } from '../db/sightings.js';
 import { lockVm, moveVm, type Vm } from '../db/vms.js';
 import type { Actor, NewEvent } from '../domain/events.js';
 import type { CommandDeps } from './deps.js';
@@ -54,6 +55,7 @@ export async function becomeReady(
   const readyAt = new Date();
   const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt, notReady: null });
   if (moved === undefined) return false;
+  await sighted(tx, [vmId]);
   // A quick guest reports before its start was noted; whoever counts the steps still sees each.
   if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', actor, vmType, vmId });
   const bootMs = readyAt.getTime() - vm.createdAt.getTime();

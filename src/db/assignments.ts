@@ -1,5 +1,6 @@
 import type { NewEvent } from '../domain/events.js';
 import { type Assignment, Prisma } from '../generated/prisma/client.js';
+import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
 import { claimSpares } from './vms.js';
 
@@ -27,8 +28,7 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
       SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
         "idempotencyKey" text, "leaseSeconds" int, "giveUpAfterSeconds" int)
     ), free AS (
-      SELECT "id" FROM "Vm" WHERE "vmType" = ${vmType} AND "status" = 'READY' AND "hotSpare"
-        AND "goldenImageId" = ANY (ARRAY(SELECT "id" FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" = 'READY'))
+      SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
         AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED')
       ORDER BY "readyAt" LIMIT ${requests.length}::int FOR UPDATE SKIP LOCKED
     ), numbered AS (

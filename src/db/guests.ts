@@ -64,13 +64,22 @@ export async function noteGuest(tx: Tx, machineId: string, session: string, fact
   });
 }
 
-/** Notes that these machines called in, in one statement however many. */
-export async function guestsSeen(db: Db, seen: ReadonlyMap<string, Date>): Promise<void> {
-  const rows = JSON.stringify([...seen].map(([id, at]) => ({ id, at: at.toISOString() })));
+/**
+ * Notes that these machines called in so many ms ago, in one statement however many. Where the word of a guest `counts`, its VM was
+ * seen alive then.
+ */
+export async function guestsSeen(db: Db, agesMs: ReadonlyMap<string, number>, counts: boolean): Promise<void> {
+  const rows = JSON.stringify([...agesMs].map(([id, ageMs]) => ({ id, ageMs })));
   await db.$executeRaw`
-    UPDATE "Guest" SET "seenAt" = s."at"
-    FROM jsonb_to_recordset(${rows}::jsonb) AS s("id" uuid, "at" timestamptz)
-    WHERE "Guest"."machineId" = s."id" AND "Guest"."seenAt" < s."at"`;
+    WITH seen AS (
+      SELECT "id", now() - "ageMs" * interval '1 ms' AS "at"
+      FROM jsonb_to_recordset(${rows}::jsonb) AS s("id" uuid, "ageMs" float8)
+    ), guests AS (
+      UPDATE "Guest" SET "seenAt" = seen."at" FROM seen
+      WHERE "Guest"."machineId" = seen."id" AND "Guest"."seenAt" < seen."at"
+    )
+    UPDATE "Sighting" SET "at" = seen."at" FROM seen
+    WHERE ${counts} AND "Sighting"."vmId" = seen."id" AND "Sighting"."at" < seen."at"`;
 }
 
 /** A living VM other than this one whose guest has this computer name. Windows tells names apart by 15 characters, whatever their case. */

@@ -8,18 +8,30 @@ export async function lockPool(tx: Tx, vmType: string): Promise<Pool | null> {
   return tx.pool.findUnique({ where: { vmType } });
 }
 
-/** A VM of this pool became ready: the next failure starts the back-off from its beginning. */
+/** Spares that break within this time after others got ready are failures in a row: the image gets ready and does not last. */
+const STEADY_MINUTES = 10;
+
+/** A VM of this pool became ready, or all are: it grows again. After a time without a broken spare the back-off starts from its beginning. */
 export async function poolRecovered(tx: Tx, vmType: string): Promise<void> {
-  await tx.pool.updateMany({
-    where: { vmType, failures: { gt: 0 } },
-    data: { failures: 0, retryAt: null, blocked: null },
-  });
+  await tx.$executeRaw`
+    UPDATE "Pool" SET "retryAt" = NULL, "blocked" = NULL, "failures" = CASE WHEN EXISTS (
+        SELECT 1 FROM "Vm" WHERE "vmType" = ${vmType} AND "status" = 'FAILED' AND "readyAt" IS NOT NULL AND "assignedAt" IS NULL
+          AND "changedAt" > now() - make_interval(mins => ${STEADY_MINUTES}::int)) THEN "failures" ELSE 0 END
+    WHERE "vmType" = ${vmType} AND "failures" > 0`;
 }
 
-/** A VM of this pool broke before it was ready: the pool rests, longer each time, and says why. */
-export async function poolFailed(tx: Tx, vmType: string, reason: string, now: Date): Promise<void> {
-  const { failures } = await tx.pool.update({ where: { vmType }, data: { failures: { increment: 1 } } });
+/** A VM of this pool broke in nobody's hands: the pool rests, longer each time, and says why. */
+export async function poolFailed(
+  tx: Tx,
+  { vmType, readyAt }: { vmType: string; readyAt: Date | null },
+  reason: string,
+  now: Date,
+): Promise<void> {
+  const pool = await tx.pool.findUniqueOrThrow({ where: { vmType } });
+  // A host that lost power breaks all its spares at once, which says nothing about the image.
+  const together = readyAt !== null && pool.retryAt !== null && pool.retryAt > now;
+  const failures = pool.failures + (together ? 0 : 1);
   const retryAt = new Date(now.getTime() + backOffMs(failures));
-  const blocked = `${failures} VM(s) in a row broke before they were ready, the last one: ${reason}`;
-  await tx.pool.update({ where: { vmType }, data: { retryAt, blocked } });
+  const blocked = `${failures} VM(s) in a row broke before they were handed out, the last one: ${reason}`;
+  await tx.pool.update({ where: { vmType }, data: { failures, retryAt, blocked } });
 }

@@ -1,5 +1,6 @@
 import { type VmEvent, type VmStatus, vmTransition } from '../domain/vm.js';
 import { Prisma, type Vm } from '../generated/prisma/client.js';
+import { claimable } from './claimable.js';
 import type { Db, Tx } from './client.js';
 
 export type { Vm };
@@ -44,8 +45,7 @@ export function claimSpares(
 ): Promise<{ id: string; n: number }[]> {
   return tx.$queryRaw<{ id: string; n: number }[]>(Prisma.sql`
     WITH free AS (
-      SELECT "id" FROM "Vm" WHERE "vmType" = ${vmType} AND "status" = 'READY' AND "hotSpare"
-        AND "goldenImageId" = ANY (ARRAY(SELECT "id" FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" = 'READY'))
+      SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
       ORDER BY "readyAt" LIMIT ${assignees.length}::int FOR UPDATE SKIP LOCKED
     ), numbered AS (SELECT "id", row_number() OVER ()::int AS n FROM free)
     UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = (${[...assignees]}::text[])[numbered.n],

@@ -81,6 +81,7 @@ export function imageStep(
         const reason = `its container ended${early}: ${explainExit(machine.exitCode ?? -1)}`;
         return { do: 'record', event: 'BROKE', reason };
       }
+      if (machine.diskGone) return { do: 'record', event: 'BROKE', reason: 'its folder was removed' };
       if (now.getTime() - image.changedAt.getTime() > installTimeoutMs) {
         const minutes = Math.round(installTimeoutMs / 60_000);
         return { do: 'record', event: 'BROKE', reason: `the installation did not end within ${minutes} min` };

@@ -62,7 +62,7 @@ export function poolPlan(pool: { hotSpares: number; maxVms: number; queued: numb
   return { short, add, retire: retire.map((vm) => vm.id) };
 }
 
-/** How long a pool rests after `failures` VMs in a row broke before they were ready: 5 s, doubled each time, at most 10 min. */
+/** How long a pool rests after `failures` VMs in a row broke before they were handed out: 5 s, doubled each time, at most 10 min. */
 export function backOffMs(failures: number): number {
   return failures === 0 ? 0 : Math.min(5_000 * 2 ** (failures - 1), 600_000);
 }

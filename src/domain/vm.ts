@@ -36,16 +36,22 @@ export function vmActions(status: VmStatus): VmAction[] {
 export interface Machine {
   /** The engine's own id of the container. */
   engineId: string;
-  state: 'created' | 'running' | 'exited';
+  state: 'created' | 'running' | 'paused' | 'exited';
   /** Meaningful when exited. */
   exitCode?: number;
   startedAt?: Date;
+  /** Somebody took it out of the network of the VMs. */
+  disconnected?: boolean;
+  /** Somebody removed its folders or its disk. */
+  diskGone?: boolean;
 }
 
 export type VmStep =
   | { do: 'nothing' }
   | { do: 'start' }
   | { do: 'probe' }
+  | { do: 'look'; silentMs: number }
+  | { do: 'tell'; reason: string | null }
   | { do: 'clean' }
   | { do: 'record'; event: VmEvent; reason?: string };
 
@@ -58,11 +64,25 @@ export interface VmFacts {
   cleanedAt: Date | null;
   /** Why its guest, which answers, was not accepted as ready. */
   notReady?: string | null;
+  /** For how long nothing was heard of it, where that is too long. */
+  silentMs?: number | undefined;
+}
+
+const UNHEARD = 'its guest is not heard any more';
+
+/** Why nobody can use a machine that is there. */
+function flawOf({ state, disconnected, diskGone }: Machine): string | undefined {
+  if (diskGone) return 'its folder or its disk was removed';
+  if (state === 'paused') return 'its container is paused';
+  return disconnected ? 'its container was taken out of the network of the VMs' : undefined;
 }
 
 /**
  * The next thing to do for a VM, given what the engine shows of it now (undefined: nothing).
  * `bootTimeoutMs` is how long a VM may stay BOOTING.
+ *
+ * A READY VM that nobody could use is broken. One in somebody's hands is never taken away for that: its holder is told why it is
+ * not to be had (`tell`), and when it is again (`tell` null).
  */
 export function vmStep(
   vm: VmFacts,
@@ -77,23 +97,32 @@ export function vmStep(
     reason:
       machine === undefined ? 'its container vanished' : `its container ended: ${explainExit(machine.exitCode ?? -1)}`,
   });
+  const flaw = machine && flawOf(machine);
+  const runs = machine?.state === 'running' || machine?.state === 'paused';
   switch (vm.status) {
     case 'REQUESTED':
       return { do: 'start' };
     case 'BOOTING':
-      if (machine?.state !== 'running') return lost();
+      if (!runs) return lost();
       if (now.getTime() - vm.changedAt.getTime() > bootTimeoutMs) {
         const seconds = Math.round(bootTimeoutMs / 1000);
+        const why = flaw ?? vm.notReady;
         return {
           do: 'record',
           event: 'BROKE',
-          reason: `the guest was not ready within ${seconds} s${vm.notReady ? `: ${vm.notReady}` : ''}`,
+          reason: `the guest was not ready within ${seconds} s${why ? `: ${why}` : ''}`,
         };
       }
       return { do: 'probe' };
     case 'READY':
-    case 'ASSIGNED':
-      return machine?.state === 'running' ? { do: 'nothing' } : lost();
+      if (!runs) return lost();
+      if (flaw !== undefined) return { do: 'record', event: 'BROKE', reason: flaw };
+      return vm.silentMs === undefined ? { do: 'nothing' } : { do: 'look', silentMs: vm.silentMs };
+    case 'ASSIGNED': {
+      if (!runs) return lost();
+      const why = flaw ?? (vm.silentMs === undefined ? null : UNHEARD);
+      return why === (vm.notReady ?? null) ? { do: 'nothing' } : { do: 'tell', reason: why };
+    }
     case 'RELEASING':
       return { do: 'clean' };
     case 'FAILED':

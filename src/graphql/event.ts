@@ -27,8 +27,11 @@ const EventKind = builder.enumType('EventKind', {
     GOLDEN_IMAGE_CLEANED: { description: 'Its container and, where it is not kept, its disk are gone.' },
     VM_REQUESTED: { description: 'A VM was asked for.' },
     VM_BOOTING: { description: 'Its container runs.' },
-    VM_NOT_READY: { description: 'Its guest answers, but is not accepted as ready yet; `reason` says why.' },
-    VM_READY: { description: 'Windows is up.' },
+    VM_NOT_READY: {
+      description:
+        'Its guest answers, but is not accepted as ready yet, or an assigned VM is not to be used now; `reason` says why.',
+    },
+    VM_READY: { description: 'Windows is up, or an assigned VM that was not to be used is again.' },
     VM_ASSIGNED: { description: 'It was handed out.' },
     VM_RELEASING: { description: 'It was given back, or is destroyed for another `reason`.' },
     VM_DESTROYED: { description: 'It is gone.' },

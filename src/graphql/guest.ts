@@ -36,6 +36,7 @@ builder.prismaObjectFields(Vm, (t) => ({
   }),
   notReady: t.exposeString('notReady', {
     nullable: true,
-    description: 'Why its guest, which answers, is not accepted as ready yet.',
+    description:
+      'Why it is not to be used now: its guest, which answers, is not accepted as ready yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
   }),
 }));

@@ -53,7 +53,7 @@ export const Pool = builder.prismaNode('Pool', {
       description: 'Whether each VM gets a computer name that no living VM has.',
     }),
     failures: t.exposeInt('failures', {
-      description: 'VMs in a row that failed before they were ready; sets how long the pool rests.',
+      description: 'VMs in a row that failed before they were handed out; sets how long the pool rests.',
     }),
     retryAt: t.expose('retryAt', {
       type: 'DateTime',

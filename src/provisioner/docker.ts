@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import { KeyedLock } from '../domain/keyedLock.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
+import type { Machine } from '../domain/vm.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
@@ -50,7 +51,7 @@ export interface DockerOptions {
 export function createDockerProvisioner(options: DockerOptions): DockerProvisioner {
   const { settings, deployment, storage, log } = options;
   const engine = openEngine(settings.dockerSocket);
-  const machines = new Machines(engine, deployment);
+  const machines = new Machines(engine, deployment, settings.network);
   const hostPaths = createHostPaths({ ...options, engine, override: settings.hostStoragePath });
   const parts: Parts = {
     ...options,
@@ -67,6 +68,9 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
   const orThrow = <T>(work: () => Promise<T>): Promise<T> => answerOrThrow(parts, work);
   const claimed = () => claimOrThrow(storage);
+  const withDisk = async (ref: MachineRef, machine: Machine): Promise<Machine> =>
+    (await storage.hasFolders(ref)) ? machine : { ...machine, diskGone: true };
+
   const screens = new ContainerScreens((ref) =>
     orThrow(async () => addressOf(await machines.find(ref), settings.network)),
   );
@@ -83,8 +87,10 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     },
 
     async inspect(ref) {
-      const found = await orThrow(() => machines.find(ref));
-      return found && machineOf(found);
+      return orThrow(async () => {
+        const found = await machines.find(ref);
+        return found && withDisk(ref, machineOf(found, settings.network));
+      });
     },
 
     logTail: (ref, lines) => orThrow(() => logTail(parts, ref, lines)),
@@ -103,7 +109,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     },
 
     async answersRdp(vmId) {
-      const found = await machines.find({ kind: 'vm', id: vmId }).catch(() => undefined);
+      const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));
       const address = addressOf(found, settings.network);
       return address !== undefined && answersRdp(address);
     },
@@ -114,7 +120,10 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         const listed = new Map<string, Listed>();
         const key = (ref: MachineRef) => `${ref.kind} ${ref.id}`;
         for (const ref of await storage.list()) listed.set(key(ref), { ref, machine: undefined });
-        for (const one of await machines.list()) listed.set(key(one.ref), one);
+        const found = await machines.list();
+        await Promise.all(
+          found.map(async ({ ref, machine }) => listed.set(key(ref), { ref, machine: await withDisk(ref, machine) })),
+        );
         return [...listed.values()];
       }),
 
@@ -141,8 +150,8 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         stopped.abort();
       };
       watches.add(stop);
-      watchEvents(parts, onHint, () => hostPaths.forget(), stopped.signal).catch((err) =>
-        log.error({ err }, 'watching the engine ended'),
+      watchEvents({ ...parts, network: settings.network }, onHint, () => hostPaths.forget(), stopped.signal).catch(
+        (err) => log.error({ err }, 'watching the engine ended'),
       );
       return stop;
     },

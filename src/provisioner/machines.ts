@@ -16,6 +16,8 @@ export class Machines {
   constructor(
     readonly engine: Engine,
     readonly deployment: string,
+    /** Name of the VMs' network. */
+    readonly network: string,
   ) {}
 
   /** The container of this machine, if it is there and ours. */
@@ -30,7 +32,7 @@ export class Machines {
       all: true,
       filters: { label: [`${LABEL.deployment}=${this.deployment}`] },
     });
-    return found.flatMap(({ Id, Labels, State, Status }) => {
+    return found.flatMap(({ Id, Labels, State, Status, NetworkSettings }) => {
       const ref = refOf(Labels, this.deployment);
       if (!ref) return [];
       const state = stateOf(State);
@@ -43,6 +45,7 @@ export class Machines {
             engineId: Id,
             state,
             ...(state === 'exited' && code !== undefined ? { exitCode: Number(code) } : {}),
+            ...disconnection(state, NetworkSettings.Networks, this.network),
           },
         },
       ];
@@ -105,13 +108,14 @@ export class Machines {
   }
 }
 
-export function machineOf({ Id, State }: ContainerInspectInfo): Machine {
+export function machineOf({ Id, State, NetworkSettings }: ContainerInspectInfo, network: string): Machine {
   const state = stateOf(State.Status);
   const startedAt = new Date(State.StartedAt);
   return {
     engineId: Id,
     state,
     ...(state === 'exited' ? { exitCode: State.ExitCode } : {}),
+    ...disconnection(state, NetworkSettings.Networks, network),
     ...(startedAt.getTime() > 0 ? { startedAt } : {}), // the engine's "never" is the year 1
   };
 }
@@ -121,7 +125,12 @@ export function addressOf(container: ContainerInspectInfo | undefined, network: 
   return container?.NetworkSettings.Networks[network]?.IPAddress || undefined;
 }
 
+/** One that has ended has left its network by itself. */
+function disconnection(state: Machine['state'], networks: Record<string, unknown>, network: string) {
+  return (state === 'running' || state === 'paused') && !(network in networks) ? { disconnected: true } : {};
+}
+
 function stateOf(word: string): Machine['state'] {
-  if (word === 'created') return 'created';
-  return word === 'running' || word === 'paused' || word === 'restarting' ? 'running' : 'exited';
+  if (word === 'created' || word === 'paused') return word;
+  return word === 'running' || word === 'restarting' ? 'running' : 'exited';
 }

@@ -27,6 +27,9 @@ export interface SimulatedOptions {
   /** Called as the guest's own report would be. */
   onReady: (vmId: string) => void;
   onInstalled: (goldenImageId: string) => void;
+  /** Called this often for each clone whose guest is up, as its polls would be. */
+  onSeen: (vmId: string) => void;
+  seenEveryMs: number;
 }
 
 /** Ways to break the next machine, for tests. Each is used up by the machine that it breaks. */
@@ -38,12 +41,18 @@ export interface SimulatedProvisioner extends Provisioner {
   failNext(fault: Fault): void;
   /** The machine's container ends, as by a crash. */
   kill(ref: MachineRef, exitCode: number): void;
+  /** What befalls a machine, until it is undone. A frozen guest answers nothing, a deaf one has lost its agent; the engine sees neither. */
+  befall(ref: MachineRef, misfortune: Misfortune, on?: boolean): void;
 }
+
+export type Misfortune = 'frozen' | 'deaf' | 'paused' | 'disconnected' | 'diskGone';
 
 interface Simulated extends Machine {
   ref: MachineRef;
   startedMs: number;
   readyMs: number;
+  frozen?: boolean;
+  deaf?: boolean;
   timer?: NodeJS.Timeout;
 }
 
@@ -73,6 +82,19 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     machines.set(keyOf(ref), { ...machine, state: 'exited', exitCode });
     hint(ref);
   };
+
+  const befall = (ref: MachineRef, misfortune: Misfortune, on = true) => {
+    const machine = machines.get(keyOf(ref));
+    if (machine === undefined) throw new Error(`there is no machine ${keyOf(ref)}`);
+    if (misfortune === 'paused') machine.state = on ? 'paused' : 'running';
+    else machine[misfortune] = on;
+    if (misfortune !== 'frozen' && misfortune !== 'deaf') hint(ref);
+  };
+  const isUp = ({ ref, state, frozen, disconnected, startedMs, readyMs }: Simulated) =>
+    ref.kind === 'vm' && state === 'running' && !frozen && !disconnected && Date.now() - startedMs >= readyMs;
+  const beat = setInterval(() => {
+    for (const machine of machines.values()) if (isUp(machine) && !machine.deaf) options.onSeen(machine.ref.id);
+  }, options.seenEveryMs).unref();
 
   async function start(
     lead: Lead,
@@ -145,6 +167,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     lead: builder,
     failNext: (fault) => faults.push(fault),
     kill: end,
+    befall,
 
     progress: async (id): Promise<InstallProgress | undefined> => {
       const machine = machines.get(keyOf({ kind: 'golden', id }));
@@ -168,7 +191,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     oemBundles: undefined,
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));
-      return machine?.state === 'running' && Date.now() - machine.startedMs >= machine.readyMs;
+      return machine !== undefined && isUp(machine);
     },
     list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
     room: async () => undefined,
@@ -183,6 +206,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       storage: { status: 'OK', message: 'simulated: no disks' },
     }),
     close: async () => {
+      clearInterval(beat);
       for (const machine of machines.values()) clearTimeout(machine.timer);
     },
     explainExit: (exitCode) => `simulated exit code ${exitCode}`,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Logger } from '../log.js';
-import type { Engine } from './engine.js';
+import { type Engine, unlessGone } from './engine.js';
 import { jsonLines } from './jsonLines.js';
 import { LABEL, refOf } from './labels.js';
 import type { MachineRef } from './provisioner.js';
@@ -9,17 +9,54 @@ import type { MachineRef } from './provisioner.js';
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
 /** `die` comes some 50 ms before an inspection shows it; whoever is hinted looks again later anyway. */
-const EVENTS = ['start', 'die', 'oom', 'destroy'];
+const OF_CONTAINERS = ['start', 'die', 'oom', 'destroy', 'pause', 'unpause'];
+const OF_NETWORKS = ['connect', 'disconnect'];
 
 const EngineEvent = z.object({ Actor: z.object({ Attributes: z.record(z.string(), z.string()) }) });
+type Attributes = Record<string, string>;
+
+export interface WatchDeps {
+  engine: Engine;
+  deployment: string;
+  /** Name of the VMs' network: who leaves it, and who comes back, is told too. */
+  network: string;
+  log: Logger;
+}
 
 /**
  * Follows the engine's events about our machines until the signal. A connection that ends is made again, with waits that
  * grow to 30 s. `onReconnect` is called when one was made again: what happened between is not told.
  */
 export async function watchEvents(
-  { engine, deployment, log }: { engine: Engine; deployment: string; log: Logger },
+  deps: WatchDeps,
   onHint: (ref: MachineRef) => void,
+  onReconnect: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine, deployment, network } = deps;
+  const hint = (labels: Attributes | undefined) => {
+    const ref = refOf(labels, deployment);
+    if (ref) onHint(ref);
+  };
+  const ofContainers = {
+    type: ['container'],
+    label: [`${LABEL.deployment}=${deployment}`],
+    event: OF_CONTAINERS,
+  };
+  // These name the container and carry no labels.
+  const ofNetworks = { type: ['network'], network: [network], event: OF_NETWORKS };
+  const hintOfContainer = async ({ container }: Attributes) =>
+    container && hint((await unlessGone(engine.quick.getContainer(container).inspect()))?.Config.Labels);
+  await Promise.all([
+    follow(deps, ofContainers, hint, onReconnect, signal),
+    follow(deps, ofNetworks, hintOfContainer, () => {}, signal),
+  ]);
+}
+
+async function follow(
+  { engine, log }: WatchDeps,
+  filters: Record<string, string[]>,
+  onEvent: (attributes: Attributes) => unknown,
   onReconnect: () => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -27,16 +64,12 @@ export async function watchEvents(
   let lost = false;
   while (!signal.aborted) {
     try {
-      const stream = await engine.patient.getEvents({
-        abortSignal: signal,
-        filters: { type: ['container'], label: [`${LABEL.deployment}=${deployment}`], event: EVENTS },
-      });
+      const stream = await engine.patient.getEvents({ abortSignal: signal, filters });
       if (lost) onReconnect();
       retryInMs = FIRST_RETRY_MS;
       for await (const value of jsonLines(stream)) {
         const event = EngineEvent.safeParse(value);
-        const ref = event.success ? refOf(event.data.Actor.Attributes, deployment) : undefined;
-        if (ref) onHint(ref);
+        if (event.success) await onEvent(event.data.Actor.Attributes);
       }
     } catch (err) {
       if (!signal.aborted) log.debug({ err, retryInMs }, 'engine events lost');

@@ -15,6 +15,8 @@ export interface Deps {
   now: () => Date;
   ports: { start: number; end: number };
   readiness: 'agent' | 'rdp' | 'either';
+  /** A READY VM of which nothing was heard for this long is not handed out, and is looked at. */
+  unheardMs: number;
   bootTimeoutMs: number;
   installTimeoutMs: number;
   /** An installation that has not moved for this long is told to be stuck. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { serveQueue } from '../db/assignments.js';
 import { currentImage } from '../db/images.js';
-import { lockPool } from '../db/pools.js';
+import { lockPool, poolRecovered } from '../db/pools.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { blockPool } from './blockPool.js';
 import type { Deps } from './deps.js';
@@ -40,6 +40,8 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
       retired: goldenImage.status !== 'READY',
     }));
     const plan = poolPlan({ ...pool, queued, vms });
+    const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
+    if (pool.failures > 0 && allReady) await poolRecovered(tx, vmType);
     if (image === null) return { ...plan, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
     // Rests after failures; why is written on the pool already.
     if (pool.retryAt !== null && pool.retryAt > now()) return { ...plan, add: 0, why: undefined };

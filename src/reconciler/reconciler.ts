@@ -9,6 +9,7 @@ import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
 import { Loop } from './loop.js';
 import { reconcilePool } from './pool.js';
+import { probeEveryMs, probeSpares } from './probeSpares.js';
 import { QemuAgentCommands } from './qemuAgentCommands.js';
 import { sweep } from './sweep.js';
 import { Tasks } from './tasks.js';
@@ -85,6 +86,7 @@ export class Reconciler {
       new Loop({ name: 'sweep', everyMs: SWEEP_MS, pass: () => this.#sweep(), log }),
       new Loop({ name: 'leases', everyMs: WATCH_MS, pass: () => reconcileLeases(deps), log }),
       new Loop({ name: 'room', everyMs: WATCH_MS, pass: () => guardRoom(deps), log }),
+      new Loop({ name: 'probes', everyMs: probeEveryMs(deps.unheardMs), pass: () => probeSpares(deps), log }),
       new Loop({ name: 'commands', everyMs: COMMANDS_MS, pass: () => reconcileCommands(deps), log }),
       new Loop({ name: 'watch', everyMs: WATCH_MS, pass: async () => this.#pokeAll(this.#watched), log }),
       this.#qemuAgentLoop,

@@ -1,3 +1,4 @@
+import { silentVms } from '../db/sightings.js';
 import { imageStep } from '../domain/image.js';
 import { vmStep } from '../domain/vm.js';
 import type { Listed, MachineRef } from '../provisioner/provisioner.js';
@@ -14,31 +15,32 @@ export interface Sweep {
 }
 
 /**
- * Compares all rows with all that the engine shows, in two queries and one listing, however many VMs there are. The listing
+ * Compares all rows with all that the engine shows, in a few queries and one listing, however many VMs there are. The listing
  * comes first: a row is always written before its machine is made, so a machine that is listed has its row by then.
  */
 export async function sweep(deps: Deps): Promise<Sweep> {
   const { db, provisioner, now, bootTimeoutMs, installTimeoutMs } = deps;
   const listed = new Map<string, Listed>();
   for (const item of await provisioner.list()) listed.set(`${item.ref.kind}:${item.ref.id}`, item);
-  const [vms, images, pools] = await Promise.all([
+  const [vms, images, pools, silent] = await Promise.all([
     db.vm.findMany({
       where: { cleanedAt: null },
-      select: { id: true, status: true, changedAt: true, cleanedAt: true },
+      select: { id: true, status: true, changedAt: true, cleanedAt: true, notReady: true },
     }),
     db.goldenImage.findMany({
       where: { cleanedAt: null },
       select: { id: true, status: true, changedAt: true, cleanedAt: true },
     }),
     db.pool.findMany({ select: { vmType: true } }),
+    silentVms(db, deps.readiness === 'agent'),
   ]);
   const unexplained = () => '';
   const at = now();
   const vmIds = vms
-    .filter(
-      (vm) =>
-        vmStep(sinceLed(vm, deps), listed.get(`vm:${vm.id}`)?.machine, at, bootTimeoutMs, unexplained).do !== 'nothing',
-    )
+    .filter((vm) => {
+      const facts = { ...sinceLed(vm, deps), silentMs: silent.get(vm.id) };
+      return vmStep(facts, listed.get(`vm:${vm.id}`)?.machine, at, bootTimeoutMs, unexplained).do !== 'nothing';
+    })
     .map(({ id }) => id);
   const imageIds = images
     .filter(

@@ -2,6 +2,7 @@ import { failVm } from '../commands/failVm.js';
 import { reportVmReady } from '../commands/reportGuest.js';
 import { guestToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
+import { silentVms } from '../db/sightings.js';
 import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
 import { Refusal } from '../domain/errors.js';
 import { vmStep } from '../domain/vm.js';
@@ -9,6 +10,7 @@ import { Broken, Unwanted } from '../provisioner/provisioner.js';
 import { blockPool } from './blockPool.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { releaseIf } from './releaseIf.js';
+import { tellHolder, whySilent } from './silentVm.js';
 import { startMachine } from './startMachine.js';
 
 /** Looks at one VM and does the one next thing for it. The decision is pure (`vmStep`). */
@@ -17,7 +19,10 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
   const vm = await getVm(db, vmId); // read now, not taken from the list that led here
   if (vm === null) return;
   const machine = await provisioner.inspect({ kind: 'vm', id: vmId });
-  const step = vmStep(sinceLed(vm, deps), machine, now(), bootTimeoutMs, (code) => provisioner.explainExit(code));
+  const silentMs = (await silentVms(db, readiness === 'agent', vmId)).get(vmId);
+  const step = vmStep({ ...sinceLed(vm, deps), silentMs }, machine, now(), bootTimeoutMs, (code) =>
+    provisioner.explainExit(code),
+  );
   switch (step.do) {
     case 'nothing':
       return;
@@ -26,6 +31,12 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
     case 'probe':
       if (readiness !== 'agent' && (await provisioner.answersRdp(vmId))) await reportVmReady(deps, vmId, 'reconciler');
       return;
+    case 'look': {
+      const why = await whySilent(deps, vmId, step.silentMs);
+      return why === undefined ? undefined : breakVm(deps, vm, why);
+    }
+    case 'tell':
+      return tellHolder(deps, vm, step.reason);
     case 'clean':
       return cleanVm(deps, vm);
     case 'record':
@@ -89,6 +100,7 @@ async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void>
   await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);
     if (latest === null || latest.cleanedAt !== null) return;
+    await tx.sighting.deleteMany({ where: { vmId: vm.id } });
     const clean = { cleanedAt: new Date(), port: null, containerId: null };
     const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
     const gone = await moveVm(tx, latest, 'GONE', clean);
@@ -99,7 +111,7 @@ async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void>
   log.info({ vmId: vm.id, status: vm.status }, 'vm destroyed');
 }
 
-/** FAILED with the reason; whoever held it is told, and a pool whose VM never got ready rests for a while. */
+/** FAILED with the reason; whoever held it is told, and a pool whose VM was in nobody's hands rests for a while. */
 async function breakVm({ write, now, log }: Deps, vm: Vm, reason: string): Promise<void> {
   const moved = await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);

@@ -17,7 +17,7 @@ import { nextCall } from './guestNext.js';
 import { progressCall } from './guestProgress.js';
 import { readyCall } from './guestReady.js';
 import { resultCall } from './guestResult.js';
-import { Heartbeats } from './heartbeats.js';
+import type { Heartbeats } from './heartbeats.js';
 import { HeldCalls } from './heldCalls.js';
 import { answerNoRoute } from './noRoute.js';
 import { RateLimit } from './rateLimit.js';
@@ -39,6 +39,7 @@ export interface GuestRoutesOptions {
   clockSkewSeconds: number;
   /** The folders that machines share with us. */
   share: ShareOf;
+  heartbeats: Heartbeats;
   log: Logger;
   /** Milliseconds that only go forward, for the rate limits. */
   now?: () => number;
@@ -57,11 +58,10 @@ export interface GuestRoutes {
  */
 export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const app = new Hono();
-  const { db, deployment, log } = options;
+  const { db, deployment, heartbeats, log } = options;
   const limit = new RateLimit(CALLS_PER_SECOND, options.now);
   const held = new HeldCalls();
   const turns = new KeyedLock();
-  const heartbeats = new Heartbeats({ db, log });
   const warned = new Recent<true>();
   const delivery: DeliveryDeps = {
     ...options,
@@ -75,7 +75,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const calls: Record<string, GuestCall> = {
     ready: readyCall(options),
     progress: progressCall(options),
-    next: nextCall({ ...options, ...delivery, held, heard: (id) => heartbeats.seen(id) }),
+    next: nextCall({ ...options, ...delivery, held }),
     result: resultCall(delivery),
   };
   for (const [name, call] of Object.entries(calls)) {
@@ -105,10 +105,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   app.onError((err, c) => answerFault(c, err, log));
   return {
     fetch: async (request, env) => app.fetch(request, env),
-    stop: async () => {
-      held.stop();
-      await heartbeats.stop();
-    },
+    stop: async () => held.stop(),
   };
 }
 

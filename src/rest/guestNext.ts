@@ -10,6 +10,7 @@ import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
 import { type GuestPoll, parseGuestPoll } from './guestPoll.js';
+import type { Heartbeats } from './heartbeats.js';
 import type { HeldCalls } from './heldCalls.js';
 import { Recent } from './recent.js';
 
@@ -22,13 +23,12 @@ export interface NextDeps extends DeliveryDeps {
   feed: Feed;
   held: HeldCalls;
   readiness: 'agent' | 'rdp' | 'either';
-  /** The guest that we know has called in. */
-  heard: (machineId: string) => void;
+  heartbeats: Heartbeats;
 }
 
 /** `next`: what to do. The answer waits until there is something, or the guest's own limit is over. */
 export function nextCall(deps: NextDeps): GuestCall {
-  const { db, feed, held, readiness, heard } = deps;
+  const { db, feed, held, readiness, heartbeats } = deps;
   /** How often the present start of each VM's agent has called, and when its output was last taken over. */
   const calls = new Recent<{ session: string; count: number }>();
   const outputAt = new Recent<number>();
@@ -92,7 +92,7 @@ export function nextCall(deps: NextDeps): GuestCall {
   const answerVm = async (vm: Vm, poll: GuestPoll, over: AbortSignal): Promise<GuestAnswer> => {
     const refused = await whyNot(vm.id, poll.session);
     if (refused) return refused;
-    heard(vm.id);
+    heartbeats.seen(vm.id);
     const { session } = poll;
     const known = calls.get(vm.id);
     calls.set(vm.id, { session, count: known?.session === session ? known.count + 1 : 1 });
@@ -120,7 +120,11 @@ export function nextCall(deps: NextDeps): GuestCall {
       const poll = parseGuestPoll(body);
       if ('malformed' in poll) return poll;
       return held.hold((vm ?? image).id, async (released) => {
-        const over = AbortSignal.any([gone, released, AbortSignal.timeout(poll.waitSeconds * 1000)]);
+        const over = AbortSignal.any([
+          gone,
+          released,
+          AbortSignal.timeout(Math.min(poll.waitSeconds * 1000, heartbeats.longestHoldMs)),
+        ]);
         if (vm) return answerVm(vm, poll, over);
         // Nothing is ever run in an installation.
         await aborted(over);

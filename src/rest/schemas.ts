@@ -54,7 +54,10 @@ export const InstanceDetails = Instance.extend({
   rdp_port: z.int().nullable(),
   ready_at: Time.nullable(),
   assigned_at: Time.nullable(),
-  not_ready: z.string().nullable().openapi({ description: 'Why its guest, which answers, is not accepted yet.' }),
+  not_ready: z.string().nullable().openapi({
+    description:
+      'Why it is not to be used now: its guest, which answers, is not accepted yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
+  }),
   guest: z
     .object({
       windows: z.string().nullable(),

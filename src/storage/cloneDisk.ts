@@ -5,6 +5,9 @@ import type { Layout } from './layout.js';
 import type { Manifest } from './manifest.js';
 import { type GuestConfig, makeSharedFolder } from './sharedFolder.js';
 
+/** The file with the disk of a VM, in its `storage`. */
+export const CLONE_DISK = 'data.qcow2';
+
 /**
  * Makes the folder of a VM: an empty overlay on the golden disk and its own copies of the state files. Constant time,
  * some 4 MB. It is put together beside its place and renamed, so that a half-made one is never taken for whole. What stands at its
@@ -23,7 +26,7 @@ export async function cloneDisk(
   await mkdir(draft, { mode: 0o700 });
   await mkdir(storage);
 
-  const copies = [[manifest.overlay.name, 'data.qcow2'], ...manifest.companions.map(({ name }) => [name, name])] as [
+  const copies = [[manifest.overlay.name, CLONE_DISK], ...manifest.companions.map(({ name }) => [name, name])] as [
     string,
     string,
   ][];

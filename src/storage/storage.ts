@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { lstat, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Unavailable } from '../domain/errors.js';
 import type { Share } from '../domain/share.js';
 import type { Logger } from '../log.js';
 import { claimStorage } from './claimStorage.js';
 import { type Confirm, clearPlace, halfMadeFor } from './clearPlace.js';
-import { cloneDisk } from './cloneDisk.js';
+import { CLONE_DISK, cloneDisk } from './cloneDisk.js';
 import { sweepDrafts } from './drafts.js';
+import { errno } from './errno.js';
 import { isId, layoutOf } from './layout.js';
 import { lstatIfThere } from './lstatIfThere.js';
 import type { Manifest } from './manifest.js';
@@ -166,6 +167,14 @@ export function createStorage({
       await discard(layout, folder, emptyAsRoot);
     },
 
+    /** Whether a machine that was started has its folders still, and a clone its disk. A look at each, no more. */
+    async hasFolders({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Promise<boolean> {
+      const folder = kind === 'vm' ? layout.vm(id) : layout.install(id);
+      const disk = kind === 'vm' ? [join(folder, 'storage', CLONE_DISK)] : [join(folder, 'storage')];
+      const gone = await Promise.all([...disk, join(folder, 'shared')].map(isGone));
+      return !gone.includes(true);
+    },
+
     /** What lies here of VMs and unfinished installations, whole or half-made. */
     async list(): Promise<{ kind: 'vm' | 'golden'; id: string }[]> {
       const ids = async (top: string) =>
@@ -202,6 +211,14 @@ export function createStorage({
       }
     },
   };
+}
+
+/** Seen to be missing: what can't be looked at is taken to be there. */
+async function isGone(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    (fault: unknown) => ['ENOENT', 'ENOTDIR'].includes(errno(fault) ?? ''),
+  );
 }
 
 async function isFolder(path: string): Promise<boolean> {

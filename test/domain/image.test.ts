@@ -68,6 +68,12 @@ describe('the next step of a golden image', () => {
     }));
   test('a container that vanished breaks it', () =>
     expect(step('INSTALLING', undefined)).toEqual({ do: 'record', event: 'BROKE', reason: 'its container vanished' }));
+  test('one whose folder was removed breaks, whatever its container does', () =>
+    expect(step('INSTALLING', { ...running, diskGone: true })).toEqual({
+      do: 'record',
+      event: 'BROKE',
+      reason: 'its folder was removed',
+    }));
   test('an installation that hangs breaks after its limit', () =>
     expect(step('INSTALLING', running, new Date(now.getTime() - 3_600_001))).toMatchObject({ event: 'BROKE' }));
 

@@ -59,20 +59,32 @@ test('what a caller may ask follows from the transitions', () => {
 
 describe('the next step of a VM', () => {
   const now = new Date('2026-01-01T00:10:00Z');
+  const running = { engineId: 'c', state: 'running' } as const;
   const machines: Record<string, Machine | undefined> = {
     none: undefined,
     created: { engineId: 'c', state: 'created' },
-    running: { engineId: 'c', state: 'running' },
+    running,
+    paused: { engineId: 'c', state: 'paused' },
+    disconnected: { ...running, disconnected: true },
+    diskless: { ...running, diskGone: true },
     exited: { engineId: 'c', state: 'exited', exitCode: 88 },
   };
+  const gone = { none: 'record BROKE', created: 'record BROKE', exited: 'record BROKE' };
+  const whatever = (step: string) => Object.fromEntries(Object.keys(machines).map((name) => [name, step]));
   const expected: Record<VmStatus, Record<keyof typeof machines, string>> = {
-    REQUESTED: { none: 'start', created: 'start', running: 'start', exited: 'start' },
-    BOOTING: { none: 'record BROKE', created: 'record BROKE', running: 'probe', exited: 'record BROKE' },
-    READY: { none: 'record BROKE', created: 'record BROKE', running: 'nothing', exited: 'record BROKE' },
-    ASSIGNED: { none: 'record BROKE', created: 'record BROKE', running: 'nothing', exited: 'record BROKE' },
-    RELEASING: { none: 'clean', created: 'clean', running: 'clean', exited: 'clean' },
-    FAILED: { none: 'clean', created: 'clean', running: 'clean', exited: 'clean' },
-    DESTROYED: { none: 'nothing', created: 'nothing', running: 'nothing', exited: 'nothing' },
+    REQUESTED: whatever('start'),
+    BOOTING: { ...gone, running: 'probe', paused: 'probe', disconnected: 'probe', diskless: 'probe' },
+    READY: {
+      ...gone,
+      running: 'nothing',
+      paused: 'record BROKE',
+      disconnected: 'record BROKE',
+      diskless: 'record BROKE',
+    },
+    ASSIGNED: { ...gone, running: 'nothing', paused: 'tell', disconnected: 'tell', diskless: 'tell' },
+    RELEASING: whatever('clean'),
+    FAILED: whatever('clean'),
+    DESTROYED: whatever('nothing'),
   };
   for (const status of VM_STATUSES) {
     for (const [name, machine] of Object.entries(machines)) {
@@ -104,6 +116,39 @@ describe('the next step of a VM', () => {
       (code) => `KVM (${code})`,
     );
     expect(step).toMatchObject({ reason: 'its container ended: KVM (88)' });
+  });
+
+  test('a READY VM of which nothing was heard is looked at, unless it is known to be of no use', () => {
+    const facts = { status: 'READY', changedAt: now, cleanedAt: null, silentMs: 91_000 } as const;
+    const step = (machine: Machine) => vmStep(facts, machine, now, 1, String);
+    expect(step(running)).toEqual({ do: 'look', silentMs: 91_000 });
+    expect(step({ ...running, state: 'paused' })).toEqual({
+      do: 'record',
+      event: 'BROKE',
+      reason: 'its container is paused',
+    });
+  });
+
+  test('the holder of an assigned VM is told what it lacks, each thing once, and when it is well again', () => {
+    const step = (notReady: string | null, machine: Machine, silentMs?: number) =>
+      vmStep({ status: 'ASSIGNED', changedAt: now, cleanedAt: null, notReady, silentMs }, machine, now, 1, String);
+    const paused = { ...running, state: 'paused' } as const;
+    expect(step(null, paused)).toEqual({ do: 'tell', reason: 'its container is paused' });
+    expect(step('its container is paused', paused)).toEqual({ do: 'nothing' });
+    expect(step('its container is paused', running, 91_000)).toEqual({
+      do: 'tell',
+      reason: 'its guest is not heard any more',
+    });
+    expect(step('its guest is not heard any more', running, 101_000)).toEqual({ do: 'nothing' });
+    expect(step('its guest is not heard any more', running)).toEqual({ do: 'tell', reason: null });
+  });
+
+  test('what a machine lacks while it boots is in the reason when its time is over', () => {
+    const changedAt = new Date(now.getTime() - 60_001);
+    const facts = { status: 'BOOTING', changedAt, cleanedAt: null } as const;
+    expect(vmStep(facts, { ...running, disconnected: true }, now, 60_000, String)).toMatchObject({
+      reason: 'the guest was not ready within 60 s: its container was taken out of the network of the VMs',
+    });
   });
 
   test('a failed VM that is cleaned up rests', () => {

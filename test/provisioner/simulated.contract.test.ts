@@ -16,6 +16,8 @@ describeProvisioner(
         failureRate: 0,
         onReady: () => {},
         onInstalled: (id) => done.add(id),
+        onSeen: () => {},
+        seenEveryMs: 1000,
       }),
     );
     let port = 8001;
@@ -37,6 +39,8 @@ describeProvisioner(
         await until('the installation is done', 5000, async () => done.has(id));
       },
       crash: async (ref) => provisioner.kill(ref, 1),
+      befall: async (ref, misfortune, on) => provisioner.befall(ref, misfortune, on),
+      loseDisk: async (ref) => provisioner.befall(ref, 'diskGone'),
       remove: () => provisioner.close(),
     };
   },

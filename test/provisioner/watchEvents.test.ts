@@ -49,7 +49,12 @@ test('hints go on after the engine was away, and who depends on it is told', asy
   const stopped = new AbortController();
   const hints: string[] = [];
   let reconnects = 0;
-  const deps = { engine: openEngine(join(folder, 'docker.sock')), deployment, log: createLog('silent') };
+  const deps = {
+    engine: openEngine(join(folder, 'docker.sock')),
+    deployment,
+    network: 'bridge',
+    log: createLog('silent'),
+  };
   const watching = watchEvents(
     deps,
     (ref) => hints.push(ref.id),
@@ -74,7 +79,12 @@ test('hints go on after the engine was away, and who depends on it is told', asy
 test('a stranger is no hint', async () => {
   const stopped = new AbortController();
   const hints: string[] = [];
-  const deps = { engine: openEngine(join(folder, 'docker.sock')), deployment, log: createLog('silent') };
+  const deps = {
+    engine: openEngine(join(folder, 'docker.sock')),
+    deployment,
+    network: 'bridge',
+    log: createLog('silent'),
+  };
   const watching = watchEvents(
     deps,
     (ref) => hints.push(ref.id),

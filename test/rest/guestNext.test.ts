@@ -194,12 +194,21 @@ test('many polls at once hand each command out once', async () => {
   expect(await world.db.command.count({ where: { vmId, status: 'RUNNING' } })).toBe(6);
 });
 
+const heartbeatsOptions = (unheardMs: number) => ({
+  db: world.db,
+  unheardMs,
+  counts: true,
+  listens: () => false,
+  log: world.logger,
+});
+
 test('heartbeats are written together after a while', async () => {
   const { id: machineId } = await aVm(world.db, { status: 'ASSIGNED' });
   await new Agent(world, machineId).ready();
   const long = new Date(Date.now() - 3_600_000);
   await world.db.guest.update({ where: { machineId }, data: { seenAt: long } });
-  const heartbeats = new Heartbeats({ db: world.db, log: world.logger }, 50);
+  const heartbeats = new Heartbeats(heartbeatsOptions(450));
+  heartbeats.start();
 
   heartbeats.seen(machineId);
   heartbeats.seen('00000000-0000-4000-8000-000000000000');
@@ -216,7 +225,8 @@ test('after a stop no heartbeat is noted, nor written', async () => {
   await new Agent(world, machineId).ready();
   const long = new Date(Date.now() - 3_600_000);
   await world.db.guest.update({ where: { machineId }, data: { seenAt: long } });
-  const heartbeats = new Heartbeats({ db: world.db, log: world.logger }, 1);
+  const heartbeats = new Heartbeats(heartbeatsOptions(9));
+  heartbeats.start();
   await heartbeats.stop();
 
   heartbeats.seen(machineId);
@@ -235,7 +245,7 @@ test('an agent that never reported who it is does not count as heard', async () 
 
   expect((await agent.next({ session: 'another' })).lines).toEqual({ do: 'ready' });
   await agent.result('00000000-0000-4000-8000-000000000000', { session: 'another' });
-  await other.guestRoutes.stop();
+  await other.heartbeats.stop();
 
   expect((await world.db.guest.findUniqueOrThrow({ where: { machineId } })).seenAt).toEqual(long);
   await other.close();
@@ -251,7 +261,7 @@ test('a heartbeat is noted, later, without a write for each', async () => {
 
   for (let n = 0; n < 5; n++) await agent.next();
   expect((await world.db.guest.findUniqueOrThrow({ where: { machineId: id } })).seenAt).toEqual(long);
-  await other.guestRoutes.stop();
+  await other.heartbeats.stop();
 
   const { seenAt } = await world.db.guest.findUniqueOrThrow({ where: { machineId: id } });
   expect(Date.now() - seenAt.getTime()).toBeLessThan(10_000);

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { createAssignVm } from '../../src/commands/assignVm.js';
 import type { CommandDeps } from '../../src/commands/deps.js';
 import { reportInstalled, reportVmReady } from '../../src/commands/reportGuest.js';
 import { openDatabase } from '../../src/db/client.js';
+import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
 import { openBus } from '../../src/events/bus.js';
 import { Feed } from '../../src/events/feed.js';
@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.js';
 import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
 import type { Deps } from '../../src/reconciler/deps.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
+import { Heartbeats } from '../../src/rest/heartbeats.js';
 import { alone } from './alone.js';
 import { createTestDatabase } from './database.js';
 
@@ -30,18 +31,30 @@ export async function createWorld(over: Partial<Deps> = {}) {
       failureRate: 0,
       onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
       onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
+      onSeen: (vmId) => heartbeats.seen(vmId),
+      seenEveryMs: 20,
     }),
   );
+  let hears = false;
+  const heartbeats = new Heartbeats({
+    db,
+    unheardMs: over.unheardMs ?? 60_000,
+    counts: over.readiness !== 'rdp',
+    listens: () => hears,
+    log,
+  });
+  heartbeats.start();
   const deps: Deps = {
     db,
     write,
     provisioner,
-    deployment: { name: randomUUID(), guestSecret: 'secret' },
+    deployment: await getDeployment(db, 'simulated'),
     log,
     now: () => new Date(),
     ledSince: new Date(0),
     ports: { start: 8001, end: 8100 },
     readiness: 'agent',
+    unheardMs: 60_000,
     bootTimeoutMs: 60_000,
     installTimeoutMs: 60_000,
     installStuckMs: 60_000,
@@ -73,9 +86,14 @@ export async function createWorld(over: Partial<Deps> = {}) {
       reconciler.start();
       return reconciler;
     },
+    /** From now on guests are heard, and silence counts; or not any more. */
+    listen: (on = true) => {
+      hears = on;
+    },
     kinds: async () => (await db.event.findMany({ orderBy: { seq: 'asc' } })).map((event) => event.kind),
     close: async () => {
       await reconciler?.stop();
+      await heartbeats.stop();
       await feed.stop();
       await bus.close();
       await provisioner.close();

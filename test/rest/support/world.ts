@@ -18,6 +18,7 @@ import { Feed } from '../../../src/events/feed.js';
 import type { Logger } from '../../../src/log.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createGuestRoutes, type GuestRoutes } from '../../../src/rest/guest.js';
+import { Heartbeats } from '../../../src/rest/heartbeats.js';
 import { createRest } from '../../../src/rest/rest.js';
 import { createTestDatabase } from '../../support/database.js';
 
@@ -27,6 +28,7 @@ export interface World {
   databaseUrl: string;
   logger: Logger;
   guestRoutes: GuestRoutes;
+  heartbeats: Heartbeats;
   server: Server;
   db: Db;
   write: Write;
@@ -97,14 +99,23 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     oemBundles: options.oemBundles,
     admit: (need) => settings.admit(need),
   };
+  const readiness = options.readiness ?? 'agent';
+  const heartbeats = new Heartbeats({
+    db,
+    unheardMs: 90_000,
+    counts: readiness !== 'rdp',
+    listens: () => readiness === 'agent',
+    log,
+  });
   const guestRoutes = createGuestRoutes({
     db,
     write,
     feed,
     deployment,
-    readiness: options.readiness ?? 'agent',
+    readiness,
     clockSkewSeconds: 30,
     share: options.share ?? (() => undefined),
+    heartbeats,
     log,
     now: () => settings.rateClockMs,
   });
@@ -132,6 +143,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     databaseUrl: database.url,
     logger: log,
     guestRoutes,
+    heartbeats,
     server,
     db,
     write,
@@ -146,6 +158,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     async close() {
       await guestRoutes.stop();
+      await heartbeats.stop();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

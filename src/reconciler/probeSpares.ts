@@ -1,0 +1,30 @@
+import { listening, sighted, vmsToProbe } from '../db/sightings.js';
+import type { Deps } from './deps.js';
+
+/** One that is frozen takes two seconds; those behind it have only so long until they count as silent. */
+const AT_ONCE = 64;
+/** After this share of the limit without a sign a VM is asked for one. */
+const DUE_SHARE = 1 / 3;
+
+/** How often this is to be done, in ms. */
+export const probeEveryMs = (unheardMs: number): number => Math.min(10_000, unheardMs / 9);
+
+/**
+ * READY VMs whose agent does not speak for them are asked by RDP, in turns, so that they too are known to live. Where the agent's
+ * word alone counts, that is only those that never had one.
+ * @throws Unavailable  the engine is away: nobody listens then.
+ */
+export async function probeSpares({
+  db,
+  provisioner,
+  readiness,
+  unheardMs,
+}: Pick<Deps, 'db' | 'provisioner' | 'readiness' | 'unheardMs'>): Promise<void> {
+  const due = await vmsToProbe(db, readiness === 'agent' ? 'without agent' : 'all', unheardMs * DUE_SHARE);
+  do {
+    const batch = due.splice(0, AT_ONCE);
+    const answers = await Promise.all(batch.map(async (id) => ((await provisioner.answersRdp(id)) ? [id] : [])));
+    await sighted(db, answers.flat());
+    if (readiness !== 'agent') await listening(db, unheardMs);
+  } while (due.length > 0);
+}
