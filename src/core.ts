@@ -94,7 +94,9 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
     admit: (need) => provisioner.admit(need),
   };
-  const assignVm = createAssignVm({ write });
+  const ordersStopped = new AbortController();
+  const assignVm = createAssignVm({ write, stopped: ordersStopped.signal });
+  opened('orders', async () => ordersStopped.abort());
 
   const share = (vmId: string) => provisioner.share({ kind: 'vm', id: vmId });
   const guestRoutes = createGuestRoutes({

@@ -4,19 +4,31 @@ interface Waiting<Order, Result> {
   reject: (err: unknown) => void;
 }
 
+export interface BatcherOptions<Order, Result> {
+  /** Most orders of one batch. */
+  size: number;
+  /** Answers in the order of its orders. */
+  run: (orders: Order[]) => Promise<Result[]>;
+  /** An answer for an order that is not to be run any more, asked in the moment before it would be. */
+  overtaken?: (order: Order) => Result | undefined;
+  /** Whether a failure is nobody's fault, and would meet every other order as well. */
+  meetsAll?: (err: unknown) => boolean;
+}
+
 /**
- * Runs orders in batches, one batch at a time: those that arrive in one moment, or while a batch runs, go together, at most
- * `size` of them. `run` answers in the order of its orders. When a batch fails, its orders are run one by one, so that only the
- * one that is to blame fails.
+ * Runs orders in batches, one batch at a time: those that arrive in one moment, or while a batch runs, go together. When a batch fails, its
+ * orders are run one by one, so that only the one that is to blame fails; a failure that meets all fails all that wait, at once.
  */
 export class Batcher<Order, Result> {
   #waiting: Waiting<Order, Result>[] = [];
   #running = false;
 
-  constructor(
-    readonly size: number,
-    readonly run: (orders: Order[]) => Promise<Result[]>,
-  ) {}
+  constructor(readonly options: BatcherOptions<Order, Result>) {}
+
+  /** How many wait for their turn. Whoever adds keeps it bounded. */
+  get length(): number {
+    return this.#waiting.length;
+  }
 
   add(order: Order): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -28,7 +40,7 @@ export class Batcher<Order, Result> {
   /** Answers the batch, or says why it failed as a whole. */
   async #settle(batch: readonly Waiting<Order, Result>[]): Promise<{ err: unknown } | undefined> {
     try {
-      const results = await this.run(batch.map(({ order }) => order));
+      const results = await this.options.run(batch.map(({ order }) => order));
       for (const [n, { resolve }] of batch.entries()) resolve(results[n] as Result);
       return undefined;
     } catch (err) {
@@ -41,10 +53,12 @@ export class Batcher<Order, Result> {
     while (this.#waiting.length > 0) {
       // Callers who were just answered, or who ask in this same moment, still make it into this batch.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const batch = this.#waiting.splice(0, this.size);
-      const failed = await this.#settle(batch);
+      const batch = this.#next();
+      const failed = batch.length === 0 ? undefined : await this.#settle(batch);
       if (failed === undefined) continue;
-      if (batch.length === 1) batch[0]?.reject(failed.err);
+      if (this.options.meetsAll?.(failed.err)) {
+        for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(failed.err);
+      } else if (batch.length === 1) batch[0]?.reject(failed.err);
       else
         for (const one of batch) {
           const alone = await this.#settle([one]);
@@ -52,5 +66,13 @@ export class Batcher<Order, Result> {
         }
     }
     this.#running = false;
+  }
+
+  #next(): Waiting<Order, Result>[] {
+    return this.#waiting.splice(0, this.options.size).filter(({ order, resolve }) => {
+      const answer = this.options.overtaken?.(order);
+      if (answer !== undefined) resolve(answer);
+      return answer === undefined;
+    });
   }
 }

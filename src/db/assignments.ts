@@ -3,6 +3,7 @@ import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
 import { claimSpares } from './vms.js';
+import { COME_BACK_SECONDS, WAIT_SECONDS } from './waits.js';
 
 export type { Assignment };
 
@@ -13,7 +14,8 @@ export interface Request {
   assignedTo: string;
   idempotencyKey: string | null;
   leaseSeconds: number | null;
-  giveUpAfterSeconds: number | null;
+  /** The caller waits this long; null: it stays queued whoever waits. */
+  waitSeconds: number | null;
 }
 
 /**
@@ -26,7 +28,7 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
   return tx.$queryRaw<Assignment[]>(Prisma.sql`
     WITH orders AS (
       SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
-        "idempotencyKey" text, "leaseSeconds" int, "giveUpAfterSeconds" int)
+        "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int)
     ), free AS (
       SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
         AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED')
@@ -40,12 +42,13 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
       RETURNING "Vm"."id" AS "vmId", numbered."n"
     )
     INSERT INTO "Assignment" ("id", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
-      "fulfilledAt", "leaseExpiresAt", "waitUntil")
+      "fulfilledAt", "leaseExpiresAt", "waitUntil", "longestWait")
     SELECT "id", ${vmType}, "assignedTo", "idempotencyKey", "leaseSeconds",
       (CASE WHEN "vmId" IS NULL THEN 'QUEUED' ELSE 'FULFILLED' END)::"AssignmentStatus", "vmId",
       CASE WHEN "vmId" IS NOT NULL THEN now() END,
       CASE WHEN "vmId" IS NOT NULL THEN now() + "leaseSeconds" * interval '1 second' END,
-      CASE WHEN "vmId" IS NULL THEN now() + "giveUpAfterSeconds" * interval '1 second' END
+      CASE WHEN "vmId" IS NULL AND "waitSeconds" IS NOT NULL THEN now() + ${WAIT_SECONDS}::int * interval '1 second' END,
+      CASE WHEN "vmId" IS NULL THEN now() + "waitSeconds" * interval '1 second' END
     FROM orders LEFT JOIN taken USING ("n")
     WHERE "vmId" IS NOT NULL OR EXISTS (
       SELECT 1 FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" IN ('REQUESTED', 'INSTALLING', 'SEALING', 'READY'))
@@ -53,7 +56,7 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
     RETURNING *`);
 }
 
-/** Hands ready spares to those who wait, first in, first out. Returns how many were served. */
+/** Hands ready spares to those who wait, first in, first out, but not to callers who are gone. Returns how many were served. */
 export async function serveQueue(
   tx: Tx,
   vmType: string,
@@ -62,6 +65,7 @@ export async function serveQueue(
 ): Promise<number> {
   const waiting = await tx.$queryRaw<Pick<Assignment, 'id' | 'assignedTo'>[]>(Prisma.sql`
     SELECT "id", "assignedTo" FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'
+      AND ("waitUntil" IS NULL OR "waitUntil" > now())
     ORDER BY "turn" LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
   if (waiting.length === 0) return 0;
   const claimed = await claimSpares(
@@ -82,7 +86,9 @@ export async function serveQueue(
 function fulfil(tx: Tx, assignmentId: string, vmId: string): Promise<number> {
   return tx.$executeRaw`
     UPDATE "Assignment" SET "status" = 'FULFILLED', "vmId" = ${vmId}::uuid, "fulfilledAt" = now(),
-      "leaseExpiresAt" = now() + "leaseSeconds" * interval '1 second'
+      "leaseExpiresAt" = now() + "leaseSeconds" * interval '1 second',
+      "waitUntil" = CASE WHEN "waitUntil" IS NOT NULL AND "idempotencyKey" IS NOT NULL
+        THEN now() + ${COME_BACK_SECONDS}::int * interval '1 second' ELSE "waitUntil" END
     WHERE "id" = ${assignmentId}::uuid AND "status" = 'QUEUED'`;
 }
 

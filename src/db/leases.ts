@@ -10,13 +10,3 @@ export async function expiredLeases(db: Db, now: Date): Promise<string[]> {
   });
   return rows.flatMap((row) => row.vmId ?? []);
 }
-
-/** Requests that are still queued although their caller waits no longer, at most 100. */
-export async function overdueRequests(db: Db, now: Date): Promise<string[]> {
-  const rows = await db.assignment.findMany({
-    where: { status: 'QUEUED', waitUntil: { lte: now } },
-    take: 100,
-    select: { id: true },
-  });
-  return rows.map((row) => row.id);
-}

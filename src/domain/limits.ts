@@ -13,6 +13,12 @@ export interface Limit {
  * Where a value is an operator's to choose it is a setting, in config.ts.
  */
 export const LIMITS = {
+  ordersWaiting: {
+    what: 'assignVm orders of one server that wait for the database, or whose outcome it has not told yet',
+    value: 5_000,
+    unit: 'orders',
+    refusal: 'Unavailable; REST: HTTP 503 with Retry-After',
+  },
   graphqlCharacters: {
     what: 'a GraphQL document, with its comments and literal texts; long texts go into variables',
     value: 64 * 1024,

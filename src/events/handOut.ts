@@ -1,19 +1,16 @@
-import type { AssignOrder, AssignResult, AssignVm } from '../commands/assignVm.js';
-import { cancelAssignment } from '../commands/cancelAssignment.js';
+import { type AssignOrder, type AssignResult, type AssignVm, RETRY_SECONDS } from '../commands/assignVm.js';
+import { cancelQueued } from '../commands/cancelAssignment.js';
 import type { CommandDeps } from '../commands/deps.js';
 import { releaseVm } from '../commands/releaseVm.js';
 import type { Assignment } from '../db/assignments.js';
 import { getVm, type Vm } from '../db/vms.js';
+import { collect, isLastWait } from '../db/waits.js';
 import { Conflict, NoVmInTime } from '../domain/errors.js';
 import type { Feed } from './feed.js';
 import { waitForAssignment } from './waitForAssignment.js';
+import { Waits } from './waits.js';
 
-/** What a caller who came away empty-handed is told to wait before the next try. */
-const RETRY_SECONDS = 10;
-/** Beyond the wait itself, before the queue forgets a caller whose server died. */
-const GIVE_UP_MARGIN_SECONDS = 5;
-
-export type NotHandedOut = Exclude<AssignResult, Assignment> | NoVmInTime;
+export type NotHandedOut = Exclude<AssignResult, Assignment>;
 export type HandOut = (
   order: AssignOrder,
   waitSeconds: number,
@@ -32,41 +29,47 @@ export type HandedOut = Vm & { port: number; assignmentId: string };
 /**
  * Gets the caller a VM, waiting at most `waitSeconds` for one; a request that waited in vain leaves the queue.
  *
- * A caller who goes away while waiting takes the request along, and a VM that came too late for them is released: nobody
- * knows of it. With an idempotencyKey the caller can come back, so then the VM is kept, and the request too while another
- * call with the same key waits.
+ * Who waits is known in the request's row: each call renews it while it waits and says how long that will be. So a caller whose server
+ * dies is missed by every other one, and of several calls with one idempotencyKey, at whatever server, each is told at its own time; the
+ * request leaves the queue with the last.
+ *
+ * A caller who goes away while waiting takes the request along, and a VM that came too late for them is released: nobody knows of it. With an
+ * idempotencyKey the caller can come back, so then request and VM are kept for a while (db/waits.ts).
  */
 export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
-  const waiting = new Waiting();
+  const waits = new Waits(deps.db);
 
   return async (order, waitSeconds, caller) => {
-    // Should this server die while it waits, the request is taken back all the same.
-    const asked = await assignVm({ ...order, giveUpAfterSeconds: waitSeconds + GIVE_UP_MARGIN_SECONDS });
+    const asked = await assignVm({ ...order, waitSeconds, caller });
     if (asked instanceof Error) return asked;
     if (asked.status === 'ENDED') return orderIsOver(asked);
 
-    waiting.enter(asked.id);
-    let assignment: Assignment;
+    let assignment = asked;
+    const leave = waits.enter(asked.id);
     try {
       assignment = await waitForAssignment({ db: deps.db, feed }, asked, waitSeconds * 1000, caller);
     } finally {
-      waiting.leave(asked.id);
+      leave();
     }
     const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waitSeconds, RETRY_SECONDS, why);
+    const canComeBack = order.idempotencyKey !== undefined;
     if (assignment.status === 'QUEUED') {
-      if (waiting.has(asked.id)) return noVm('another call with the same idempotency key still waits');
-      const ended = await cancelAssignment(deps, asked, caller.aborted ? 'cancelled' : 'no VM in time');
+      if (caller.aborted && canComeBack) return noVm('the caller went away');
+      const ended = await deps.write(async (tx, tell) => {
+        if (!caller.aborted && !(await isLastWait(tx, asked.id))) return undefined;
+        return cancelQueued(tx, tell, asked.id, caller.aborted ? 'cancelled' : 'no VM in time', 'api');
+      });
+      if (ended) return noVm(await whyPoolIsEmpty(deps, ended.vmType));
       // It was fulfilled in that very moment: then it is handed out.
-      if (ended instanceof Conflict)
-        assignment = await deps.db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
-      else if (ended instanceof Error) throw ended;
-      else return noVm(await whyPoolIsEmpty(deps, ended.vmType));
+      assignment = await deps.db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
+      if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
     }
     if (assignment.vmId === null) return noVm(assignment.reason);
-    if (caller.aborted && order.idempotencyKey === undefined) {
+    if (caller.aborted && !canComeBack) {
       await releaseVm(deps, { id: assignment.vmId }, 'released');
       return noVm('the caller went away');
     }
+    if (assignment.waitUntil !== null && !caller.aborted) await collect(deps.db, assignment.id);
     const vm = await getVm(deps.db, assignment.vmId);
     if (vm?.status === 'ASSIGNED' && vm.port !== null) return { ...vm, port: vm.port, assignmentId: assignment.id };
     // It broke, or somebody released it, between the two reads.
@@ -89,23 +92,4 @@ export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
 async function whyPoolIsEmpty({ db }: Pick<CommandDeps, 'db'>, vmType: string): Promise<string | null> {
   const pool = await db.pool.findUnique({ where: { vmType }, select: { blocked: true } });
   return pool?.blocked ?? null;
-}
-
-/** How many calls wait for the same assignment, in this server. */
-class Waiting {
-  readonly #calls = new Map<string, number>();
-
-  has(id: string): boolean {
-    return this.#calls.has(id);
-  }
-
-  enter(id: string): void {
-    this.#calls.set(id, (this.#calls.get(id) ?? 0) + 1);
-  }
-
-  leave(id: string): void {
-    const left = (this.#calls.get(id) ?? 0) - 1;
-    if (left > 0) this.#calls.set(id, left);
-    else this.#calls.delete(id);
-  }
 }

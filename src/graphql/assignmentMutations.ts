@@ -8,7 +8,17 @@ import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
-import { answer, Conflict, InvalidInput, NoGoldenImage, NotFound, NoVmInTime, onNode, resultType } from './refusals.js';
+import {
+  answer,
+  Conflict,
+  InvalidInput,
+  NoGoldenImage,
+  NotFound,
+  NoVmInTime,
+  onNode,
+  resultType,
+  Unavailable,
+} from './refusals.js';
 
 const MAX_WAIT_SECONDS = 3600;
 interface Payload {
@@ -27,7 +37,7 @@ const AssignVmPayload = builder.objectRef<Payload>('AssignVmPayload').implement(
 
 const AssignVmResult = builder.unionType('AssignVmResult', {
   description: 'What assignVm answers.',
-  types: [AssignVmPayload, InvalidInput, NoGoldenImage, Conflict, NoVmInTime],
+  types: [AssignVmPayload, InvalidInput, NoGoldenImage, Conflict, NoVmInTime, Unavailable],
   resolveType: resultType('AssignVmPayload'),
 });
 
@@ -81,7 +91,7 @@ builder.mutationField('assignVm', (t) =>
           if (vm instanceof Error) return vm;
           return context.db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } });
         }
-        const assigned = await context.assignVm(wanted);
+        const assigned = await context.assignVm({ ...wanted, caller: context.caller });
         if (assigned instanceof Error) return assigned;
         if (assigned.status === 'ENDED') return orderIsOver(assigned);
         return waitForAssignment(context, assigned, seconds * 1000, context.caller);

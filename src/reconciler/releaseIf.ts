@@ -1,4 +1,5 @@
 import { release } from '../commands/releaseVm.js';
+import type { Tx } from '../db/client.js';
 import { lockVm, type Vm } from '../db/vms.js';
 import type { Deps } from './deps.js';
 
@@ -6,11 +7,11 @@ import type { Deps } from './deps.js';
 export async function releaseIf(
   { write }: Pick<Deps, 'write'>,
   id: string,
-  still: (vm: Vm) => boolean,
+  still: (vm: Vm, tx: Tx) => boolean | Promise<boolean>,
   reason: string,
 ): Promise<void> {
   await write(async (tx, tell) => {
     const vm = await lockVm(tx, id);
-    if (vm !== null && still(vm)) await release(tx, tell, vm, 'reconciler', reason);
+    if (vm !== null && (await still(vm, tx))) await release(tx, tell, vm, 'reconciler', reason);
   });
 }

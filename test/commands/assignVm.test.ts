@@ -186,9 +186,12 @@ describe('one bad order among many', () => {
   test('that the database refuses fails alone', async () => {
     for (let n = 0; n < 3; n++) await aVm(world.db);
     // Past the command's own checks, as a mistake in them would be.
-    const batch = new Batcher<string, string>(10, async (orders) => {
-      if (orders.includes('bad')) throw new Error('refused');
-      return orders.map((name) => `${name} done`);
+    const batch = new Batcher<string, string>({
+      size: 10,
+      run: async (orders) => {
+        if (orders.includes('bad')) throw new Error('refused');
+        return orders.map((name) => `${name} done`);
+      },
     });
     const results = await Promise.allSettled(['a', 'b', 'bad', 'c'].map((name) => batch.add(name)));
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);

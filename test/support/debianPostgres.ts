@@ -19,6 +19,9 @@ export interface DebianPostgres {
   sql(text: string, database?: string): Promise<void>;
   /** In front of it: Debian's pgbouncer in this mode. Answers its port. */
   pooler(mode: 'session' | 'transaction'): Promise<number>;
+  /** All its processes stand still; connections stay. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -61,6 +64,11 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     return child;
   };
   start(`${BIN}/postgres`, ['-D', data, ...settings.flatMap((setting) => ['-c', setting])]);
+  const signalAll = (signal: 'SIGSTOP' | 'SIGCONT') => {
+    const postmaster = children[0]?.pid ?? 0;
+    const backends = execFileSync('ps', ['-o', 'pid=', '--ppid', `${postmaster}`], { encoding: 'utf8' });
+    for (const pid of [postmaster, ...backends.trim().split(/\s+/).map(Number)]) process.kill(pid, signal);
+  };
   const url: DebianPostgres['url'] = (database, { user = 'postgres', query = '', port: at = port } = {}) =>
     `postgresql://${user}:${encodeURIComponent(PASSWORD)}@localhost:${at}/${database}${query}`;
   const sql = async (text: string, database = 'postgres') => {
@@ -115,6 +123,8 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
       await until('pgbouncer answers', asked);
       return at;
     },
+    freeze: () => signalAll('SIGSTOP'),
+    thaw: () => signalAll('SIGCONT'),
     async stop() {
       for (const child of children.toReversed()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
