@@ -87,9 +87,11 @@ export class Leader {
 }
 
 async function takeLock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
-    String(LOCKS.leader),
-  ]);
+  // Advisory keys are the database's; deployments in two schemas of it have a leader each.
+  const { rows } = await client.query<{ held: boolean }>(
+    `SELECT pg_try_advisory_lock($1::bigint + CASE current_schema() WHEN 'public' THEN 0 ELSE hashtext(current_schema()) END) AS held`,
+    [String(LOCKS.leader)],
+  );
   return rows[0]?.held === true;
 }
 

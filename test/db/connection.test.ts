@@ -5,6 +5,7 @@ import { createAssignVm } from '../../src/commands/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { endSession, openSession } from '../../src/db/connection.js';
 import { eventsAfter } from '../../src/db/events.js';
+import { Leader } from '../../src/db/leader.js';
 import { migrate } from '../../src/db/migrate.js';
 import { createWrite } from '../../src/db/write.js';
 import { createLog } from '../../src/log.js';
@@ -103,6 +104,32 @@ test('what was committed is on disk, though the database asks for less; one that
     expect((await session.query('SHOW synchronous_commit')).rows).toEqual([{ synchronous_commit: got }]);
     await endSession(session);
   }
+});
+
+test('deployments in two schemas of one database lead each for itself', async () => {
+  database = await createTestDatabase();
+  const leaders = await Promise.all(
+    ['one', 'two'].map(async (schema) => {
+      const url = `${database?.url}?schema=${schema}`;
+      await migrate(url, migrations, log);
+      let lead: (term: bigint) => void = () => {};
+      const leads = new Promise<bigint>((resolve) => {
+        lead = resolve;
+      });
+      const leader = new Leader({
+        url,
+        log,
+        lead: async (term) => {
+          lead(term);
+          return async () => {};
+        },
+      });
+      leader.start();
+      return { leader, leads };
+    }),
+  );
+  expect(await Promise.all(leaders.map(({ leads }) => leads))).toHaveLength(2);
+  await Promise.all(leaders.map(({ leader }) => leader.stop()));
 });
 
 describe('a schema of its own', () => {
