@@ -1,4 +1,5 @@
 import type { EventFilter } from '../db/events.js';
+import { deadline } from '../domain/deadline.js';
 import type { Event } from '../domain/events.js';
 import type { Feed } from './feed.js';
 
@@ -25,11 +26,15 @@ export async function waitForRow<Row>(
   const cursor = feed.head;
   const latest = await read();
   if (isSettled(latest)) return latest;
-  const limit = AbortSignal.timeout(waitMs);
-  for await (const event of feed.subscribe(cursor, filter, caller ? AbortSignal.any([caller, limit]) : limit)) {
-    if (!concerns(event)) continue;
-    const now = await read();
-    if (isSettled(now)) return now;
+  const { signal, done } = deadline(waitMs, caller);
+  try {
+    for await (const event of feed.subscribe(cursor, filter, signal)) {
+      if (!concerns(event)) continue;
+      const now = await read();
+      if (isSettled(now)) return now;
+    }
+  } finally {
+    done();
   }
   return read();
 }

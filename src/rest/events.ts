@@ -52,8 +52,8 @@ export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; fe
     const given = c.req.valid('header')['last-event-id'] ?? after;
     const cursor = given === undefined ? feed.head : unwrap(await cursorOf(db, feed, given));
     const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, c.req.raw.signal]);
-    const body = eventStream(feed.subscribe(cursor, filter, signal), stop, log);
+    c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
+    const body = eventStream(feed.subscribe(cursor, filter, stop.signal), stop, log);
     return c.body(body, 200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-store',

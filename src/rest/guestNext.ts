@@ -4,6 +4,7 @@ import { noteOutput } from '../commands/noteOutput.js';
 import { liveCommands } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { getVm, type Vm } from '../db/vms.js';
+import { deadline } from '../domain/deadline.js';
 import { guestTurn } from '../domain/guestTurn.js';
 import { KeyedLock } from '../domain/keyedLock.js';
 import { vmActions } from '../domain/vm.js';
@@ -107,9 +108,12 @@ export function nextCall(deps: NextDeps): GuestCall {
       const decided = await turns.run(vm.id, () => decide(vm, poll));
       if ('answer' in decided) return decided.answer;
       if (over.aborted) return { do: 'none' };
-      const again =
-        decided.againMs === undefined ? over : AbortSignal.any([over, AbortSignal.timeout(decided.againMs)]);
-      for await (const _ of feed.subscribe(cursor, { vmId: vm.id, kinds: WAKING }, again)) break;
+      const again = deadline(decided.againMs ?? Number.POSITIVE_INFINITY, over);
+      try {
+        for await (const _ of feed.subscribe(cursor, { vmId: vm.id, kinds: WAKING }, again.signal)) break;
+      } finally {
+        again.done();
+      }
     }
   };
 
@@ -120,15 +124,15 @@ export function nextCall(deps: NextDeps): GuestCall {
       const poll = parseGuestPoll(body);
       if ('malformed' in poll) return poll;
       return held.hold((vm ?? image).id, async (released) => {
-        const over = AbortSignal.any([
-          gone,
-          released,
-          AbortSignal.timeout(Math.min(poll.waitSeconds * 1000, heartbeats.longestHoldMs)),
-        ]);
-        if (vm) return answerVm(vm, poll, over);
-        // Nothing is ever run in an installation.
-        await aborted(over);
-        return { do: 'none' };
+        const over = deadline(Math.min(poll.waitSeconds * 1000, heartbeats.longestHoldMs), gone, released);
+        try {
+          if (vm) return await answerVm(vm, poll, over.signal);
+          // Nothing is ever run in an installation.
+          await aborted(over.signal);
+          return { do: 'none' };
+        } finally {
+          over.done();
+        }
       });
     },
   };
