@@ -64,8 +64,21 @@ export function isoUrlOf(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) reject('isoUrl', given, 'Give an http or https URL.');
   if (url.href.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
+  if (/^windows(\.|$)/i.test(fileNameIn(url)))
+    reject(
+      'isoUrl',
+      given,
+      'Offer the medium by a file name that does not begin with "windows.": the guest image keeps these.',
+    );
   // As it was understood: without blanks around it, and with everything odd encoded.
   return url.href;
+}
+
+/** The name under which the guest image keeps what it downloads: the last part of the URL, a host's name where there is no other. */
+function fileNameIn({ href }: URL): string {
+  const path = href.replace(/[?#].*$/s, '').replace(/\/+$/, '');
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  return last.replaceAll(/%([0-9a-f]{2})/gi, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 export function oemBundleOf(field: string, given: string): string {
