@@ -3,8 +3,8 @@ import { demuxLogs } from './demuxLogs.js';
 import type { Parts } from './parts.js';
 import type { MachineRef } from './provisioner.js';
 
-/** What is asked of the engine for each line that is wanted: empty ones and those of a progress bar fall out. */
-const SPARE = 5;
+/** What is asked of the engine for each line that is wanted: empty ones, those of a progress bar and repeats fall out. */
+const SPARE = 50;
 
 /** The last lines that a machine's container printed, running or not. None where there is no container. */
 export async function logTail(

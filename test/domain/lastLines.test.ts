@@ -9,6 +9,12 @@ test('the last lines, without colours and what draws over itself', () => {
   expect(lastLines('', 3)).toEqual([]);
 });
 
+test('what is said again and again leaves room for the rest', () => {
+  const warning = '\u001b[1;31m❯ Warning: failed to inspect disk\u001b[0m\n';
+  const log = `one\ntwo\n${warning.repeat(3)}three\n${warning.repeat(81)}four\n`;
+  expect(lastLines(log, 4)).toEqual(['two', 'three', '❯ Warning: failed to inspect disk (84 times)', 'four']);
+});
+
 test('a line without end is cut at its beginning', () => {
   const [line] = lastLines(`${'x'.repeat(100_000)}end`, 10);
   expect(line).toHaveLength(1999);
