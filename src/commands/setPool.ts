@@ -1,5 +1,5 @@
 import type { Tx } from '../db/client.js';
-import { lockPool } from '../db/pools.js';
+import { AFRESH, lockPool } from '../db/pools.js';
 import { lockVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
 import type { NewEvent } from '../domain/events.js';
@@ -53,7 +53,9 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
     const maxVms = data.maxVms ?? before.maxVms;
     if (hotSpares > maxVms)
       return new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
-    const pool = await tx.pool.update({ where: { vmType }, data });
+    // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
+    const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
+    const pool = await tx.pool.update({ where: { vmType }, data: { ...data, ...(changes && AFRESH) } });
     tell({ kind: 'POOL_CHANGED', actor: 'api', vmType, data: { hotSpares, maxVms } });
     if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
     return pool;
@@ -80,7 +82,7 @@ export async function ensureHotSpares(
   if (wanted instanceof Error) return wanted;
   return write(async (tx, tell) => {
     const where = wanted === undefined ? {} : { vmType: wanted };
-    const pools = await tx.pool.updateManyAndReturn({ where, data: { retryAt: null, failures: 0, blocked: null } });
+    const pools = await tx.pool.updateManyAndReturn({ where, data: AFRESH });
     if (wanted !== undefined && pools.length === 0) return new NotFound('pool', wanted);
     for (const pool of pools)
       tell({ kind: 'POOL_CHANGED', actor: 'api', vmType: pool.vmType, reason: 'asked to refill' });

@@ -1,6 +1,7 @@
 import { type ImageEvent, imageTransition } from '../domain/image.js';
 import type { GoldenImage, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
+import { AFRESH } from './pools.js';
 
 export type { GoldenImage };
 
@@ -37,7 +38,7 @@ export async function moveImage(
   return moved;
 }
 
-/** Makes this READY image the one that new spares of its vmType use. */
+/** Makes this READY image the one that new spares of its vmType use. What the one before did to its pool is over with it. */
 export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'vmType'>): Promise<void> {
   // One statement would meet the unique index in the middle of itself.
   await tx.goldenImage.updateMany({
@@ -45,6 +46,7 @@ export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'vmTyp
     data: { current: false },
   });
   await tx.goldenImage.update({ where: { id: image.id }, data: { current: true } });
+  await tx.pool.updateMany({ where: { vmType: image.vmType }, data: AFRESH });
 }
 
 /** The READY image with the highest version, current or not. */

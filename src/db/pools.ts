@@ -11,6 +11,9 @@ export async function lockPool(tx: Tx, vmType: string): Promise<Pool | null> {
 /** Spares that break within this time after others got ready are failures in a row: the image gets ready and does not last. */
 const STEADY_MINUTES = 10;
 
+/** A pool that nothing keeps from growing: what did is over. */
+export const AFRESH = { retryAt: null, failures: 0, blocked: null };
+
 /** A VM of this pool became ready, or all are: it grows again. After a time without a broken spare the back-off starts from its beginning. */
 export async function poolRecovered(tx: Tx, vmType: string): Promise<void> {
   await tx.$executeRaw`

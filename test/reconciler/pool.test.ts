@@ -160,6 +160,22 @@ describe('a pool', () => {
     });
   });
 
+  test.each([
+    ['what setPool changes', () => setPool(world.commands, { vmType: '11', hotSpares: 0 })],
+    ['another golden image', async () => promoteGoldenImage(world.deps, { id: (await anImage(world.db)).id })],
+  ])('is tried anew after %s, without the text of what kept it from growing', async (_what, change) => {
+    await anImage(world.db);
+    const rest = { failures: 3, retryAt: new Date(Date.now() + 60_000), blocked: '3 VM(s) in a row broke' };
+    await aPool(world.db, { hotSpares: 1, ...rest });
+    const pool = () => world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+
+    ok(await setPool(world.commands, { vmType: '11', hotSpares: 1 }));
+    expect(await pool()).toMatchObject(rest); // nothing was changed
+
+    ok(await change());
+    expect(await pool()).toMatchObject({ failures: 0, retryAt: null, blocked: null });
+  });
+
   test('an assigned VM that breaks ends its assignment with the reason', async () => {
     await anImage(world.db);
     await aPool(world.db, { hotSpares: 1 });
