@@ -156,7 +156,9 @@ export function describeProvisioner(
       });
       expect(machine.exitCode).toBeGreaterThan(0);
       expect((await listed(ref))?.machine).toMatchObject({ state: 'exited', exitCode: machine.exitCode });
-      expect(provisioner.explainExit(machine.exitCode ?? 0)).toContain(String(machine.exitCode));
+      expect(provisioner.explainExit(machine.exitCode ?? 0, { wasReady: false, isoUrl: false, log: [] })).toContain(
+        String(machine.exitCode),
+      );
       await provisioner.destroy(ref);
     });
 

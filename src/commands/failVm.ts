@@ -20,9 +20,11 @@ export async function failVm(
   const moved = await moveVm(tx, vm, 'BROKE', { reason });
   if (moved === undefined) return undefined;
   const { id: vmId, vmType } = vm;
-  const assignmentId = await endAssignmentOf(tx, vmId, `the VM failed: ${reason}`);
-  if (vm.status !== 'ASSIGNED') await poolFailed(tx, vm, reason, now);
-  await endCommandsOf(tx, tell, vm, actor, `the VM failed: ${reason}`);
+  // The end of its log, which may follow, is read at the VM and its event.
+  const [why = ''] = reason.split('\n', 1);
+  const assignmentId = await endAssignmentOf(tx, vmId, `the VM failed: ${why}`);
+  if (vm.status !== 'ASSIGNED') await poolFailed(tx, vm, why, now);
+  await endCommandsOf(tx, tell, vm, actor, `the VM failed: ${why}`);
   tell({ kind: 'VM_FAILED', actor, vmType, vmId, reason, ...(assignmentId !== undefined && { assignmentId }) });
   return moved;
 }

@@ -1,3 +1,5 @@
+import type { EndedMachine } from './provisioner.js';
+
 const REASONS: Record<number, string> = {
   0: 'the guest powered itself off, or its firmware did not start Windows in time',
   1: 'QEMU ended with an error (a bad argument, or a disk that it could not open)',
@@ -33,10 +35,33 @@ const REASONS: Record<number, string> = {
   143: 'it was stopped from outside',
 };
 
+/** With a medium of the user's own there is no vmType that could be wrong. */
+const OF_ISO_URL: Record<number, string> = {
+  58: 'the file name in its isoUrl is not accepted',
+  64: 'what its isoUrl leads to is not usable as installation medium',
+  68: 'the installation medium could not be downloaded from its isoUrl',
+};
+
+/** What the guest image prints before it ends QEMU because nothing boots. QEMU then ends well, as after a power-off. */
+const NO_BOOT: [RegExp, string][] = [
+  [/ERROR: Timeout while waiting for QEMU to boot/, 'its firmware did not start Windows in time'],
+  [/ERROR: Windows could not boot/, 'its firmware found nothing to boot'],
+];
+const BOOTED = /Windows started successfully/;
+
 /** In words, why a container of the guest image ended with this code. */
-export function explainExit(exitCode: number): string {
+export function explainExit(exitCode: number, machine: EndedMachine): string {
   const reason =
+    (exitCode === 0 ? explainEnd(machine) : undefined) ??
+    (machine.isoUrl ? OF_ISO_URL[exitCode] : undefined) ??
     REASONS[exitCode] ??
     (exitCode >= 70 && exitCode <= 100 ? 'a step of the installation failed' : 'for an unknown reason');
   return `${reason} (exit code ${exitCode})`;
+}
+
+/** Which of the two ends without an error it was, as far as can be told. */
+function explainEnd({ wasReady, log }: EndedMachine): string | undefined {
+  const noBoot = NO_BOOT.find(([line]) => log.some((each) => line.test(each)));
+  if (noBoot && !wasReady) return noBoot[1];
+  return wasReady || log.some((each) => BOOTED.test(each)) ? 'the guest powered itself off' : undefined;
 }

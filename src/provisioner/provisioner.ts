@@ -199,7 +199,17 @@ export interface Provisioner extends Screens {
   close(): Promise<void>;
 
   /** In words, why a machine's container ended with this code. Pure. */
-  explainExit(exitCode: number): string;
+  explainExit(exitCode: number, machine: EndedMachine): string;
+}
+
+/** What is known of a machine whose container ended. */
+export interface EndedMachine {
+  /** Its guest was ready once: it did boot. */
+  wasReady: boolean;
+  /** It was installed from a medium of the user's own. */
+  isoUrl: boolean;
+  /** The end of what its container printed. */
+  log: string[];
 }
 
 /** All of it, for the server that leads. */

@@ -1,7 +1,8 @@
 import { Refusal } from '../domain/errors.js';
 import { lastLines } from '../domain/lastLines.js';
 import type { OpenShareFile } from '../domain/share.js';
-import type { MachineRef } from '../provisioner/provisioner.js';
+import type { Machine } from '../domain/vm.js';
+import type { EndedMachine, MachineRef } from '../provisioner/provisioner.js';
 import type { Deps } from './deps.js';
 
 const LINES = 10;
@@ -11,7 +12,22 @@ const TAIL_BYTES = 16_384;
 const CONTAINER = 'The log of its container ends:';
 const GUEST = 'The install.log of its guest ends:';
 
-/** Why an installation failed, with the end of its logs behind it unless they are there: they go with the installation. */
+/**
+ * Says why a machine's container ended, with what its log tells of it: the exit code alone leaves open whether a guest powered itself
+ * off or never booted.
+ */
+export async function explainerOf(
+  deps: Pick<Deps, 'provisioner' | 'log'>,
+  ref: MachineRef,
+  machine: Machine | undefined,
+  known: Omit<EndedMachine, 'log'>,
+): Promise<(exitCode: number) => string> {
+  const ended = machine?.state === 'exited';
+  const log = ended ? await orNothing(deps, () => deps.provisioner.logTail(ref, LINES)) : [];
+  return (exitCode) => deps.provisioner.explainExit(exitCode, { ...known, log });
+}
+
+/** Why a machine failed, with the end of its logs behind it unless they are there: they go with the machine. */
 export async function withEndOfLogs(
   deps: Pick<Deps, 'provisioner' | 'log'>,
   ref: MachineRef,
@@ -21,7 +37,7 @@ export async function withEndOfLogs(
 }
 
 /**
- * How the log of an installation's container ends, and the log that install.bat keeps on the share, for whoever looks for what went
+ * How the log of a machine's container ends, and the log that install.bat keeps on the share, for whoever looks for what went
  * wrong; empty where there is neither. Never throws: what it is part of is to be told in any case.
  */
 export async function endOfLogs(deps: Pick<Deps, 'provisioner' | 'log'>, ref: MachineRef): Promise<string> {

@@ -5,7 +5,7 @@ import { Refusal } from '../domain/errors.js';
 import { imageStep } from '../domain/image.js';
 import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
-import { withEndOfLogs } from './endOfLogs.js';
+import { explainerOf, withEndOfLogs } from './endOfLogs.js';
 import { startMachine } from './startMachine.js';
 import { noteHeard, watchInstall } from './watchInstall.js';
 
@@ -21,7 +21,7 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<Outco
     machine,
     now(),
     installTimeoutMs,
-    (code) => provisioner.explainExit(code),
+    await explainerOf(deps, ref, machine, { wasReady: false, isoUrl: image.isoUrl !== null }),
     readiness === 'agent',
   );
   try {

@@ -9,6 +9,7 @@ import { vmStep } from '../domain/vm.js';
 import { Broken, Unwanted } from '../provisioner/provisioner.js';
 import { blockPool } from './blockPool.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
+import { explainerOf, withEndOfLogs } from './endOfLogs.js';
 import { releaseIf } from './releaseIf.js';
 import { tellHolder, whySilent } from './silentVm.js';
 import { startMachine } from './startMachine.js';
@@ -20,9 +21,11 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
   if (vm === null) return;
   const machine = await provisioner.inspect({ kind: 'vm', id: vmId });
   const silentMs = (await silentVms(db, readiness === 'agent', vmId)).get(vmId);
-  const step = vmStep({ ...sinceLed(vm, deps), silentMs }, machine, now(), bootTimeoutMs, (code) =>
-    provisioner.explainExit(code),
-  );
+  const explainExit = await explainerOf(deps, { kind: 'vm', id: vmId }, machine, {
+    wasReady: vm.readyAt !== null,
+    isoUrl: false,
+  });
+  const step = vmStep({ ...sinceLed(vm, deps), silentMs }, machine, now(), bootTimeoutMs, explainExit);
   switch (step.do) {
     case 'nothing':
       return;
@@ -95,13 +98,17 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   log.info({ vmId: vm.id, imageId: image.id }, 'vm started');
 }
 
-async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void> {
+async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
+  const { write, provisioner, log } = deps;
+  // Whoever found that it failed may not have known its log, which goes with it.
+  const reason =
+    vm.status === 'FAILED' ? await withEndOfLogs(deps, { kind: 'vm', id: vm.id }, vm.reason ?? '') : vm.reason;
   await provisioner.destroy({ kind: 'vm', id: vm.id });
   await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);
     if (latest === null || latest.cleanedAt !== null) return;
     await tx.sighting.deleteMany({ where: { vmId: vm.id } });
-    const clean = { cleanedAt: new Date(), port: null, containerId: null };
+    const clean = { cleanedAt: new Date(), port: null, containerId: null, reason };
     const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
     const gone = await moveVm(tx, latest, 'GONE', clean);
     if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });
@@ -112,7 +119,9 @@ async function cleanVm({ write, provisioner, log }: Deps, vm: Vm): Promise<void>
 }
 
 /** FAILED with the reason; whoever held it is told, and a pool whose VM was in nobody's hands rests for a while. */
-async function breakVm({ write, now, log }: Deps, vm: Vm, reason: string): Promise<void> {
+async function breakVm(deps: Deps, vm: Vm, why: string): Promise<void> {
+  const { write, now, log } = deps;
+  const reason = await withEndOfLogs(deps, { kind: 'vm', id: vm.id }, why);
   const moved = await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);
     // Decided on a status that is no longer so: look again.

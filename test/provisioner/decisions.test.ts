@@ -117,8 +117,28 @@ test.each([
   expect(capacityRefusal(room, wanted)?.resource).toBe(resource);
 });
 
+const unknown = { wasReady: false, isoUrl: false, log: [] };
 test.each([0, 1, 68, 75, 88, 137, 143, 255])('exit code %i is explained', (code) => {
-  expect(explainExit(code)).toMatch(new RegExp(`^[a-z].*\\(exit code ${code}\\)$`, 'i'));
+  expect(explainExit(code, unknown)).toMatch(new RegExp(`^[a-z].*\\(exit code ${code}\\)$`, 'i'));
+});
+
+test.each([58, 64, 68])('exit code %i speaks of isoUrl, and of no vmType, where one was given', (code) => {
+  expect(explainExit(code, { ...unknown, isoUrl: true })).toMatch(/isoUrl/);
+  expect(explainExit(code, { ...unknown, isoUrl: true })).not.toMatch(/vmType/);
+  expect(explainExit(code, unknown)).not.toMatch(/isoUrl/);
+});
+
+const started = '❯ Windows started successfully, visit http://127.0.0.1:8006/ to view the screen...';
+const tooSlow = '❯ ERROR: Timeout while waiting for QEMU to boot the machine, terminating...';
+const nothing = '❯ ERROR: Windows could not boot, terminating...';
+test.each([
+  ['was ready once', true, [tooSlow], 'the guest powered itself off'],
+  ['had booted', false, [started], 'the guest powered itself off'],
+  ['did not boot in time', false, [tooSlow], 'its firmware did not start Windows in time'],
+  ['had nothing to boot', false, [nothing], 'its firmware found nothing to boot'],
+  ['said nothing', false, [], 'the guest powered itself off, or its firmware did not start Windows in time'],
+])('an end without an error, of a machine that %s', (_what, wasReady, log, why) => {
+  expect(explainExit(0, { ...unknown, wasReady, log })).toBe(`${why} (exit code 0)`);
 });
 
 test('the progress of a pull never goes back, and is unknown before sizes are known', () => {

@@ -46,11 +46,16 @@ const told = (goldenImageId: string, kind: string) =>
 const screenshot = (goldenImageId: string) => world.db.installScreenshot.findUnique({ where: { goldenImageId } });
 
 /** An installation, stepped until `there`. The knobs are the stand-in's. */
-async function installed(knobs: string, there: (image: GoldenImage) => boolean | Promise<boolean>): Promise<string> {
+async function installed(
+  knobs: string,
+  there: (image: GoldenImage) => boolean | Promise<boolean>,
+  over: Partial<GoldenImage> = {},
+): Promise<string> {
   await writeFile(join(oemPath, 'install.bat'), '@echo off\r\n');
   await writeFile(join(oemPath, 'standin.env'), knobs);
   const image = await createGoldenImage(world.commands, { vmType: '11' });
   if (image instanceof Error) throw image;
+  await world.db.goldenImage.update({ where: { id: image.id }, data: over });
   await until('the installation is there', async () => there(await step(image.id)));
   return image.id;
 }
@@ -136,6 +141,16 @@ test('an installation that fails says how its log ended', async () => {
 
   expect((await row(id)).reason).toMatch(
     /^its container ended: .* \(exit code 68\)\nThe log of its container ends:\n(.+\n)*.*ERROR.*download/i,
+  );
+});
+
+test('an own medium that cannot be had is told as that', async () => {
+  const id = await installed('STANDIN_FAULT=download\n', ({ status }) => status === 'FAILED', {
+    isoUrl: 'https://example.invalid/w.iso',
+  });
+
+  expect((await row(id)).reason).toMatch(
+    /^its container ended: the installation medium could not be downloaded from its isoUrl /,
   );
 });
 
