@@ -122,11 +122,19 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   opened('guest calls', () => guestRoutes.stop());
 
   const databaseHealth = createDatabaseHealth(db, databaseUrl, config.databaseConnections);
-  const health = async (): Promise<HealthReport> => {
+  const look = async (): Promise<HealthReport> => {
     const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
     const noDoor: PartHealth = { status: 'OK', message: 'simulated guests need no door' };
     const parts = { database, bus: bus.health(), ...engine, guests: guests?.health() ?? noDoor };
     return { status: overall(parts), version: VERSION, ...parts };
+  };
+  // Each look asks the engine, the disk and the database; those who come while one is under way are told what it finds.
+  let looking: Promise<HealthReport> | undefined;
+  const health = (): Promise<HealthReport> => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 
   const shared = {
