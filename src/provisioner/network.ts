@@ -1,6 +1,7 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { Unavailable } from '../domain/errors.js';
 import { type Engine, statusOf, unlessGone } from './engine.js';
+import { hostRange } from './hostRange.js';
 import { LABEL } from './labels.js';
 
 const ICC = 'com.docker.network.bridge.enable_icc';
@@ -24,22 +25,29 @@ const DEFAULT_BRIDGE = 'bridge';
 export async function userModeGateway(engine: Engine, network: string): Promise<string | undefined> {
   if (network === DEFAULT_BRIDGE) return undefined;
   const found = (await unlessGone(engine.quick.getNetwork(DEFAULT_BRIDGE).inspect())) as NetworkInspectInfo | undefined;
-  return found?.IPAM?.Config?.find(({ Gateway }) => Gateway && !Gateway.includes(':'))?.Gateway;
+  return found && hostRange(found)?.gateway;
 }
 
 /** The network as it is, or undefined when there is none of that name. */
 export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
   const found = (await unlessGone(engine.quick.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
   if (found === undefined) return undefined;
-  const range = found.IPAM?.Config?.find(({ Gateway }) => Gateway && !Gateway.includes(':'));
-  if (!range?.Gateway || !range.Subnet) {
+  if (found.Driver !== 'bridge') {
     throw new Unavailable(
       'network',
-      `the Docker network ${name} has no IPv4 gateway, so guests would not reach this server`,
+      `the Docker network ${name} has the driver ${found.Driver}: its guests do not reach this host, nor does this host publish their ports`,
+      'Give another VAPIORC_NETWORK: a bridge network of that name is then made.',
+    );
+  }
+  const range = hostRange(found);
+  if (range === undefined) {
+    throw new Unavailable(
+      'network',
+      `the Docker network ${name} has no IPv4 addresses, so guests would not reach this server`,
       'Remove that network, or give another VAPIORC_NETWORK: it is then made.',
     );
   }
-  return { gateway: range.Gateway, subnet: range.Subnet, isolated: found.Options?.[ICC] === 'false' };
+  return { ...range, isolated: found.Options?.[ICC] === 'false' };
 }
 
 /** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */

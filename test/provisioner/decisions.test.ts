@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { macOf } from '../../src/domain/mac.js';
 import { capacityRefusal } from '../../src/provisioner/capacity.js';
 import { explainExit } from '../../src/provisioner/explainExit.js';
+import { hostRange } from '../../src/provisioner/hostRange.js';
 import { kvmProblem } from '../../src/provisioner/kvm.js';
 import { refOf } from '../../src/provisioner/labels.js';
 import { mapPath } from '../../src/provisioner/mapPath.js';
@@ -154,3 +155,15 @@ test('the progress of a pull never goes back, and is unknown before sizes are kn
   pull.take({ id: 'a', status: 'Download complete' });
   expect(pull.show()).toMatchObject({ progress: 1, message: 'Pulling an image: 2 of 2 layers' });
 });
+
+test.each([
+  ['with its gateway', [{ Subnet: '172.20.0.0/16', Gateway: '172.20.0.9' }], '172.20.0.9'],
+  ['without one', [{ Subnet: '10.240.8.0/24' }], '10.240.8.1'],
+  ['with an empty one', [{ Subnet: '172.17.0.0/16', Gateway: '' }], '172.17.0.1'],
+  ['written from the middle', [{ Subnet: '10.1.2.200/25' }], '10.1.2.129'],
+  ['of two families', [{ Subnet: 'fd00::/64', Gateway: 'fd00::1' }, { Subnet: '10.9.0.0/24' }], '10.9.0.1'],
+  ['of IPv6 alone', [{ Subnet: 'fd00::/64', Gateway: 'fd00::1' }], undefined],
+  ['without any range', [], undefined],
+])('a network %s: where the Docker host is in it', (_case, Config, gateway) =>
+  expect(hostRange({ IPAM: { Driver: 'default', Config } })?.gateway).toBe(gateway),
+);

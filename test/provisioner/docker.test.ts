@@ -226,6 +226,19 @@ test('a network that lets guests talk to each other is used, but health says so'
   }
 });
 
+test('a network that somebody made without a gateway is used; one of another driver is refused by its name', async () => {
+  const name = `${host.settings.network}_bare`;
+  const IPAM = { Driver: 'default', Config: [{ Subnet: '10.240.8.0/24' }] };
+  const network = await docker.createNetwork({ Name: name, IPAM });
+  try {
+    expect(await host.another({ network: name }).guestNetwork()).toMatchObject({ gateway: '10.240.8.1' });
+    const refused = await host.another({ network: 'host' }).health();
+    expect(refused.provisioner).toMatchObject({ status: 'DOWN', message: expect.stringContaining('the driver host') });
+  } finally {
+    await network.remove();
+  }
+});
+
 test('a wrong path on the Docker host is found out before anything is made, and both paths are named', async () => {
   for (const wrong of [await mkdtemp(join(tmpdir(), 'vapiorc-wrong-')), '/nowhere/at/all']) {
     const spec = await host.cloneSpec(goldenImageId);

@@ -1,0 +1,25 @@
+import type { NetworkInspectInfo } from 'dockerode';
+
+/** The Docker host's IPv4 address in a network, and the network's addresses ("172.20.0.0/16"). */
+export interface HostRange {
+  gateway: string;
+  subnet: string;
+}
+
+/**
+ * Undefined: the network has no IPv4 range. The engine need not say the gateway: not of its default network right after its first start, and
+ * not of a network that somebody made without one. The host then has the first address. A dual-stack network lists IPv6 ranges too.
+ */
+export function hostRange({ IPAM }: Pick<NetworkInspectInfo, 'IPAM'>): HostRange | undefined {
+  const range = IPAM?.Config?.find(({ Subnet }) => Subnet !== undefined && /^\d+(\.\d+){3}\/\d+$/.test(Subnet));
+  if (range?.Subnet === undefined) return undefined;
+  return { subnet: range.Subnet, gateway: range.Gateway || firstAddress(range.Subnet) };
+}
+
+function firstAddress(subnet: string): string {
+  const [address = '', bits = ''] = subnet.split('/');
+  const size = 2 ** (32 - Number(bits));
+  const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const first = Math.floor(number / size) * size + 1;
+  return [24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join('.');
+}
