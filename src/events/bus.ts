@@ -16,7 +16,7 @@ export interface Bus {
   publish(seq: bigint): void;
   /** Calls `onHint` for each hint, and after every outage with the last seq known. Returns the function that ends it. */
   subscribe(onHint: (seq: bigint) => void): () => void;
-  /** DOWN while there is no connection. */
+  /** DOWN while no hints pass; the message says why, and the fix where it is known. */
   health(): BusHealth;
   /** Ends the connections; later hints are dropped. */
   close(): Promise<void>;
@@ -29,10 +29,11 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** What it tells the bus. `up` comes only when hints of others arrive again; repeated ones change nothing. */
+/** What it tells the bus. `up` comes only when hints of others arrive again; repeated ones change nothing but the flaw. */
 export interface TransportEvents {
   hint(seq: bigint): void;
-  up(): void;
+  /** `flaw`: what keeps it from being as good as it should be, with the fix. */
+  up(flaw?: string): void;
   down(reason: string): void;
 }
 
@@ -60,6 +61,7 @@ function createBus(name: string, open: (events: TransportEvents) => Transport, l
   let sending = false;
   let closed = false;
   let outage: string | undefined = 'not connected yet';
+  let flaw: string | undefined;
   let told = false; // whether the outage is in the log
 
   const deliver = (seq: bigint) => {
@@ -95,8 +97,12 @@ function createBus(name: string, open: (events: TransportEvents) => Transport, l
       if (seq > known) known = seq;
       if (seq > ours) deliver(seq);
     },
-    up() {
-      if (outage === undefined || closed) return;
+    up(found) {
+      if (closed) return;
+      if (found !== undefined && found !== flaw)
+        log.warn({ bus: name, flaw: found }, 'bus works, but not as it should');
+      flaw = found;
+      if (outage === undefined) return;
       if (told) log.info({ bus: name }, 'bus is back');
       outage = undefined;
       told = false;
@@ -128,9 +134,13 @@ function createBus(name: string, open: (events: TransportEvents) => Transport, l
       return () => subscribers.delete(own);
     },
     health() {
-      return outage === undefined
-        ? { status: 'OK', message: `${name} carries the hints` }
-        : { status: 'DOWN', message: `${name}: ${outage}; events are found by polling` };
+      if (outage !== undefined)
+        return {
+          status: 'DOWN',
+          message: `${name}: ${outage.replace(/\.$/, '')}; meanwhile events are found by polling`,
+        };
+      if (flaw !== undefined) return { status: 'DEGRADED', message: `${name} carries the hints, but ${flaw}` };
+      return { status: 'OK', message: `${name} carries the hints` };
     },
     async close() {
       closed = true;

@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import type { Transport, TransportEvents } from './bus.js';
+import { RedisConnector } from './redisConnector.js';
+import { explainRedis, ON_REPLICA } from './redisFaults.js';
 
 const RETRY_MOST_MS = 5_000;
 /** A command that takes longer means that nobody is there. */
 const ANSWER_LIMIT_MS = 5_000;
-/** How long a connection may be dead before it is noticed: a subscriber only waits, and TCP tells it nothing. */
+/** How long hints may be lost before it is noticed: a subscriber only waits, and neither TCP nor a changed right tells it anything. */
 const PROBE_EVERY_MS = 15_000;
 
 /** For both connections. They reconnect for ever; what can't be sent now fails now, so nothing piles up meanwhile. */
 const options: RedisOptions = {
+  Connector: RedisConnector,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResubscribe: false, // we do, to know when it is done
@@ -19,43 +24,35 @@ const options: RedisOptions = {
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), RETRY_MOST_MS) * (0.5 + Math.random() / 2),
 };
 
-/** Hints by Redis pub/sub, through Yoga's event target. A connection that subscribes can't publish: there are two. */
+/**
+ * Hints by Redis pub/sub, through Yoga's event target. A connection that subscribes can't publish: there are two. That hints pass is
+ * not believed but tried: one of our own is sent round, at first and again and again.
+ */
 export function openRedis(url: string, channel: string, events: TransportEvents): Transport {
   const publisher = connect(url);
   const subscriber = connect(url);
   const clients = [publisher, subscriber];
   const topic = `${channel}:hints`;
-  let listening = false;
-  let reason = 'the connection was closed';
+  const closing = new AbortController();
+  let wake = new AbortController();
+  let reason = '';
+  const told = new Set<Redis>(); // whose first error is noted: those that follow from it tell less
   let sent: Promise<unknown> = Promise.resolve();
+  let proof: { text: string; heard: () => void } | undefined;
 
-  const check = () => {
-    if (listening && publisher.status === 'ready') events.up();
+  const failed = (client: Redis, err: Error) => {
+    if (!told.has(client)) reason = explainRedis(err);
+    told.add(client);
   };
-  /** Only the message: the error of a refused AUTH carries the password. */
-  const failed = (err: Error) => {
-    reason = err.message;
-  };
-  const listen = async () => {
-    await subscriber.subscribe(topic);
-    listening = true;
-    check();
-  };
-
   for (const client of clients) {
-    client.on('error', failed);
+    client.on('connecting', () => told.delete(client));
+    client.on('error', (err: Error) => failed(client, err));
     client.on('close', () => {
-      if (client === subscriber) listening = false;
+      failed(client, new Error('the connection was closed'));
       events.down(reason);
     });
+    client.on('ready', () => wake.abort());
   }
-  publisher.on('ready', check);
-  subscriber.on('ready', () => {
-    listen().catch((err: Error) => {
-      failed(err);
-      subscriber.disconnect(true);
-    });
-  });
 
   // The target neither awaits nor catches what it asks of its clients, so it gets clients that never reject.
   const target = createRedisEventTarget({
@@ -68,38 +65,87 @@ export function openRedis(url: string, channel: string, events: TransportEvents)
     } as unknown as Redis,
     subscribeClient: {
       on: subscriber.on.bind(subscriber),
-      subscribe: () => undefined, // at each 'ready'
+      subscribe: () => undefined, // in each proof
       unsubscribe: () => undefined,
     } as unknown as Redis,
     serializer: { stringify: String, parse: (text) => text }, // JSON knows no bigint, and would throw at a stranger's message
   });
   target.addEventListener(topic, ((event: CustomEvent<unknown>) => {
-    if (typeof event.detail === 'string' && /^\d{1,19}$/.test(event.detail)) events.hint(BigInt(event.detail));
+    if (typeof event.detail !== 'string') return;
+    if (event.detail === proof?.text) proof.heard();
+    else if (/^\d{1,19}$/.test(event.detail)) events.hint(BigInt(event.detail));
   }) as Parameters<typeof target.addEventListener>[1]);
 
-  const probe = setInterval(() => {
-    for (const client of clients.filter(({ status }) => status === 'ready')) {
-      client.ping().catch((err: Error) => {
-        failed(err);
-        client.disconnect(true);
+  const refuse = (client: Redis, err: Error): never => {
+    failed(client, err);
+    throw err;
+  };
+
+  /** One round: subscribes, publishes what means nothing to others, hears it. Answers what is not as it should be. */
+  const prove = async (): Promise<string | undefined> => {
+    await subscriber.subscribe(topic).catch((err: Error) => refuse(subscriber, err));
+    const over = new AbortController();
+    try {
+      const heard = new Promise<void>((resolve) => {
+        proof = { text: `proof ${randomUUID()}`, heard: resolve };
       });
+      await publisher.publish(topic, proof?.text ?? '').catch((err: Error) => refuse(publisher, err));
+      const late = sleep(ANSWER_LIMIT_MS, undefined, { signal: over.signal }).then(() => {
+        refuse(publisher, new Error('what is published there does not come back: timed out'));
+      });
+      await Promise.race([heard, late]);
+    } finally {
+      proof = undefined;
+      over.abort();
     }
-  }, PROBE_EVERY_MS).unref();
+    const role: unknown = await publisher.role().catch(() => undefined); // who may not ask is not told
+    return Array.isArray(role) && role[0] === 'slave' ? ON_REPLICA : undefined;
+  };
+
+  const run = async () => {
+    let retryMs = 100;
+    while (!closing.signal.aborted) {
+      wake = new AbortController();
+      let restMs = PROBE_EVERY_MS;
+      if (clients.every(({ status }) => status === 'ready')) {
+        try {
+          events.up(await prove());
+          told.clear();
+          retryMs = 100;
+        } catch (err) {
+          events.down(reason);
+          restMs = retryMs;
+          retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
+          // A refusal is an answer, and a new connection gets the same one; who is silent may be gone.
+          if (!(err instanceof ReplyError)) for (const client of clients) renew(client);
+        }
+      }
+      await sleep(restMs, undefined, { signal: AbortSignal.any([wake.signal, closing.signal]) }).catch(() => undefined);
+    }
+  };
+  void run();
 
   return {
     async send(seq) {
       target.dispatchEvent(new CustomEvent(topic, { detail: seq }));
       await sent.catch((err: Error) => {
-        failed(err);
-        if (publisher.status === 'ready') publisher.disconnect(true); // it does not answer: begin anew
+        failed(publisher, err);
+        events.down(reason);
+        if (err instanceof ReplyError) wake.abort();
+        else renew(publisher);
         throw err;
       });
     },
     async close() {
-      clearInterval(probe);
+      closing.abort();
       for (const client of clients) client.disconnect();
     },
   };
+}
+
+/** Begins anew with who does not answer. One that connects already does so by itself. */
+function renew(client: Redis): void {
+  if (client.status === 'ready') client.disconnect(true);
 }
 
 function connect(url: string): Redis {
