@@ -40,9 +40,17 @@ export interface EventFilter {
   kinds?: readonly string[];
 }
 
-/** At most `limit` events after `seq`, oldest first. */
+/**
+ * At most `limit` events after `seq`, oldest first. Reads no more of the log than it answers, whatever the filter: a page of what is
+ * rare must not read all.
+ */
 export async function eventsAfter(db: Db, seq: bigint, limit: number, filter: EventFilter = {}): Promise<Event[]> {
   const { kinds, ...exact } = filter;
+  const { vmId, goldenImageId, assignmentId, vmType } = exact;
+  const isOfOne = vmId !== undefined || goldenImageId !== undefined || assignmentId !== undefined;
+  // One thing has few events, of which its index gives all; a kind, or a vmType, may have most of the log, or next to nothing.
+  if (!isOfOne && kinds) return ofKinds(db, seq, limit, kinds, vmType);
+  if (!isOfOne && vmType !== undefined) return ofVmType(db, seq, limit, vmType);
   const rows = await db.event.findMany({
     where: { seq: { gt: seq }, ...exact, ...(kinds && { kind: { in: [...kinds] } }) },
     orderBy: { seq: 'asc' },
@@ -51,8 +59,40 @@ export async function eventsAfter(db: Db, seq: bigint, limit: number, filter: Ev
   return rows as Event[];
 }
 
+/*
+ * The planner guesses how common a value is, and where it guesses wrong it reads the log in its order and leaves out nearly all. So these
+ * two name places in an index, from which on and up to which, and its order, which no other index has: whatever it guesses, it takes
+ * the right one.
+ */
+
+function ofVmType(db: Db, seq: bigint, limit: number, vmType: string): Promise<Event[]> {
+  return db.$queryRaw<Event[]>(Prisma.sql`
+    SELECT * FROM "Event" WHERE ("vmType", "seq") > (${vmType}, ${seq}) AND "vmType" <= ${vmType}
+    ORDER BY "vmType", "seq" LIMIT ${limit}`);
+}
+
+/** The first of each kind, put into one order: an index does not give several kinds in order. */
+function ofKinds(db: Db, seq: bigint, limit: number, kinds: readonly string[], vmType?: string): Promise<Event[]> {
+  const perKind =
+    vmType === undefined
+      ? Prisma.sql`("kind", "seq") > (k."name", ${seq}) AND "kind" <= k."name" ORDER BY "kind", "seq"`
+      : Prisma.sql`("vmType", "kind", "seq") > (${vmType}, k."name", ${seq}) AND ("vmType", "kind") <= (${vmType}, k."name")
+          ORDER BY "vmType", "kind", "seq"`;
+  return db.$queryRaw<Event[]>(Prisma.sql`
+    SELECT e.* FROM (SELECT DISTINCT unnest(${[...kinds]}::text[]) AS "name") AS k
+    CROSS JOIN LATERAL (SELECT * FROM "Event" WHERE ${perKind} LIMIT ${limit}) AS e
+    ORDER BY e."seq" LIMIT ${limit}`);
+}
+
 /** The seq of the newest event, 0 when there is none. */
 export async function lastSeq(db: Db): Promise<bigint> {
-  const { _max } = await db.event.aggregate({ _max: { seq: true } });
-  return _max.seq ?? 0n;
+  // Not an aggregate: Prisma's reads the whole log for it.
+  const last = await db.event.findFirst({ orderBy: { seq: 'desc' }, select: { seq: true } });
+  return last?.seq ?? 0n;
+}
+
+/** The seq after which there are at most `count` events. */
+export async function seqBeforeNewest(db: Db, count: number): Promise<bigint> {
+  const before = await db.event.findFirst({ orderBy: { seq: 'desc' }, skip: count, select: { seq: true } });
+  return before?.seq ?? 0n;
 }

@@ -79,6 +79,18 @@ export const LIMITS = {
     unit: 'points',
     refusal: 'GraphQL error QUERY_COMPLEXITY',
   },
+  replaysAtOnce: {
+    what: 'followers of events that are given what they missed, at the same moment',
+    value: 2,
+    unit: 'followers',
+    refusal: 'the others wait for their turn, address by address; nothing is left out',
+  },
+  replayEvents: {
+    what: 'events that a follower is given in one turn while it is behind',
+    value: 50,
+    unit: 'events',
+    refusal: 'the next come with its next turn',
+  },
   argumentCharacters: {
     what: 'a text that something is looked for by: a filter, an id, a cursor, a parameter of REST',
     value: 4_096,

@@ -1,29 +1,39 @@
 import type { Db } from '../db/client.js';
-import { type EventFilter, eventsAfter, lastSeq } from '../db/events.js';
+import { type EventFilter, eventsAfter, lastSeq, seqBeforeNewest } from '../db/events.js';
 import type { Event } from '../domain/events.js';
+import { LIMITS } from '../domain/limits.js';
 import type { Logger } from '../log.js';
 import type { Bus } from './bus.js';
+import { Turns } from './turns.js';
 
 /** How many of the newest events are kept in memory for all subscribers together. */
 const KEPT = 10_000;
 const PAGE = 1_000;
+/** What a subscriber is given at a time while it is behind. */
+const PIECE = LIMITS.replayEvents.value;
 /** A lost hint costs at most this. */
 const TICK_MS = 5_000;
 
 /**
  * The one reader of the event log in this process. A hint or a tick makes it read what is new, once, however many subscribe;
  * subscribers hold a cursor each and take from memory, or from the database where they are further behind than memory goes.
- * So a slow subscriber costs nothing and misses nothing.
+ * So a slow subscriber costs nothing and misses nothing. Those that are behind take turns: however many there are, what is new is read
+ * and told, and the database has room for other reads.
  */
 export class Feed {
   #recent: Event[] = [];
+  /** `#recent` holds all events after this one. */
+  #recentAfter = 0n;
   /** Events up to here have been read. */
   #head = 0n;
+  readonly #replays = new Turns(LIMITS.replaysAtOnce.value);
+  #stopped = false;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
   #unsubscribe: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
+  #remembering: Promise<void> | undefined;
   #again = false;
   #failing = false;
 
@@ -31,6 +41,8 @@ export class Feed {
 
   async start(): Promise<void> {
     this.#head = await lastSeq(this.options.db);
+    this.#recentAfter = this.#head;
+    this.#remembering = this.#remember(this.#head);
     this.#unsubscribe = this.options.bus.subscribe(() => this.poke());
     this.#timer = setInterval(() => this.poke(), TICK_MS);
     this.poke();
@@ -40,7 +52,8 @@ export class Feed {
   async stop(): Promise<void> {
     this.#unsubscribe();
     clearInterval(this.#timer);
-    await this.#reading;
+    this.#stopped = true;
+    await Promise.all([this.#reading, this.#remembering]);
   }
 
   /** The cursor of the newest event that was read. */
@@ -62,35 +75,80 @@ export class Feed {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Every event after `cursor` that passes the filter, in order, none twice and none left out, until `signal` aborts. */
-  async *subscribe(cursor: bigint, filter: EventFilter, signal: AbortSignal): AsyncGenerator<Event, void, undefined> {
+  /**
+   * Every event after `cursor` that passes the filter, in order, none twice and none left out, until `signal` aborts. `caller` is
+   * whoever takes turns with others while it is behind: an address.
+   */
+  async *subscribe(
+    cursor: bigint,
+    filter: EventFilter,
+    signal: AbortSignal,
+    caller = '',
+  ): AsyncGenerator<Event, void, undefined> {
     let seen = cursor;
     while (!signal.aborted) {
-      const head = this.#head;
-      if (seen >= head) {
+      if (seen >= this.#head) {
         seen = await this.#next(seen, filter, signal);
         continue;
       }
-      const oldest = this.#recent[0]?.seq;
-      if (oldest !== undefined && seen >= oldest - 1n) {
-        const events = this.#recent;
-        for (let n = firstAfter(events, seen); n < events.length && !signal.aborted; n++) {
-          const event = events[n] as Event;
-          seen = event.seq;
-          if (passes(event, filter)) yield event;
-        }
-        if (seen < head) seen = head;
-      } else {
-        const page = await eventsAfter(this.options.db, seen, PAGE, filter);
-        for (const event of page) {
-          if (signal.aborted) return;
-          seen = event.seq;
-          yield event;
-        }
-        // All up to `head` had been committed before the page was read.
-        if (page.length < PAGE && seen < head) seen = head;
+      const isNew = seen >= this.#recentAfter && this.#head - seen <= PIECE;
+      const piece = isNew
+        ? this.#fromMemory(seen, filter)
+        : await this.#replays.run(caller, () =>
+            signal.aborted ? { events: [], upTo: seen } : this.#piece(seen, filter),
+          );
+      for (const event of piece.events) {
+        if (signal.aborted) return;
+        yield event;
       }
+      seen = piece.upTo;
     }
+  }
+
+  /** Some of what comes after `seen` and passes, and up to where that is all. */
+  async #piece(seen: bigint, filter: EventFilter): Promise<{ events: Event[]; upTo: bigint }> {
+    if (seen >= this.#recentAfter) return this.#fromMemory(seen, filter);
+    const head = this.#head;
+    const events = await eventsAfter(this.options.db, seen, PIECE, filter);
+    // All up to `head` had been committed before the page was read.
+    const last = events.at(-1)?.seq ?? head;
+    return { events, upTo: events.length < PIECE && last < head ? head : last };
+  }
+
+  #fromMemory(seen: bigint, filter: EventFilter): { events: Event[]; upTo: bigint } {
+    const events: Event[] = [];
+    for (let n = firstAfter(this.#recent, seen); n < this.#recent.length; n++) {
+      const event = this.#recent[n] as Event;
+      if (!passes(event, filter)) continue;
+      events.push(event);
+      if (events.length === PIECE) return { events, upTo: event.seq };
+    }
+    return { events, upTo: this.#head };
+  }
+
+  /** What happened before the start: after it, everybody comes back with a cursor of a moment before. */
+  async #remember(head: bigint): Promise<void> {
+    const { db, log } = this.options;
+    try {
+      const after = await seqBeforeNewest(db, KEPT);
+      const before: Event[] = [];
+      for (let at = after; at < head && !this.#stopped; ) {
+        const page = await eventsAfter(db, at, PAGE);
+        before.push(...page.filter(({ seq }) => seq <= head));
+        at = page.at(-1)?.seq ?? head;
+      }
+      // Unless so much happened meanwhile that what is kept does not begin there any more.
+      if (!this.#stopped && this.#recentAfter === head) this.#keep([...before, ...this.#recent], after);
+    } catch (err) {
+      log.warn({ err }, 'the newest events are not kept in memory; they are read again when they are asked for');
+    }
+  }
+
+  /** All events after `after`, of which the newest are kept. */
+  #keep(events: Event[], after: bigint): void {
+    const rest = Math.max(0, events.length - KEPT);
+    this.#recentAfter = events[rest - 1]?.seq ?? after;
+    this.#recent = rest === 0 ? events : events.slice(rest);
   }
 
   async #read(): Promise<void> {
@@ -102,8 +160,7 @@ export class Feed {
           const events = await eventsAfter(db, this.#head, PAGE);
           const last = events.at(-1);
           if (last === undefined) break;
-          // A new array: subscribers in the middle of the old one keep their place.
-          this.#recent = [...this.#recent.slice(Math.max(0, this.#recent.length + events.length - KEPT)), ...events];
+          this.#keep([...this.#recent, ...events], this.#recentAfter);
           this.#head = last.seq;
           for (const waiter of this.#waiters) waiter.see(events);
           for (const listener of this.#listeners) listener(events);

@@ -40,7 +40,7 @@ export function untilGone<T>(
  * Ends after a yield before which `isOver` was true.
  */
 export function changes(
-  { feed, caller }: Pick<Context, 'feed' | 'caller'>,
+  { feed, caller, address }: Pick<Context, 'feed' | 'caller' | 'address'>,
   filter: EventFilter,
   subjects: readonly string[],
   subjectOf: (event: Event) => string | null,
@@ -56,7 +56,7 @@ export function changes(
       yield subject;
       if (last) return;
     }
-    for await (const event of feed.subscribe(start, filter, signal)) {
+    for await (const event of feed.subscribe(start, filter, signal, address)) {
       const subject = subjectOf(event);
       if (subject === null || event.seq <= (covered.get(subject) ?? 0n)) continue;
       covered.set(subject, feed.head);

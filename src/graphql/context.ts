@@ -34,5 +34,7 @@ export interface Context extends GraphqlDeps {
   handOut: HandOut;
   /** Aborts when the caller is gone, or the server is about to go. */
   caller: AbortSignal;
+  /** The caller's address. */
+  address: string;
   load: Loaders;
 }

@@ -151,7 +151,7 @@ builder.subscriptionField('vmEvents', (t) =>
         throw badUserInput(new InvalidInput('kinds', '[]', 'Name at least one kind, or leave it out for all.'));
       const after = args.after == null ? context.feed.head : await knownCursor(context, args.after);
       const filter = { ...(vmId && { vmId }), ...(vmType && { vmType }), ...(kinds && { kinds }) };
-      return untilGone(context.caller, (signal) => context.feed.subscribe(after, filter, signal));
+      return untilGone(context.caller, (signal) => context.feed.subscribe(after, filter, signal, context.address));
     },
     resolve: (event) => event,
   }),

@@ -38,7 +38,7 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
       underWay.delete(gone);
       gone.abort();
     });
-    await yoga.handle(req, res, { caller: gone.signal });
+    await yoga.handle(req, res, { caller: gone.signal, address: req.socket.remoteAddress ?? '' });
   }
 
   return {

@@ -25,6 +25,7 @@ const INTERNAL_ERROR = 4500;
 
 interface Extra {
   caller: AbortSignal;
+  address: string;
 }
 
 type Run = (args: ExecutionArgs) => OperationResult;
@@ -56,7 +57,7 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
       fix: 'Connect with a WebSocket client (RFC 6455, version 13).',
     }),
   );
-  server.on('connection', (socket) => {
+  server.on('connection', (socket, req) => {
     const gone = new AbortController();
     setMaxListeners(0, gone.signal); // each operation listens
     const stopHeartbeat = heartbeat(socket);
@@ -83,7 +84,7 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
         onMessage: (onMessage) =>
           socket.on('message', (data) => void onMessage((data as Buffer).toString()).catch(failed)),
       },
-      { caller: gone.signal },
+      { caller: gone.signal, address: req.socket.remoteAddress ?? '' },
     );
     socket.once('close', (code, reason) => {
       stopHeartbeat();
@@ -120,7 +121,7 @@ function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<stri
       }
       try {
         const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
-          caller: extra.caller,
+          ...extra,
           params,
         });
         const document = parse(params.query);

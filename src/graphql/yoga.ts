@@ -15,6 +15,8 @@ export const PATH = '/graphql';
 export interface Caller {
   /** Aborts when the caller is gone. */
   caller: AbortSignal;
+  /** Its address. */
+  address: string;
 }
 
 export type Yoga = ReturnType<typeof createExecutor>;
@@ -25,7 +27,13 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: PATH,
-    context: ({ caller }: YogaInitialContext & Caller) => ({ ...deps, handOut, caller, load: createLoaders(deps.db) }),
+    context: ({ caller, address }: YogaInitialContext & Caller) => ({
+      ...deps,
+      handOut,
+      caller,
+      address,
+      load: createLoaders(deps.db),
+    }),
     maskedErrors: { maskError },
     maxRequestBodySize: LIMITS.graphqlBodyBytes.value,
     plugins: [useLimits()],

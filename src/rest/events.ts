@@ -7,6 +7,7 @@ import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { unwrap } from './refusals.js';
+import { remoteAddress } from './remoteAddress.js';
 import { EventKind, refusals, text } from './schemas.js';
 import { eventView } from './views.js';
 
@@ -53,7 +54,7 @@ export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; fe
     const cursor = given === undefined ? feed.head : unwrap(await cursorOf(db, feed, given));
     const stop = new AbortController();
     c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
-    const body = eventStream(feed.subscribe(cursor, filter, stop.signal), stop, log);
+    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, remoteAddress(c)), stop, log);
     return c.body(body, 200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-store',

@@ -6,6 +6,7 @@ import type { Write } from '../db/write.js';
 import { macOf } from '../domain/mac.js';
 import { RateLimit } from './rateLimit.js';
 import { problem } from './refusals.js';
+import { remoteAddress } from './remoteAddress.js';
 import { ok, Problem } from './schemas.js';
 
 /** Each call looks at every live machine. */
@@ -86,10 +87,6 @@ async function machineOf(c: Context, db: Db): Promise<Machine | Response> {
 }
 
 /** Given by the server that runs the app; without it all callers share one allowance. */
-function remoteAddress(c: Context): string {
-  const { incoming } = (c.env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } };
-  return incoming?.socket?.remoteAddress ?? '';
-}
 
 const request = {
   params: z.object({ vm_type: z.string() }),

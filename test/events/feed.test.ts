@@ -97,6 +97,26 @@ describe('a subscriber', () => {
     await other.stop();
   });
 
+  test('that was there before the server started again is given what it missed from memory', async () => {
+    for (let n = 0; n < 60; n++) await tell('11');
+    const other = new Feed({ db: world.db, bus: world.bus, log: world.log });
+    await other.start();
+    const replay = async () => {
+      const stop = new AbortController();
+      const seqs: bigint[] = [];
+      for await (const { seq } of other.subscribe(0n, {}, stop.signal)) if (seqs.push(seq) === 60) break;
+      return seqs;
+    };
+    await until('it is remembered', () =>
+      world.db.$transaction(async (tx) => {
+        await tx.$executeRaw`LOCK TABLE "Event"`; // nobody can read it now
+        const seqs = await Promise.race([replay(), sleep(200)]);
+        return seqs?.length === 60;
+      }),
+    );
+    await other.stop();
+  });
+
   test('that is slow misses nothing', async () => {
     const stop = new AbortController();
     const events = world.feed.subscribe(0n, {}, stop.signal);

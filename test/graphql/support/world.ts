@@ -30,11 +30,12 @@ class CountingFeed extends Feed {
     cursor: bigint,
     filter: EventFilter,
     signal: AbortSignal,
+    caller?: string,
   ): AsyncGenerator<Event, void, undefined> {
     this.subscribers++;
     try {
       if (this.failure) throw this.failure;
-      yield* super.subscribe(cursor, filter, signal);
+      yield* super.subscribe(cursor, filter, signal, caller);
     } finally {
       this.subscribers--;
     }

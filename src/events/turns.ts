@@ -1,0 +1,44 @@
+/**
+ * Work of many callers, a few pieces at a time. Callers take turns, each with what it asked for first; and between two pieces the
+ * process does other things.
+ */
+export class Turns {
+  /** In the order in which callers are to have their turn. */
+  readonly #waiting = new Map<string, (() => Promise<void>)[]>();
+  #running = 0;
+
+  constructor(readonly atOnce: number) {}
+
+  run<T>(caller: string, work: () => T | Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const piece = async () => {
+        try {
+          resolve(await work());
+        } catch (err) {
+          reject(err as Error);
+        }
+      };
+      const pieces = this.#waiting.get(caller);
+      if (pieces) pieces.push(piece);
+      else this.#waiting.set(caller, [piece]);
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    for (const [caller, pieces] of this.#waiting) {
+      if (this.#running >= this.atOnce) return;
+      const piece = pieces.shift();
+      this.#waiting.delete(caller);
+      if (piece === undefined) continue;
+      if (pieces.length > 0) this.#waiting.set(caller, pieces); // behind the others
+      this.#running++;
+      setImmediate(() => {
+        void piece().then(() => {
+          this.#running--;
+          this.#start();
+        });
+      });
+    }
+  }
+}
