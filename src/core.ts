@@ -9,6 +9,7 @@ import type { CommandDeps } from './commands/deps.js';
 import { reportInstalled, reportVmReady } from './commands/reportGuest.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
+import { damagedImages } from './db/damagedImages.js';
 import { createDatabaseHealth } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
 import { leadOf } from './db/lead.js';
@@ -124,8 +125,13 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   const databaseHealth = createDatabaseHealth(db, databaseUrl, config.databaseConnections);
   const look = async (): Promise<HealthReport> => {
     const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
+    const damaged = await damagedImages(db).catch(() => undefined); // a database that is away says so itself
+    const storage: PartHealth =
+      damaged === undefined || engine.storage.status !== 'OK'
+        ? engine.storage
+        : { status: 'DEGRADED', message: damaged };
     const noDoor: PartHealth = { status: 'OK', message: 'simulated guests need no door' };
-    const parts = { database, bus: bus.health(), ...engine, guests: guests?.health() ?? noDoor };
+    const parts = { database, bus: bus.health(), ...engine, storage, guests: guests?.health() ?? noDoor };
     return { status: overall(parts), version: VERSION, ...parts };
   };
   // Each look asks the engine, the disk and the database; those who come while one is under way are told what it finds.

@@ -2,13 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { currentImage, lockImage } from '../db/images.js';
 import { lockPool } from '../db/pools.js';
 import type { Vm } from '../db/vms.js';
-import {
-  type CapacityExhausted,
-  Conflict,
-  type InvalidInput,
-  NoGoldenImage,
-  type Unavailable,
-} from '../domain/errors.js';
+import { type CapacityExhausted, Conflict, type InvalidInput, NoGoldenImage, Unavailable } from '../domain/errors.js';
 import { sizesOf } from '../domain/pool.js';
 import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
@@ -26,6 +20,12 @@ export async function createVm(
     deps.db.pool.findUnique({ where: { vmType } }),
   ]);
   if (current === null) return new NoGoldenImage(vmType);
+  if (current.problem !== null)
+    return new Unavailable(
+      'storage',
+      current.problem,
+      'Put the files back as they were, or make a new golden image and retire this one.',
+    );
   const refusal = await deps.admit({ kind: 'clone', ...sizesOf(current, settings) });
   if (refusal) return refusal;
   return deps.write(async (tx, tell) => {

@@ -20,6 +20,8 @@ const EventKind = builder.enumType('EventKind', {
     GOLDEN_IMAGE_STUCK: { description: 'Its installation seems to stand still; `reason` says where.' },
     GOLDEN_IMAGE_SEALING: { description: 'Windows is installed; the image is shut down, checked and sealed.' },
     GOLDEN_IMAGE_READY: { description: 'VMs can be cloned from it.' },
+    GOLDEN_IMAGE_DAMAGED: { description: 'No clone can be made of it any more; `reason` says why. It stays READY.' },
+    GOLDEN_IMAGE_MENDED: { description: 'Clones can be made of it again.' },
     GOLDEN_IMAGE_PROMOTED: { description: 'New spares are cloned from it from now on.' },
     GOLDEN_IMAGE_RETIRED: { description: 'It was taken out of use.' },
     GOLDEN_IMAGE_DELETED: { description: 'It was deleted.' },

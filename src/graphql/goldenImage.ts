@@ -92,6 +92,10 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
         return estimateReadyAt(image, await load.installDurations(image.vmType), new Date()) ?? null;
       },
     }),
+    problem: t.exposeString('problem', {
+      nullable: true,
+      description: 'Why no VM can be made of it although it is READY: its files are missing or were changed.',
+    }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it failed, and how its logs end.' }),
     cpuCores: t.exposeInt('cpuCores', {
       description: 'Virtual processors, of the installation and, unless the pool says otherwise, of its VMs.',

@@ -108,6 +108,12 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
       return found?.State.Running ? orThrow(() => openQemuAgent(engine, found.Id)) : noMachine();
     },
 
+    goldenProblem: (goldenImageId) =>
+      orThrow(async () => {
+        await claimed();
+        return storage.goldenProblem(goldenImageId);
+      }),
+
     async answersRdp(vmId) {
       const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));
       const address = addressOf(found, settings.network);

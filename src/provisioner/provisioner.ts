@@ -175,6 +175,9 @@ export interface Provisioner extends Screens {
    */
   qemuAgent(vmId: string): Promise<QemuAgent | Unavailable>;
 
+  /** Why no clone can be made of a sealed golden image, as far as a look at its files shows; undefined: nothing is known against it. */
+  goldenProblem(goldenImageId: string): Promise<string | undefined>;
+
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;
 

@@ -43,6 +43,8 @@ export interface SimulatedProvisioner extends Provisioner {
   kill(ref: MachineRef, exitCode: number): void;
   /** What befalls a machine, until it is undone. A frozen guest answers nothing, a deaf one has lost its agent; the engine sees neither. */
   befall(ref: MachineRef, misfortune: Misfortune, on?: boolean): void;
+  /** The files of a golden image are gone, or back. */
+  loseGolden(goldenImageId: string, lost?: boolean): void;
 }
 
 export type Misfortune = 'frozen' | 'deaf' | 'paused' | 'disconnected' | 'diskGone';
@@ -63,6 +65,7 @@ interface Simulated extends Machine {
 export function createSimulatedProvisioner(options: SimulatedOptions): SimulatedProvisioner {
   const machines = new Map<string, Simulated>();
   const goldens = new Set<string>();
+  const lost = new Set<string>();
   const watchers = new Set<(ref: MachineRef) => void>();
   const faults: Fault[] = [];
 
@@ -148,7 +151,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
 
     clone: async (spec: CloneSpec) => {
       const ref: MachineRef = { kind: 'vm', id: spec.id };
-      if (takeFault('clone')) throw new Broken('simulated: the golden image is missing');
+      if (takeFault('clone') || lost.has(spec.goldenImageId)) throw new Broken(MISSING);
       const breaks = takeFault('boot') || Math.random() < options.failureRate;
       if (breaks) return start(lead, ref, spec.isWanted, options.bootMs, () => end(ref, 1));
       if (takeFault('never-ready')) return start(lead, ref, spec.isWanted, Number.POSITIVE_INFINITY, () => {});
@@ -168,6 +171,8 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     failNext: (fault) => faults.push(fault),
     kill: end,
     befall,
+    loseGolden: (id, isLost = true) => void (isLost ? lost.add(id) : lost.delete(id)),
+    goldenProblem: async (id) => (lost.has(id) ? MISSING : undefined),
 
     progress: async (id): Promise<InstallProgress | undefined> => {
       const machine = machines.get(keyOf({ kind: 'golden', id }));
@@ -213,4 +218,5 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
   };
 }
 
+const MISSING = 'simulated: the golden image is missing';
 const sealed = { sizeBytes: 1, sha256: '0'.repeat(64) };

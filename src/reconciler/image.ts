@@ -6,6 +6,7 @@ import { imageStep } from '../domain/image.js';
 import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';
+import { noteGoldenProblem } from './noteGoldenProblem.js';
 import { startMachine } from './startMachine.js';
 import { noteHeard, watchInstall } from './watchInstall.js';
 
@@ -14,6 +15,7 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<Outco
   const { db, provisioner, now, installTimeoutMs, readiness } = deps;
   const image = await getImage(db, imageId);
   if (image === null) return;
+  if (image.status === 'READY') return void (await noteGoldenProblem(deps, image));
   const ref = { kind: 'golden', id: imageId } as const;
   const machine = await provisioner.inspect(ref);
   const step = imageStep(

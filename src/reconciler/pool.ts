@@ -43,6 +43,7 @@ export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
     const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
     if (pool.failures > 0 && allReady) await poolRecovered(tx, vmType);
     if (image === null) return { ...plan, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
+    if (image.problem !== null) return { ...plan, add: 0, why: image.problem };
     // Rests after failures; why is written on the pool already.
     if (pool.retryAt !== null && pool.retryAt > now()) return { ...plan, add: 0, why: undefined };
     const { cpuCores, ramMiB } = sizesOf(image, pool);

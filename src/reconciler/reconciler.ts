@@ -41,6 +41,8 @@ const NEEDS_A_STEP: readonly EventKind[] = [
 const NO_MOVE: readonly EventKind[] = [
   'GOLDEN_IMAGE_PROGRESS',
   'GOLDEN_IMAGE_STUCK',
+  'GOLDEN_IMAGE_DAMAGED',
+  'GOLDEN_IMAGE_MENDED',
   'VM_NOT_READY',
   'COMMAND_QUEUED',
   'COMMAND_STARTED',
@@ -49,7 +51,11 @@ const NO_MOVE: readonly EventKind[] = [
   'COMMAND_ENDED',
 ];
 /** What changes nothing that a pool's sum counts. */
-const QUIET_FOR_POOLS: readonly EventKind[] = [...NO_MOVE, 'POOL_BLOCKED', 'VM_REQUESTED'];
+const QUIET_FOR_POOLS: readonly EventKind[] = [
+  ...NO_MOVE.filter((kind) => kind !== 'GOLDEN_IMAGE_DAMAGED' && kind !== 'GOLDEN_IMAGE_MENDED'),
+  'POOL_BLOCKED',
+  'VM_REQUESTED',
+];
 /** A pool looks at once, and then not again for this long, whatever happens meanwhile: its sum reads all its VMs. */
 const POOL_PAUSE_MS = 200;
 /** A refused step rests this long, doubled each time up to the limit: the host is full, a registry is away. */

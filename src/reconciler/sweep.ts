@@ -29,7 +29,7 @@ export async function sweep(deps: Deps): Promise<Sweep> {
     }),
     db.goldenImage.findMany({
       where: { cleanedAt: null },
-      select: { id: true, status: true, changedAt: true, cleanedAt: true },
+      select: { id: true, status: true, changedAt: true, cleanedAt: true, problem: true },
     }),
     db.pool.findMany({ select: { vmType: true } }),
     silentVms(db, deps.readiness === 'agent'),
@@ -55,6 +55,8 @@ export async function sweep(deps: Deps): Promise<Sweep> {
         ).do !== 'nothing',
     )
     .map(({ id }) => id);
+  for (const { id, status, problem } of images)
+    if (status === 'READY' && ((await provisioner.goldenProblem(id)) ?? null) !== problem) imageIds.push(id);
   // READY and RETIRED images rest in their own folders: what is listed for them is left over from their installation.
   const owned = new Set([
     ...vms.map(({ id }) => `vm:${id}`),

@@ -10,6 +10,7 @@ import { Broken, Unwanted } from '../provisioner/provisioner.js';
 import { blockPool } from './blockPool.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';
+import { noteGoldenProblem } from './noteGoldenProblem.js';
 import { releaseIf } from './releaseIf.js';
 import { tellHolder, whySilent } from './silentVm.js';
 import { startMachine } from './startMachine.js';
@@ -60,6 +61,13 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
       ({ status }) => status === 'REQUESTED',
       `its golden image is ${image?.status ?? 'gone'}`,
     );
+  // A spare waits until the image is whole again: tried again and again it would only break.
+  const waits = async (problem: string | null) => {
+    if (problem === null || !vm.hotSpare) return false;
+    await blockPool(deps, vm.vmType, problem);
+    return true;
+  };
+  if (await waits(image.problem)) return 'refused';
   let started: Awaited<ReturnType<typeof startMachine>>;
   try {
     started = await startMachine(deps, { kind: 'vm', id: vm.id }, (port) =>
@@ -79,8 +87,9 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     );
   } catch (err) {
     if (err instanceof Unwanted) return;
-    if (err instanceof Broken) return breakVm(deps, vm, err.message);
-    throw err;
+    if (!(err instanceof Broken)) throw err;
+    if (await waits(await noteGoldenProblem(deps, image))) return 'refused';
+    return breakVm(deps, vm, err.message);
   }
   if (started instanceof Refusal) {
     await blockPool(deps, vm.vmType, started.message);

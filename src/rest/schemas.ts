@@ -106,6 +106,9 @@ export const GoldenImage = z
       description: 'When it may be ready, by earlier installations of its vm_type; null where there was none.',
     }),
     reason: z.string().nullable().openapi({ description: 'Why it failed.' }),
+    problem: z.string().nullable().openapi({
+      description: 'Why no VM can be made of it although it is ready: its files are missing or were changed.',
+    }),
     novnc_url: z.string().nullable().openapi({ description: 'Where to watch the installation.' }),
     created_at: Time,
     ready_at: Time.nullable(),

@@ -88,6 +88,7 @@ export function imageView(image: GoldenImage, publicHost: string, estimatedReady
     stuck: image.stuck,
     estimated_ready_at: estimatedReadyAt?.toISOString() ?? null,
     reason: image.reason,
+    problem: image.problem,
     novnc_url: image.port === null ? null : novncUrl(publicHost, image.port),
     created_at: image.createdAt.toISOString(),
     ready_at: image.readyAt?.toISOString() ?? null,

@@ -58,12 +58,22 @@ export async function writeManifest(folder: string, manifest: Manifest): Promise
 }
 
 /** What `lstat` says of a file now, in the manifest's form. */
-export async function lookAt(folder: string, name: string): Promise<Omit<StampedFile, 'sha256'> & { isFile: boolean }> {
+export async function lookAt(
+  folder: string,
+  name: string,
+): Promise<Omit<StampedFile, 'sha256'> & { isFile: boolean; mode: number }> {
   const seen = await lstat(join(folder, name), { bigint: true });
-  return { name, size: Number(seen.size), mtimeNs: String(seen.mtimeNs), ino: String(seen.ino), isFile: seen.isFile() };
+  return {
+    name,
+    size: Number(seen.size),
+    mtimeNs: String(seen.mtimeNs),
+    ino: String(seen.ino),
+    isFile: seen.isFile(),
+    mode: Number(seen.mode),
+  };
 }
 
 export async function stamp(folder: string, name: string): Promise<StampedFile> {
-  const { isFile: _, ...seen } = await lookAt(folder, name);
+  const { isFile: _, mode: __, ...seen } = await lookAt(folder, name);
   return { ...seen, sha256: await sha256File(join(folder, name)) };
 }

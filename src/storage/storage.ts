@@ -9,6 +9,7 @@ import { type Confirm, clearPlace, halfMadeFor } from './clearPlace.js';
 import { CLONE_DISK, cloneDisk } from './cloneDisk.js';
 import { sweepDrafts } from './drafts.js';
 import { errno } from './errno.js';
+import { createGoldenChecks } from './goldenChecks.js';
 import { isId, layoutOf } from './layout.js';
 import { lstatIfThere } from './lstatIfThere.js';
 import type { Manifest } from './manifest.js';
@@ -22,7 +23,6 @@ import { createShare } from './share.js';
 import type { GuestConfig } from './sharedFolder.js';
 import { shareSizes } from './shareSizes.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
-import { verifyGolden } from './verifyGolden.js';
 
 /** The folders of one machine, as this process sees them. */
 export interface MachineFolders {
@@ -63,6 +63,8 @@ export function createStorage({
     }
     unprotected = why;
   }
+
+  const goldens = createGoldenChecks(layout, protect, log);
 
   /** Refuses when the storage belongs to another deployment; nothing is touched then. */
   async function claim(): Promise<Unavailable | undefined> {
@@ -124,7 +126,7 @@ export function createStorage({
     async seal(order: SealOrder, elsewhere: QemuImg, confirm: Confirm): Promise<Manifest> {
       const { imageId } = order;
       const manifest = (await isFolder(layout.golden(imageId)))
-        ? await verifyGolden(layout, imageId, log)
+        ? await goldens.verify(imageId)
         : await publishGolden(layout, hostQemuImg(elsewhere), order, confirm);
       await confirm();
       await discard(layout, layout.install(imageId), emptyAsRoot);
@@ -133,7 +135,9 @@ export function createStorage({
     },
 
     isSealed: (imageId: string): Promise<boolean> => isFolder(layout.golden(imageId)),
-    verify: (imageId: string): Promise<Manifest> => verifyGolden(layout, imageId, log),
+    verify: goldens.verify,
+    /** Why no clone can be made of a sealed image, as far as a look shows. */
+    goldenProblem: goldens.problem,
 
     /** A fresh clone; what stood at its place is removed. @throws DiskBroken the golden image is missing or was changed. */
     async clone(
@@ -142,7 +146,7 @@ export function createStorage({
       config: GuestConfig,
       confirm: Confirm,
     ): Promise<MachineFolders & { golden: string }> {
-      const manifest = await verifyGolden(layout, imageId, log);
+      const manifest = await goldens.verify(imageId);
       await clearPlace(layout, layout.vm(vmId), confirm, emptyAsRoot);
       await cloneDisk(layout, manifest, vmId, config, confirm);
       const folder = layout.vm(vmId);

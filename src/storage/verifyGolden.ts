@@ -7,6 +7,36 @@ import { filesOf, lookAt, type Manifest, readManifest, type StampedFile, writeMa
 import { protectGolden, unprotectGolden } from './protectGolden.js';
 import { sha256File } from './sha256File.js';
 
+const WRITABLE = 0o222;
+
+export interface GoldenLooks {
+  manifest: Manifest;
+  /** Files of the size that they had, which are others or were written to: their content must tell. */
+  touched: StampedFile[];
+  /** The same as long as nothing was touched. */
+  looks: string;
+  /** Somebody took its protection away. */
+  writable: boolean;
+}
+
+/**
+ * What a look at each file of a golden image shows; none is read.
+ * @throws DiskBroken  that is enough to see that it is missing or was changed.
+ */
+export async function lookAtGolden(layout: Layout, imageId: string): Promise<GoldenLooks> {
+  const folder = layout.golden(imageId);
+  const manifest = await readManifest(folder);
+  if (manifest === undefined) throw new DiskBroken(`the golden image is missing: there is no manifest in ${folder}`);
+  const seen = [];
+  for (const file of filesOf(manifest)) seen.push({ file, now: await lookAtFile(folder, file) });
+  return {
+    manifest,
+    touched: seen.flatMap(({ file, now }) => (now.mtimeNs === file.mtimeNs && now.ino === file.ino ? [] : [file])),
+    looks: seen.map(({ now }) => `${now.ino} ${now.mtimeNs} ${now.size}`).join(),
+    writable: seen.some(({ now }) => (now.mode & WRITABLE) !== 0),
+  };
+}
+
 /**
  * Sees that a golden image is what was sealed. Cheap (a look at each file) as long as nothing touched the files; where
  * one looks touched its whole content decides, and when that is the same (the storage was moved) it is remembered.
@@ -14,13 +44,7 @@ import { sha256File } from './sha256File.js';
  */
 export async function verifyGolden(layout: Layout, imageId: string, log: Logger): Promise<Manifest> {
   const folder = layout.golden(imageId);
-  const manifest = await readManifest(folder);
-  if (manifest === undefined) throw new DiskBroken(`the golden image is missing: there is no manifest in ${folder}`);
-
-  const touched: StampedFile[] = [];
-  for (const file of filesOf(manifest)) {
-    if (!(await looksTheSame(folder, file))) touched.push(file);
-  }
+  const { manifest, touched } = await lookAtGolden(layout, imageId);
   if (touched.length === 0) return manifest;
 
   log.warn({ imageId, files: touched.map((file) => file.name) }, 'golden image was touched, reading it whole');
@@ -39,7 +63,7 @@ export async function verifyGolden(layout: Layout, imageId: string, log: Logger)
   return fresh;
 }
 
-async function looksTheSame(folder: string, file: StampedFile): Promise<boolean> {
+async function lookAtFile(folder: string, file: StampedFile) {
   let seen: Awaited<ReturnType<typeof lookAt>>;
   try {
     seen = await lookAt(folder, file.name);
@@ -52,7 +76,7 @@ async function looksTheSame(folder: string, file: StampedFile): Promise<boolean>
   if (seen.size !== file.size) {
     throw changed(folder, file, `it had ${file.size} bytes when it was sealed and has ${seen.size} now`);
   }
-  return seen.mtimeNs === file.mtimeNs && seen.ino === file.ino;
+  return seen;
 }
 
 function changed(folder: string, file: StampedFile, difference: string): DiskBroken {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFile, cp, open, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, open, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskBroken } from '../../src/storage/diskBroken.js';
@@ -81,6 +81,37 @@ test.each(harms)('no clone is made when %s', async (_what, harm, why) => {
   const refusal = await clone().catch((fault: unknown) => fault);
   expect(refusal).toBeInstanceOf(DiskBroken);
   expect((refusal as Error).message).toMatch(why);
+  // From then on a look is enough to know it.
+  expect(await at.storage.goldenProblem(imageId)).toBe((refusal as Error).message);
+});
+
+test('a look shows what is missing, and that it is back', async () => {
+  expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
+  await rename(disk(), join(at.path, 'away'));
+  expect(await at.storage.goldenProblem(imageId)).toMatch(/data\.qcow2 is missing/);
+  await rename(join(at.path, 'away'), disk());
+  expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
+});
+
+test('a changed disk that was read once is not read again for each clone, and a right one in its place is', async () => {
+  const right = join(at.path, 'right');
+  await copyFile(disk(), right);
+  const file = await open(disk(), 'r+');
+  await file.write(Buffer.from([0x58]), 0, 1, 1_000_000);
+  await file.close();
+  const first = await clone().catch((fault: unknown) => fault);
+  expect(first).toBeInstanceOf(DiskBroken);
+  expect(await clone().catch((fault: unknown) => fault)).toBe(first);
+
+  await rename(right, disk());
+  expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
+  await clone();
+});
+
+test('an image that was made writable is made read-only again by the next look', async () => {
+  await chmod(disk(), 0o644);
+  expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
+  expect((await stat(disk())).mode & 0o222).toBe(0);
 });
 
 test('an image whose files were moved is read whole once, and then trusted again', async () => {

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "GoldenImage" ADD COLUMN     "problem" TEXT;
