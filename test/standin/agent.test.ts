@@ -111,6 +111,31 @@ describe.each([
     2 * bootMs + 30_000,
   );
 
+  test(
+    'with freeze it stands still once its clone has reported, until the monitor lets it go on',
+    async () => {
+      const token = `${image} freeze`;
+      const shared = makeShared(sandbox, { token, role: 'vm', port });
+      const id = await sandbox.start({
+        image,
+        storage: await sandbox.clone(golden),
+        mounts: [`${golden}:/golden:ro`, `${shared}:/shared`],
+        env: { DISK_FMT: '', STANDIN_FAULT: 'freeze' },
+        nat: true,
+      });
+      const tell = (command: string) =>
+        docker('exec', id, 'sh', '-c', `echo '${command}' | nc -q1 -w1 -U /run/shm/monitor.sock`);
+      await server.waitForCall('ready', token, undefined, bootMs);
+      await waitFor('it stands still', bootMs, async () => (await tell('info status')).includes('paused') || undefined);
+      const heard = server.callsOf('next', token).length;
+      expect(heard).toBeLessThanOrEqual(1); // it may have asked before the processors stood still
+
+      await tell('cont');
+      await waitFor('it asks', bootMs, async () => server.callsOf('next', token).length > 0 || undefined);
+    },
+    3 * bootMs,
+  );
+
   describe('a clone with commands', () => {
     const token = `${image} commands`;
     let clone: Awaited<ReturnType<typeof startClone>>;

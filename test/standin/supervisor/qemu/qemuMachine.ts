@@ -79,6 +79,7 @@ export class QemuMachine extends Machine {
       if (firmware.varsPath) writeBootEntry(firmware.varsPath);
       this.#tellMonitor('qom-set /machine/peripheral/medium bootindex 9');
     }
+    if (line.includes('standin-guest: freezes')) this.#tellMonitor('stop');
     // Stands for werror=enospc: QEMU stops the guest and stays.
     if (line.includes('standin-setup: copying') && settings.hasFault('disk-full')) this.#tellMonitor('stop');
     this.emit('line', line);

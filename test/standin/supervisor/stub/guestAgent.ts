@@ -12,6 +12,8 @@ interface Wiring {
   readonly clock: GuestClock;
   readonly link: ServerLink;
   readonly reboot: () => void;
+  /** The processors stand still from now on, as by the monitor's `stop`. */
+  readonly freeze: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -45,6 +47,7 @@ export class GuestAgent {
     if (phase !== 'ready' && golden) await this.#install(phase);
     // The later starts of a golden machine say `ready` too; only its installation says how that went.
     await this.#report(golden ? phase : 'ready');
+    if (!golden && plan.settings.hasFault('freeze')) this.#wiring.freeze();
     if (phase === 'failed' || plan.settings.hasFault('agent-dies')) return;
     this.#commands.reportLost();
     for (;;) await this.#next();

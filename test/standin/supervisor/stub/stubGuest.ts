@@ -18,6 +18,7 @@ const commandPort = 7777;
 interface Hardware {
   print(lines: string[]): void;
   isRunning(): boolean;
+  freeze(): void;
   /** Stands still with a full disk. */
   stall(): void;
   reset(): void;
@@ -169,7 +170,9 @@ export class StubGuest {
       whenRunning: () => this.#whenRunning(),
     });
     const reboot = () => setTimeout(() => this.#hardware.reset(), 20);
-    await new GuestAgent({ plan: this.#plan, disk: this.#disk, clock: this.#clock, link, reboot, signal }).run(phase);
+    const freeze = () => this.#hardware.freeze();
+    const wiring = { plan: this.#plan, disk: this.#disk, clock: this.#clock, link, reboot, freeze, signal };
+    await new GuestAgent(wiring).run(phase);
   }
 
   async #wait(ms: number): Promise<void> {

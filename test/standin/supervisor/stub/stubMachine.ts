@@ -141,6 +141,7 @@ export class StubMachine extends Machine {
         for (const line of lines) this.emit('line', line);
       },
       isRunning: () => this.#status === 'running',
+      freeze: () => this.#setStatus('paused'),
       stall: () => this.#setStatus('paused (io-error)'),
       reset: () => this.#bootGuest(),
       powerOff: () => this.#powerOff(),
