@@ -11,6 +11,29 @@ const STOP_MARGIN_SECONDS = 15;
 const WEB_PORT = '8006/tcp';
 const RDP_PORTS = ['3389/tcp', '3389/udp'];
 
+/**
+ * What the image does as root of its container: Samba and dnsmasq on low ports and as other users, files of other owners, ending what it started.
+ * Of an engine's usual rights these are left out: MKNOD (its devices are given), SETFCAP, AUDIT_WRITE.
+ */
+const CAPABILITIES = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'NET_RAW',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
+];
+/**
+ * What a container may use beside its guest's memory: QEMU's own (some 150 MiB), Samba, the web server, and while it installs the tools that
+ * unpack the medium. What is read and written through the page cache counts too, and is given back when memory is short.
+ */
+const OVERHEAD_MIB = 1024;
+
 interface Order {
   ref: MachineRef;
   deployment: string;
@@ -87,6 +110,7 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
     ...(nat ? {} : { NETWORK: 'user' }),
     ...(settings.qemuAgent ? { ARGUMENTS: QGA_ARGUMENTS } : {}),
   };
+  const memoryBytes = (spec.ramMiB + OVERHEAD_MIB) * 2 ** 20;
   const publish = (port: number) => [{ HostIp: settings.publishAddress, HostPort: String(port) }];
   const device = (path: string) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rwm' });
   return {
@@ -114,7 +138,11 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
         }),
       ),
       Devices: [...(settings.kvm ? [device('/dev/kvm')] : []), ...(nat ? [device('/dev/net/tun')] : [])],
-      CapAdd: nat ? ['NET_ADMIN'] : [],
+      CapDrop: ['ALL'],
+      CapAdd: [...CAPABILITIES, ...(nat ? ['NET_ADMIN'] : [])],
+      SecurityOpt: ['no-new-privileges'],
+      Memory: memoryBytes,
+      MemorySwap: memoryBytes, // the same: none of it swapped out
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
       PidsLimit: 4096,

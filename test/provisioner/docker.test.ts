@@ -73,13 +73,19 @@ test('a clone gets its disk, its share and the golden image read-only, and what 
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
     Privileged: false,
-    CapAdd: [expect.stringMatching(/NET_ADMIN$/)],
+    CapDrop: ['ALL'],
+    CapAdd: expect.arrayContaining([expect.stringMatching(/NET_ADMIN$/)]),
+    SecurityOpt: ['no-new-privileges'],
+    Memory: (2048 + 1024) * 2 ** 20,
+    MemorySwap: (2048 + 1024) * 2 ** 20,
+    PidsLimit: 4096,
     PortBindings: {
       '8006/tcp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port) }],
       '3389/tcp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port + 1000) }],
       '3389/udp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port + 1000) }],
     },
   });
+  expect(HostConfig.CapAdd?.join()).not.toMatch(/MKNOD|SETFCAP|SYS_ADMIN|ALL/);
   await host.provisioner.destroy(vm);
 });
 
