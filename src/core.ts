@@ -107,6 +107,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     deployment,
     readiness: config.readiness,
     clockSkewSeconds: config.clockSkewSeconds,
+    webhook: config.webhook,
     share,
     heartbeats,
     log,

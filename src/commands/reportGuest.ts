@@ -74,6 +74,13 @@ export function reportInstalled(
   return write((tx, tell) => installed(tx, tell, imageId, facts));
 }
 
+/** The same, known by nothing but its network address: not where the image has an agent, which says it by its token. */
+export function reportInstalledByAddress({ write }: Pick<CommandDeps, 'write'>, imageId: string): Promise<GuestReport> {
+  return write(async (tx, tell) =>
+    (await tx.guest.count({ where: { machineId: imageId } })) > 0 ? 'gone' : installed(tx, tell, imageId, {}),
+  );
+}
+
 async function installed(
   tx: Tx,
   tell: (event: NewEvent) => void,

@@ -37,6 +37,8 @@ export interface GuestRoutesOptions {
   readiness: 'agent' | 'rdp' | 'either';
   /** How far a guest's clock may be off; 0: as far as it likes. */
   clockSkewSeconds: number;
+  /** Whether the prototype's webhook is on. */
+  webhook: boolean;
   /** The folders that machines share with us. */
   share: ShareOf;
   heartbeats: Heartbeats;

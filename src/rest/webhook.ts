@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
-import { reportInstalled, reportReadyByAddress } from '../commands/reportGuest.js';
+import { reportInstalledByAddress, reportReadyByAddress } from '../commands/reportGuest.js';
 import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
 import { macOf } from '../domain/mac.js';
@@ -16,6 +16,8 @@ export interface WebhookOptions {
   db: Db;
   write: Write;
   readiness: 'agent' | 'rdp' | 'either';
+  /** Whether these routes do anything: whoever reaches them and knows an address may say that a machine is ready. */
+  webhook: boolean;
   now?: () => number;
 }
 
@@ -26,8 +28,13 @@ type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
  * can work the address out, so this is for guests of golden images from the prototype; new ones use /guest/v1.
  * The vm_type in the path says nothing that the address does not say: the prototype's guests always put 11 there.
  */
-export function addWebhookRoutes(app: Hono, { db, write, readiness, now }: WebhookOptions): void {
+export function addWebhookRoutes(app: Hono, { db, write, readiness, webhook, now }: WebhookOptions): void {
   const limit = new RateLimit(CALLS_PER_SECOND, now);
+  if (!webhook) {
+    const fix = 'New guests report by /guest/v1. For those of the prototype set VAPIORC_WEBHOOK=on.';
+    app.all('/webhook/*', (c) => c.json(problem('WEBHOOK_OFF', "the prototype's webhook is off", fix), 404));
+    return;
+  }
 
   app.use('/webhook/*', async (c, next) => {
     if (limit.allows(remoteAddress(c))) return next();
@@ -44,7 +51,7 @@ export function addWebhookRoutes(app: Hono, { db, write, readiness, now }: Webho
       if (readiness === 'rdp' || (await reportReadyByAddress({ write }, id)) !== 'noted') return c.json(ignored);
       return c.json({ status: 'processed', type, message: `VM instance ${id} marked as ready` });
     }
-    const report = await reportInstalled({ write }, id);
+    const report = await reportInstalledByAddress({ write }, id);
     if (report !== 'noted' && report !== 'nothing new')
       return c.json({ ...ignored, message: 'Golden image not in expected state' });
     return c.json({

@@ -59,6 +59,23 @@ test('a golden image that reports is sealed', async () => {
   expect(await world.db.goldenImage.findUnique({ where: { id: image.id } })).toMatchObject({ status: 'SEALING' });
 });
 
+test('a golden image whose agent has spoken is not sealed by its address alone', async () => {
+  const image = await anImage(world.db, { status: 'INSTALLING' });
+  await aGuestOf(image.id);
+
+  expect((await webhook('POST', 'ready/11', macOf(image.id))).body.status).toBe('ignored');
+  expect(await world.db.goldenImage.findUnique({ where: { id: image.id } })).toMatchObject({ status: 'INSTALLING' });
+});
+
+test('is off unless it is turned on: an installation that somebody speaks for goes on', async () => {
+  const off = await startWorld({ webhook: false });
+  const image = await anImage(off.db, { status: 'INSTALLING' });
+
+  expectProblem(await webhook('POST', 'ready/11', macOf(image.id), off.url), 404, 'WEBHOOK_OFF');
+  expect(await off.db.goldenImage.findUnique({ where: { id: image.id } })).toMatchObject({ status: 'INSTALLING' });
+  await off.close();
+});
+
 test('status says what the machine is', async () => {
   const image = await anImage(world.db, { status: 'INSTALLING' });
   const vm = await aVm(world.db);

@@ -63,6 +63,7 @@ export interface WorldOptions {
   assignWaitSeconds?: number;
   publicHost?: string;
   readiness?: 'agent' | 'rdp' | 'either';
+  webhook?: boolean;
   /** The folders that VMs share; none unless given. */
   share?: ShareOf;
   oemBundles?: OemBundles;
@@ -114,6 +115,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     deployment,
     readiness,
     clockSkewSeconds: 30,
+    webhook: options.webhook ?? true,
     share: options.share ?? (() => undefined),
     heartbeats,
     log,
