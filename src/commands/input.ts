@@ -31,12 +31,21 @@ export function vmTypeOf(given: string): string {
   return vmType;
 }
 
-/** A line of text that people wrote: 1 to `max` characters, no control characters, trimmed. */
+/** Marks that nobody sees, or that turn the order in which text is read: two names look alike, one reads as another. */
+const INVISIBLE = /[\p{DI}\p{Zl}\p{Zp}\uFFF9-\uFFFB]/gu;
+
+/** Those of them that Persian, Indian and other scripts, and emoji, are written with, where they are. */
+const PART_OF_WRITING =
+  /(?<=[\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{sc=Arabic}])[\u200C\u200D](?=[\p{L}\p{Extended_Pictographic}])|(?<=\p{Extended_Pictographic})[\uFE0E\uFE0F]|\uFE0F(?=\u20E3)/gu;
+
+/** A line of text that people wrote: 1 to `max` characters, no control characters or invisible marks, trimmed. */
 export function textOf(field: string, given: string, max: number): string {
   const text = given.trim();
   if (text === '') reject(field, given, 'It must not be empty.');
   if (text.length > max) reject(field, given, `Give at most ${max} characters, not ${text.length}.`);
   if (/\p{Cc}/u.test(text)) reject(field, given, 'Leave out control characters and line breaks.');
+  if (text.replace(PART_OF_WRITING, '').search(INVISIBLE) >= 0)
+    reject(field, text.replace(INVISIBLE, '�'), 'Leave out invisible marks and marks of the direction of writing.');
   // Half of a surrogate pair can't be stored: what comes back is not what was given.
   if (!text.isWellFormed()) reject(field, text.toWellFormed(), 'Leave out characters that are not valid Unicode.');
   return text;

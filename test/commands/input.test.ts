@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checked, isoUrlOf } from '../../src/commands/input.js';
+import { checked, isoUrlOf, textOf } from '../../src/commands/input.js';
 
 const isoUrl = (given: string) => checked(() => isoUrlOf(given));
 
@@ -24,3 +24,31 @@ test.each([
 ])('any other is taken: %s', (given) => {
   expect(isoUrl(given)).toBe(given);
 });
+
+const name = (given: string) => checked(() => textOf('name', given, 100));
+
+test.each([
+  ['right-to-left override', 'report\u202Eexe.doc'],
+  ['isolate', 'a\u2066b\u2069'],
+  ['Arabic letter mark', 'a\u061Cb'],
+  ['zero-width space', 'ad\u200Bmin'],
+  ['joiner between Latin letters', 'ad\u200Dmin'],
+  ['joiner at the end', 'admin\u200C'],
+  ['soft hyphen', 'ad\u00ADmin'],
+  ['byte order mark', 'a\uFEFFb'],
+  ['Hangul filler', '\u3164'],
+  ['tag character', 'a\u{E0041}b'],
+  ['variation selector of a letter', 'a\uFE0F'],
+  ['line separator', 'a\u2028b'],
+])('a text with an invisible mark is refused, and the mark is not in the answer: %s', (_kind, given) => {
+  const refusal = name(given);
+  expect(refusal).toMatchObject({ field: 'name', fix: expect.stringContaining('invisible') });
+  expect(JSON.stringify(refusal) + String(refusal)).not.toMatch(/[\p{DI}\p{Zl}\p{Zp}]/u);
+});
+
+test.each(['Büro 7', 'نمی\u200Cخواهم', 'ක්\u200Dෂ', '👩\u200D💻', '❤\uFE0F', '1\uFE0F\u20E3', 'עברית', '日本語'])(
+  'what a script or an emoji is written with is taken: %s',
+  (given) => {
+    expect(name(given)).toBe(given);
+  },
+);
