@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { schemaMistake, urlMistake } from './domain/databaseUrl.js';
+import { vmTypeFacts } from './domain/vmTypes.js';
 
 /** Pinned: the guest image changes fast, and what vapiorc relies on was checked against this release. */
 const DEFAULT_IMAGE = 'dockurr/windows:6.05';
@@ -105,6 +106,15 @@ const Env = z
           `${value} lies in the range that is for VMs (${e.VAPIORC_PORT_START} to ${e.VAPIORC_PORT_END}, and the same + 1000)`,
         );
       }
+    }
+    // Of a golden image that says nothing else, which is Windows 11: createGoldenImage would refuse each of them.
+    const least = vmTypeFacts('11');
+    for (const [name, value, min] of [
+      ['VAPIORC_RAM_MIB', e.VAPIORC_RAM_MIB, least?.minRamMiB],
+      ['VAPIORC_DISK_GIB', e.VAPIORC_DISK_GIB, least?.minDiskGiB],
+    ] as const) {
+      if (min !== undefined && value < min)
+        bad(name, `Windows 11 needs at least ${min}: give that, and say less where an older one is created`);
     }
     const ports = e.VAPIORC_PORT_END - e.VAPIORC_PORT_START + 1;
     if (e.VAPIORC_HOT_SPARES > ports) {

@@ -57,6 +57,8 @@ describe('the settings', () => {
   test.each([
     [{ DATABASE_URL: 'postgresql://h/d?schema=a%22b' }, 'give a ?schema= of'],
     [{ DATABASE_URL: 'host=localhost dbname=x' }, 'DATABASE_URL: give a URL such as'],
+    [{ VAPIORC_RAM_MIB: '512' }, 'VAPIORC_RAM_MIB: Windows 11 needs at least'],
+    [{ VAPIORC_DISK_GIB: '2' }, 'VAPIORC_DISK_GIB: Windows 11 needs at least'],
     [{ VAPIORC_DATABASE_CONNECTIONS: '1' }, 'VAPIORC_DATABASE_CONNECTIONS: give a whole number from 2 to 500'],
     [{ VAPIORC_PORT_START: '9000', VAPIORC_PORT_END: '8999' }, 'below VAPIORC_PORT_START'],
     [{ VAPIORC_PORT_START: '8001', VAPIORC_PORT_END: '9500' }, 'may span 1000 ports'],
