@@ -9,6 +9,7 @@ import type { CommandDeps } from './commands/deps.js';
 import { reportInstalled, reportVmReady } from './commands/reportGuest.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
+import { databaseTime, followClock } from './db/clock.js';
 import { damagedImages } from './db/damagedImages.js';
 import { createDatabaseHealth } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
@@ -57,6 +58,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
 
   const db = openDatabase(databaseUrl, config.databaseConnections);
   opened('database', () => db.$disconnect());
+  const endClock = await followClock(db);
+  opened('clock', async () => endClock());
   const deployment = await getDeployment(db, config.provisioner);
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
   opened('bus', () => bus.close());
@@ -173,8 +176,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
           provisioner: leading(provisioner, leadOf(db, term, over)),
           deployment,
           log,
-          now: () => new Date(),
-          ledSince: new Date(),
+          now: databaseTime,
+          ledSince: databaseTime(),
         },
         feed,
       );

@@ -116,6 +116,15 @@ describe('the house', () => {
     expect(readers.filter((file) => file !== 'main.ts' && file !== 'config.ts')).toEqual([]);
   });
 
+  test('what is written into rows, or compared with them, is the time of the database', () => {
+    const rooms = ['commands', 'core.ts', 'db', 'events', 'graphql', 'reconciler', 'rest', 'transitions'];
+    const own = sourceFiles().filter(
+      (file) => rooms.includes(roomOf(file)) && readFileSync(join(src, file), 'utf8').includes('new Date()'),
+    );
+    // Prisma's own table of migrations, before there is anything to ask.
+    expect(own.filter((file) => file !== 'db/migrate.ts')).toEqual([]);
+  });
+
   test('HTTP is listened for in one place, where each socket gets its listener for errors', () => {
     const listening = sourceFiles().filter((file) =>
       /\bcreateServer\b.* from 'node:https?'/.test(readFileSync(join(src, file), 'utf8')),

@@ -1,5 +1,6 @@
 import type { Assignment } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
+import { databaseTime } from '../db/clock.js';
 import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
 import type { Actor, NewEvent } from '../domain/events.js';
 import type { CommandDeps } from './deps.js';
@@ -33,7 +34,7 @@ export async function cancelQueued(
   const [ended] = await tx.assignment.updateManyAndReturn({
     where: { id, status: 'QUEUED' },
     // The key is free again: who tries again with it, as Retry-After invites, makes a new request.
-    data: { status: 'ENDED', reason, endedAt: new Date(), idempotencyKey: null },
+    data: { status: 'ENDED', reason, endedAt: databaseTime(), idempotencyKey: null },
   });
   if (ended) tell({ kind: 'ASSIGNMENT_ENDED', actor, vmType: ended.vmType, assignmentId: id, reason });
   return ended;

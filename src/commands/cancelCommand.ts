@@ -1,3 +1,4 @@
+import { databaseTime } from '../db/clock.js';
 import { type Command, lockCommand } from '../db/commands.js';
 import { isCommandOver } from '../domain/command.js';
 import { type InvalidInput, NotFound } from '../domain/errors.js';
@@ -25,7 +26,7 @@ export async function cancelCommand(
     const command = await lockCommand(tx, id);
     if (command === null) return new NotFound('command', given.id);
     if (isCommandOver(command.status) || command.cancelRequestedAt !== null) return { command, changed: false };
-    const cancelRequestedAt = new Date();
+    const cancelRequestedAt = databaseTime();
     if (command.status === 'QUEUED') {
       const ended = await endCommand(tx, tell, command, 'api', {
         event: 'CANCELLED',

@@ -1,4 +1,5 @@
 import type { Tx } from '../db/client.js';
+import { databaseTime } from '../db/clock.js';
 import { breakCommandsOf, type Command, moveCommand } from '../db/commands.js';
 import type { Vm } from '../db/vms.js';
 import type { CommandEvent } from '../domain/command.js';
@@ -29,7 +30,7 @@ export async function endCommand(
 ): Promise<Command> {
   const exitCode = end.event === 'EXITED' ? end.exitCode : null;
   const reason = end.event === 'EXITED' ? null : end.reason;
-  const ended = await moveCommand(tx, command, end.event, { ...end.also, exitCode, reason, endedAt: new Date() });
+  const ended = await moveCommand(tx, command, end.event, { ...end.also, exitCode, reason, endedAt: databaseTime() });
   if (ended === undefined)
     throw new Error(`command ${command.id} is ${command.status}, which does not allow ${end.event}`);
   const { id: commandId, vmId, status } = ended;

@@ -1,3 +1,4 @@
+import { databaseTime } from '../db/clock.js';
 import { type GoldenImage, lockImage } from '../db/images.js';
 import { installDurations } from '../db/installDurations.js';
 import type { Actor } from '../domain/events.js';
@@ -20,7 +21,7 @@ export function noteProgress(
   { write }: Pick<CommandDeps, 'write'>,
   imageId: string,
   note: InstallNote,
-  { actor = 'reconciler', now = new Date() }: { actor?: Actor; now?: Date } = {},
+  { actor = 'reconciler', now = databaseTime() }: { actor?: Actor; now?: Date } = {},
 ): Promise<GoldenImage | null> {
   return write(async (tx, tell) => {
     const image = await lockImage(tx, imageId);

@@ -1,5 +1,6 @@
 import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
+import { databaseTime } from '../db/clock.js';
 import type { GuestFacts } from '../db/guests.js';
 import { lockImage, moveImage } from '../db/images.js';
 import { poolRecovered } from '../db/pools.js';
@@ -52,7 +53,7 @@ export async function becomeReady(
   facts: GuestFacts,
 ): Promise<boolean> {
   const { id: vmId, vmType } = vm;
-  const readyAt = new Date();
+  const readyAt = databaseTime();
   const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt, notReady: null });
   if (moved === undefined) return false;
   await sighted(tx, [vmId]);

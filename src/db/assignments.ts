@@ -2,6 +2,7 @@ import type { NewEvent } from '../domain/events.js';
 import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
+import { databaseTime } from './clock.js';
 import { claimSpares } from './vms.js';
 import { COME_BACK_SECONDS, WAIT_SECONDS } from './waits.js';
 
@@ -96,7 +97,7 @@ function fulfil(tx: Tx, assignmentId: string, vmId: string): Promise<number> {
 export async function endAssignmentOf(tx: Tx, vmId: string, reason: string): Promise<string | undefined> {
   const [ended] = await tx.assignment.updateManyAndReturn({
     where: { vmId, status: 'FULFILLED' },
-    data: { status: 'ENDED', reason, endedAt: new Date() },
+    data: { status: 'ENDED', reason, endedAt: databaseTime() },
     select: { id: true },
   });
   return ended?.id;

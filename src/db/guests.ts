@@ -1,6 +1,7 @@
 import type { VmStatus } from '../domain/vm.js';
 import type { Guest } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
+import { databaseTime } from './clock.js';
 
 export type { Guest };
 
@@ -54,7 +55,7 @@ export async function noteGuest(tx: Tx, machineId: string, session: string, fact
     codePage: codePage ?? null,
     clockSkewMs:
       clockSkewMs === undefined ? null : Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, Math.round(clockSkewMs))),
-    seenAt: new Date(),
+    seenAt: databaseTime(),
   };
   const sessions = (known?.sessions ?? 0) + (known?.session === session ? 0 : 1);
   return tx.guest.upsert({

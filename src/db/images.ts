@@ -1,6 +1,7 @@
 import { type ImageEvent, imageTransition } from '../domain/image.js';
 import type { GoldenImage, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
+import { databaseTime } from './clock.js';
 import { AFRESH } from './pools.js';
 
 export type { GoldenImage };
@@ -28,10 +29,10 @@ export async function moveImage(
     where: { id: image.id, generation: image.generation },
     data: {
       stuck: null,
-      ...(event === 'INSTALLED' && { installedAt: new Date() }),
+      ...(event === 'INSTALLED' && { installedAt: databaseTime() }),
       ...also,
       status,
-      changedAt: new Date(),
+      changedAt: databaseTime(),
       generation: { increment: 1 },
     },
   });

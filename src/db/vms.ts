@@ -2,6 +2,7 @@ import { type VmEvent, type VmStatus, vmTransition } from '../domain/vm.js';
 import { Prisma, type Vm } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Db, Tx } from './client.js';
+import { databaseTime } from './clock.js';
 
 export type { Vm };
 
@@ -29,7 +30,7 @@ export async function moveVm(
   if (status === undefined) return undefined;
   const [moved] = await tx.vm.updateManyAndReturn({
     where: { id: vm.id, generation: vm.generation },
-    data: { ...also, status, changedAt: new Date(), generation: { increment: 1 } },
+    data: { ...also, status, changedAt: databaseTime(), generation: { increment: 1 } },
   });
   return moved;
 }

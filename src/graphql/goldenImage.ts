@@ -1,3 +1,4 @@
+import { databaseTime } from '../db/clock.js';
 import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
@@ -89,7 +90,7 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
         'When it may be READY, by earlier installations of its vmType; later when this one is slower. Null where there was none, and when it is not being installed.',
       resolve: async (image, _args, { load }) => {
         if (image.status !== 'INSTALLING' && image.status !== 'SEALING') return null;
-        return estimateReadyAt(image, await load.installDurations(image.vmType), new Date()) ?? null;
+        return estimateReadyAt(image, await load.installDurations(image.vmType), databaseTime()) ?? null;
       },
     }),
     problem: t.exposeString('problem', {

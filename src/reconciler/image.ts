@@ -1,4 +1,5 @@
 import { noteProgress } from '../commands/noteProgress.js';
+import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
@@ -140,7 +141,7 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
     const moved = await moveImage(tx, latest, 'SEALED', {
       sizeBytes: BigInt(sizeBytes),
       sha256,
-      readyAt: new Date(),
+      readyAt: databaseTime(),
       port: null,
       containerId: null,
       phase: null,
@@ -176,7 +177,7 @@ async function clean(deps: Deps, image: GoldenImage): Promise<void> {
   await write(async (tx, tell) => {
     const { count } = await tx.goldenImage.updateMany({
       where: { id: image.id, status: image.status, cleanedAt: null },
-      data: { cleanedAt: new Date(), port: null, containerId: null, ...(reason && { reason }) },
+      data: { cleanedAt: databaseTime(), port: null, containerId: null, ...(reason && { reason }) },
     });
     if (count > 0)
       tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });

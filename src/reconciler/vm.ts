@@ -1,5 +1,6 @@
 import { failVm } from '../commands/failVm.js';
 import { reportVmReady } from '../commands/reportGuest.js';
+import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
 import { silentVms } from '../db/sightings.js';
@@ -117,7 +118,7 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
     const latest = await lockVm(tx, vm.id);
     if (latest === null || latest.cleanedAt !== null) return;
     await tx.sighting.deleteMany({ where: { vmId: vm.id } });
-    const clean = { cleanedAt: new Date(), port: null, containerId: null, reason };
+    const clean = { cleanedAt: databaseTime(), port: null, containerId: null, reason };
     const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
     const gone = await moveVm(tx, latest, 'GONE', clean);
     if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });

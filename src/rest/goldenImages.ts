@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { markGoldenImageReady } from '../commands/changeGoldenImage.js';
 import { createGoldenImage } from '../commands/createGoldenImage.js';
 import type { CommandDeps } from '../commands/deps.js';
+import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { unwrap } from './refusals.js';
@@ -71,7 +72,7 @@ export function addGoldenImageRoutes(
     const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING');
     const earlier = await installDurations(deps.db, [...new Set(moving.map(({ vmType }) => vmType))]);
     const views = images.flatMap(
-      (image) => imageView(image, publicHost, estimateReadyAt(image, earlier.get(image.vmType), new Date())) ?? [],
+      (image) => imageView(image, publicHost, estimateReadyAt(image, earlier.get(image.vmType), databaseTime())) ?? [],
     );
     return c.json(views, 200);
   });

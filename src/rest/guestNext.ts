@@ -1,6 +1,7 @@
 import { type DeliveryDeps, deliverCommand } from '../commands/deliverCommand.js';
 import { giveUpCommand } from '../commands/giveUpCommand.js';
 import { noteOutput } from '../commands/noteOutput.js';
+import { databaseTime } from '../db/clock.js';
 import { liveCommands } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { getVm, type Vm } from '../db/vms.js';
@@ -40,7 +41,7 @@ export function nextCall(deps: NextDeps): GuestCall {
   const turns = new KeyedLock();
 
   const takeOutput = async (vm: Vm, { output }: GuestPoll) => {
-    const now = Date.now();
+    const now = databaseTime().getTime();
     if (output.size === 0 || (outputAt.get(vm.id) ?? 0) + OUTPUT_EVERY_MS > now) return;
     outputAt.set(vm.id, now);
     await noteOutput(deps, vm, output, lookedAt, now);
@@ -59,10 +60,10 @@ export function nextCall(deps: NextDeps): GuestCall {
       toldAt: (id: string) => told.get(id),
     };
     for (;;) {
-      const turn = guestTurn(await liveCommands(db, vm.id), caller, Date.now());
+      const turn = guestTurn(await liveCommands(db, vm.id), caller, databaseTime().getTime());
       if (turn.do === 'nothing') return { againMs: turn.againMs };
       if (turn.do === 'cancel') {
-        told.set(`cancel ${turn.id}`, Date.now());
+        told.set(`cancel ${turn.id}`, databaseTime().getTime());
         return { answer: { do: 'cancel', id: turn.id } };
       }
       if (turn.do === 'give up') {
@@ -75,7 +76,7 @@ export function nextCall(deps: NextDeps): GuestCall {
         if ((await whyNot(vm.id, session)) !== undefined) return { answer: { do: 'ready' } };
         continue;
       }
-      told.set(turn.id, Date.now());
+      told.set(turn.id, databaseTime().getTime());
       const { id, command, timeoutSeconds, workingDirectory } = delivered.command;
       const { script } = delivered;
       return { answer: { do: 'run', id, command, timeout: timeoutSeconds, directory: workingDirectory ?? '', script } };

@@ -1,6 +1,7 @@
 import { type AdmitDeps, admitGuest } from '../commands/admitGuest.js';
 import { reportInstalled } from '../commands/reportGuest.js';
 import { reportInstallFailed } from '../commands/reportInstallFailed.js';
+import { databaseTime } from '../db/clock.js';
 import { noteGuest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
@@ -14,7 +15,7 @@ export function readyCall(deps: AdmitDeps): GuestCall {
   return {
     maxBodyBytes: SMALL_BODY_BYTES,
     async answer({ vm, image }, body) {
-      const now = new Date();
+      const now = databaseTime();
       const message = parseGuestReport(body);
       if ('malformed' in message) return message;
       if (image) return noteInstallation(deps, image, message, now);
@@ -23,7 +24,7 @@ export function readyCall(deps: AdmitDeps): GuestCall {
       const { session = NO_SESSION, facts, clock } = message;
       const admission = await admitGuest(deps, vm.id, { session, facts, clock }, now);
       if (admission === 'over') return 'over';
-      return admission.do === 'sync' ? { do: 'sync', time: Date.now() } : admission;
+      return admission.do === 'sync' ? { do: 'sync', time: databaseTime().getTime() } : admission;
     },
   };
 }

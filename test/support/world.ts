@@ -2,6 +2,7 @@ import { createAssignVm } from '../../src/commands/assignVm.js';
 import type { CommandDeps } from '../../src/commands/deps.js';
 import { reportInstalled, reportVmReady } from '../../src/commands/reportGuest.js';
 import { openDatabase } from '../../src/db/client.js';
+import { databaseTime } from '../../src/db/clock.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
 import { openBus } from '../../src/events/bus.js';
@@ -50,7 +51,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
     provisioner,
     deployment: await getDeployment(db, 'simulated'),
     log,
-    now: () => new Date(),
+    now: databaseTime,
     ledSince: new Date(0),
     ports: { start: 8001, end: 8100 },
     readiness: 'agent',
