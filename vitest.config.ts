@@ -2,7 +2,13 @@ import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 
 /** Pure: no database, no processes. They share one context, which makes them some ten times faster. */
-const unit = ['test/domain/**/*.test.ts', 'test/config.test.ts', 'test/packages.test.ts', 'test/architecture.test.ts'];
+const unit = [
+  'test/domain/**/*.test.ts',
+  'test/config.test.ts',
+  'test/packages.test.ts',
+  'test/architecture.test.ts',
+  'test/everyCallEnds.test.ts',
+];
 /** Engines of their own, run by scripts of their own. */
 const elsewhere = ['test/prototype/**'];
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { deadline } from '../domain/deadline.js';
 import type { Transport, TransportEvents } from './bus.js';
 import { RedisConnector } from './redisConnector.js';
 import { explainRedis, ON_REPLICA } from './redisFaults.js';
@@ -120,7 +121,9 @@ export function openRedis(url: string, channel: string, events: TransportEvents)
           if (!(err instanceof ReplyError)) for (const client of clients) renew(client);
         }
       }
-      await sleep(restMs, undefined, { signal: AbortSignal.any([wake.signal, closing.signal]) }).catch(() => undefined);
+      const rest = deadline(Number.POSITIVE_INFINITY, wake.signal, closing.signal);
+      await sleep(restMs, undefined, { signal: rest.signal }).catch(() => undefined);
+      rest.done();
     }
   };
   void run();

@@ -91,5 +91,7 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
           await storage.remove(ref);
         });
       }),
+
+    tidy: () => answerOrThrow(parts, () => parts.tools.sweep()),
   };
 }

@@ -9,6 +9,7 @@ import { createBuilder } from './builder.js';
 import { ContainerScreens } from './containerScreens.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
+import type { EngineCall } from './engineLimits.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { health } from './health.js';
@@ -24,6 +25,7 @@ import { answersRdp } from './rdpProbe.js';
 import { needOf, Room } from './room.js';
 import type { DockerSettings } from './settings.js';
 import { kvmRefusal } from './start.js';
+import { Tools } from './tools.js';
 import { watchEvents } from './watchEvents.js';
 
 export interface DockerProvisioner extends Provisioner {
@@ -45,22 +47,29 @@ export interface DockerOptions {
   log: Logger;
   /** Where this process reads about its own container; only a test gives another file. */
   mountinfoPath?: string;
+  /** Longest time of a request to the engine, in milliseconds; only a test gives shorter ones. */
+  engineLimit?: (call: EngineCall) => number;
 }
+
+/** More than all limits of a start's calls together: a disk that hangs has none. The others that wait to be started do not wait for it. */
+const START_LIMIT_MS = 600_000;
 
 /** VMs as containers of the guest image on one Docker host. Opens no connection until it is asked something. */
 export function createDockerProvisioner(options: DockerOptions): DockerProvisioner {
   const { settings, deployment, storage, log } = options;
-  const engine = openEngine(settings.dockerSocket);
+  const engine = openEngine(settings.dockerSocket, options.engineLimit);
+  const tools = new Tools(engine, deployment);
   const machines = new Machines(engine, deployment, settings.network);
-  const hostPaths = createHostPaths({ ...options, engine, override: settings.hostStoragePath });
+  const hostPaths = createHostPaths({ ...options, engine, tools, override: settings.hostStoragePath });
   const parts: Parts = {
     ...options,
     engine,
     machines,
+    tools,
     hostPaths,
     images: new Images(engine),
     room: new Room({ engine, deployment, storage, check: settings.capacityCheck }),
-    starts: new PQueue({ concurrency: settings.parallelStarts }),
+    starts: new PQueue({ concurrency: settings.parallelStarts, timeout: START_LIMIT_MS }),
     lock: new KeyedLock(),
   };
   storage.lendRoot((folder) => emptyInContainer(parts, folder));

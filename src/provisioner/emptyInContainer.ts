@@ -1,15 +1,14 @@
 import type { Parts } from './parts.js';
-import { runTool } from './runTool.js';
 
 const LIMIT_MS = 10 * 60_000;
 
 /** Empties a folder as root, in a throw-away container of the guest image: for servers that do not run as root themselves. */
 export async function emptyInContainer(
-  { engine, deployment, hostPaths, settings }: Pick<Parts, 'engine' | 'deployment' | 'hostPaths' | 'settings'>,
+  { tools, hostPaths, settings }: Pick<Parts, 'tools' | 'hostPaths' | 'settings'>,
   folder: string,
 ): Promise<void> {
   await hostPaths.prove(settings.image);
-  const { code, stderr } = await runTool(engine, deployment, {
+  const { code, stderr } = await tools.run({
     image: settings.image,
     // Neither find nor rm follows links.
     command: ['find', '/vapiorc-trash', '-mindepth', '1', '-maxdepth', '1', '-exec', 'rm', '-rf', '{}', '+'],

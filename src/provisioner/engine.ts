@@ -1,20 +1,55 @@
+import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
+import { deadline, Late } from '../domain/deadline.js';
+import { type EngineCall, engineLimit } from './engineLimits.js';
 
-/** Longest time one ordinary request may take. A start on a busy host takes seconds. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** The Docker Engine. Each request to it has a limit in time. */
+export type Engine = Docker;
 
-export interface Engine {
-  /** For requests that are answered at once: gives up after a minute without a byte. */
-  quick: Docker;
-  /** For requests that last: stop, pull, wait, events. The caller limits them. */
-  patient: Docker;
+/** It did not answer in time. Whether it did what was asked is not known. */
+export class EngineLate extends Error {
+  constructor({ method, path }: EngineCall, limitMs: number) {
+    super(`no answer to ${method} ${path} within ${limitMs / 1000} s`);
+  }
 }
 
-/** The one door to the Docker Engine. */
-export function openEngine(socketPath: string): Engine {
+/** What dockerode asks its HTTP client. */
+interface Dial {
+  path: string;
+  method: string;
+  options?: Record<string, unknown>;
+  abortSignal?: AbortSignal;
+  isStream?: boolean;
+}
+type Told = (fault: unknown, answer?: unknown) => void;
+
+/** The one door to the Docker Engine. `limitOf`: only a test gives another. */
+export function openEngine(socketPath: string, limitOf: (call: EngineCall) => number = engineLimit): Engine {
   // host: undefined keeps DOCKER_HOST of the environment from winning over the socket that was configured.
-  const options = { socketPath, host: undefined };
-  return { quick: new Docker({ ...options, timeout: REQUEST_TIMEOUT_MS }), patient: new Docker(options) };
+  const engine = new Docker({ socketPath, host: undefined });
+  const modem = engine.modem as { dial: (asked: Dial, told: Told) => void };
+  const dial = modem.dial.bind(modem);
+  modem.dial = (asked, told) => {
+    const call = { method: asked.method, path: asked.path.replace(/\?.*/, ''), options: asked.options };
+    const limitMs = limitOf(call);
+    const { signal, done } = deadline(limitMs, asked.abortSignal);
+    dial({ ...asked, abortSignal: signal }, (fault, answer) => {
+      done();
+      const isOurs = signal.reason instanceof Late && signal.reason !== asked.abortSignal?.reason;
+      if (fault && signal.aborted) return told(isOurs ? new EngineLate(call, limitMs) : signal.reason);
+      if (asked.isStream && asked.abortSignal && !fault) endWith(answer as Duplex, asked.abortSignal);
+      told(fault, answer);
+    });
+  };
+  return engine;
+}
+
+/** The limit of a request ends where its stream begins; its caller's signal goes on. */
+function endWith(stream: Duplex, signal: AbortSignal): void {
+  const end = () => void stream.destroy(signal.reason as Error);
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  stream.once('close', () => signal.removeEventListener('abort', end));
 }
 
 /** The engine's HTTP status behind a fault of dockerode, if it answered at all. */

@@ -1,5 +1,6 @@
+import { Late } from '../domain/deadline.js';
 import { CapacityExhausted, Unavailable } from '../domain/errors.js';
-import { statusOf } from './engine.js';
+import { EngineLate, statusOf } from './engine.js';
 import { PortTaken } from './provisioner.js';
 
 interface Asked {
@@ -15,6 +16,12 @@ interface Asked {
 export function engineFault(fault: unknown, asked: Asked): Unavailable | CapacityExhausted | PortTaken | undefined {
   if (!(fault instanceof Error)) return undefined;
   const words = fault.message.trim().slice(0, 600);
+  if (fault instanceof EngineLate || fault instanceof Late)
+    return new Unavailable(
+      'docker',
+      `the Docker Engine at ${asked.socket} does not answer: ${words}`,
+      'Look at the logs of Docker, and at what it waits for: a disk, a registry, a container that does not end.',
+    );
   if (statusOf(fault) === undefined) return connectionFault(fault, words, asked);
 
   if (/port is already allocated|address already in use|ports are not available/i.test(words)) {

@@ -36,7 +36,7 @@ async function look(parts: Parts, part: (parts: Parts) => Promise<PartHealth>): 
 
 async function engineHealth(parts: Parts): Promise<PartHealth> {
   const { engine, settings, images } = parts;
-  const { Version } = (await engine.quick.version()) as { Version: string };
+  const { Version } = (await engine.version()) as { Version: string };
   const noKvm = await kvmRefusal(parts);
   if (noKvm) return down(noKvm);
   const network = await findNetwork(engine, settings.network);

@@ -5,8 +5,8 @@ import { Unavailable } from '../domain/errors.js';
 import type { Storage } from '../storage/storage.js';
 import { type Engine, unlessGone } from './engine.js';
 import { mapPath } from './mapPath.js';
-import { removeOldTools, runTool } from './runTool.js';
 import { selfContainerId } from './selfContainer.js';
+import type { Tools } from './tools.js';
 
 const PROOF_LIMIT_MS = 60_000;
 const FIX =
@@ -20,13 +20,13 @@ export type HostPaths = ReturnType<typeof createHostPaths>;
  */
 export function createHostPaths(deps: {
   engine: Engine;
-  deployment: string;
+  tools: Tools;
   storage: Storage;
   override: string | undefined;
   /** Where this process reads about itself; a test gives another file. */
   mountinfoPath?: string;
 }) {
-  const { engine, deployment, storage, override, mountinfoPath = '/proc/self/mountinfo' } = deps;
+  const { engine, tools, storage, override, mountinfoPath = '/proc/self/mountinfo' } = deps;
   const { layout } = storage;
   let proof: Promise<void> | undefined;
   let failed = false;
@@ -41,7 +41,7 @@ export function createHostPaths(deps: {
     if (override !== undefined) return posix.join(override, way);
     const id = await selfId();
     // An engine that does not know the container we are in is another one than ours: then only the proof can tell.
-    const self = id === undefined ? undefined : await unlessGone(engine.quick.getContainer(id).inspect());
+    const self = id === undefined ? undefined : await unlessGone(engine.getContainer(id).inspect());
     if (self === undefined) return path;
     const real = join(await realpath(layout.root), way);
     const mapped = mapPath(real, self.Mounts);
@@ -56,7 +56,6 @@ export function createHostPaths(deps: {
   }
 
   async function proveNow(image: string): Promise<void> {
-    await removeOldTools(engine, deployment);
     const nonce = randomUUID();
     const tops = [layout.goldens, layout.installs, layout.vms];
     const files = tops.map((top) => join(top, `.proof-${nonce}`));
@@ -69,7 +68,7 @@ export function createHostPaths(deps: {
       );
     try {
       for (const file of files) await writeFile(file, `${nonce}\n`);
-      const { stdout, stderr } = await runTool(engine, deployment, {
+      const { stdout, stderr } = await tools.run({
         image,
         command: ['cat', ...tops.map((_, index) => `/vapiorc-proof/${index}/.proof-${nonce}`)],
         mounts: tried.map((source, index) => ({ target: `/vapiorc-proof/${index}`, source, readOnly: true })),

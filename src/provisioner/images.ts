@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Unavailable } from '../domain/errors.js';
 import { type Engine, unlessGone } from './engine.js';
 import { jsonLines } from './jsonLines.js';
 import type { InstallProgress } from './provisioner.js';
@@ -23,7 +24,7 @@ export class Images {
   constructor(readonly engine: Engine) {}
 
   async has(image: string): Promise<boolean> {
-    return (await unlessGone(this.engine.quick.getImage(image).inspect())) !== undefined;
+    return (await unlessGone(this.engine.getImage(image).inspect())) !== undefined;
   }
 
   /** Pulls the image unless it is there. @throws the engine's words when that fails. */
@@ -46,9 +47,9 @@ export class Images {
 
   async #pull(image: string, listeners: Set<OnProgress>): Promise<void> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(), SILENCE_LIMIT_MS);
+    const timer = setTimeout(() => silence.abort(silent(image)), SILENCE_LIMIT_MS);
     try {
-      const stream = await this.engine.patient.pull(withTag(image), { abortSignal: silence.signal });
+      const stream = await this.engine.pull(withTag(image), { abortSignal: silence.signal });
       const progress = new PullProgress(image);
       for await (const value of jsonLines(stream)) {
         timer.refresh();
@@ -63,6 +64,14 @@ export class Images {
       clearTimeout(timer);
     }
   }
+}
+
+function silent(image: string): Unavailable {
+  return new Unavailable(
+    'image',
+    `nothing came of the container image ${image} for ${SILENCE_LIMIT_MS / 60_000} min`,
+    'Check the way to the registry, or load the image on the Docker host.',
+  );
 }
 
 /** Without a tag the engine would pull every one that there is. */

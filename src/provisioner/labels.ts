@@ -7,6 +7,9 @@ export const LABEL = {
   golden: 'vapiorc.golden',
   /** On throw-away containers that run one command. */
   tool: 'vapiorc.tool',
+  /** The process that waits for it, and its limit in seconds. */
+  toolOwner: 'vapiorc.tool-owner',
+  toolSeconds: 'vapiorc.tool-seconds',
   vmType: 'vapiorc.vm-type',
   ramMiB: 'vapiorc.ram-mib',
   cpuCores: 'vapiorc.cpu-cores',

@@ -14,6 +14,6 @@ export async function logTail(
 ): Promise<string[]> {
   const found = await machines.find(ref);
   if (found === undefined) return [];
-  const raw = await engine.quick.getContainer(found.Id).logs({ stdout: true, stderr: true, tail: lines * SPARE });
+  const raw = await engine.getContainer(found.Id).logs({ stdout: true, stderr: true, tail: lines * SPARE });
   return lastLines(Buffer.isBuffer(raw) ? demuxLogs(raw).both : '', lines);
 }

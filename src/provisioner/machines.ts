@@ -6,8 +6,6 @@ import { type Engine, statusOf, unlessGone } from './engine.js';
 import { containerName, LABEL, refOf } from './labels.js';
 import type { MachineRef } from './provisioner.js';
 
-/** The engine's own part of a stop, on top of what the guest gets. */
-const STOP_MARGIN_MS = 60_000;
 const REMOVAL_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 
@@ -22,13 +20,13 @@ export class Machines {
 
   /** The container of this machine, if it is there and ours. */
   async find(ref: MachineRef): Promise<ContainerInspectInfo | undefined> {
-    const found = await unlessGone(this.engine.quick.getContainer(containerName(ref)).inspect());
+    const found = await unlessGone(this.engine.getContainer(containerName(ref)).inspect());
     const owner = refOf(found?.Config.Labels, this.deployment);
     return owner?.kind === ref.kind && owner.id === ref.id ? found : undefined;
   }
 
   async list(): Promise<{ ref: MachineRef; machine: Machine }[]> {
-    const found = await this.engine.quick.listContainers({
+    const found = await this.engine.listContainers({
       all: true,
       filters: { label: [`${LABEL.deployment}=${this.deployment}`] },
     });
@@ -55,20 +53,19 @@ export class Machines {
   /** Makes a container that does not run yet; answers its id. */
   async create(options: ContainerCreateOptions, lead: Lead): Promise<string> {
     await lead.confirm();
-    const { id } = await this.engine.quick.createContainer(options);
+    const { id } = await this.engine.createContainer(options);
     return id;
   }
 
   async start(id: string, lead: Lead): Promise<void> {
     await lead.confirm();
-    await this.engine.quick.getContainer(id).start();
+    await this.engine.getContainer(id).start();
   }
 
   /** Ends it as a power button does, and after `seconds` by force. Ended or gone already is fine. */
   async stop(id: string, seconds: number, lead: Lead): Promise<void> {
     await lead.confirm();
-    const abortSignal = AbortSignal.timeout(seconds * 1000 + STOP_MARGIN_MS);
-    await unlessGone(this.engine.patient.getContainer(id).stop({ t: seconds, abortSignal })).catch((fault: unknown) => {
+    await unlessGone(this.engine.getContainer(id).stop({ t: seconds })).catch((fault: unknown) => {
       if (statusOf(fault) !== 304) throw fault; // 304: it has ended meanwhile
     });
   }
@@ -79,7 +76,7 @@ export class Machines {
    */
   async removeUnstarted(id: string, lead: Lead): Promise<void> {
     await lead.confirm();
-    await unlessGone(this.engine.quick.getContainer(id).remove({ v: true }));
+    await unlessGone(this.engine.getContainer(id).remove({ v: true }));
   }
 
   /**
@@ -89,7 +86,7 @@ export class Machines {
   async remove(ref: MachineRef, lead: Lead): Promise<void> {
     const found = await this.find(ref);
     if (!found) return;
-    const container = this.engine.quick.getContainer(found.Id);
+    const container = this.engine.getContainer(found.Id);
     await lead.confirm();
     await unlessGone(container.remove({ force: true, v: true })).catch((fault: unknown) => {
       if (statusOf(fault) !== 409) throw fault; // 409: a removal is in progress
@@ -98,7 +95,7 @@ export class Machines {
     for (const end = Date.now() + REMOVAL_LIMIT_MS; ; ) {
       const left = await Promise.all([
         unlessGone(container.inspect()),
-        ...volumes.map((name) => unlessGone(this.engine.quick.getVolume(name).inspect())),
+        ...volumes.map((name) => unlessGone(this.engine.getVolume(name).inspect())),
       ]);
       if (left.every((one) => one === undefined)) return;
       if (Date.now() > end)

@@ -24,13 +24,13 @@ const DEFAULT_BRIDGE = 'bridge';
  */
 export async function userModeGateway(engine: Engine, network: string): Promise<string | undefined> {
   if (network === DEFAULT_BRIDGE) return undefined;
-  const found = (await unlessGone(engine.quick.getNetwork(DEFAULT_BRIDGE).inspect())) as NetworkInspectInfo | undefined;
+  const found = (await unlessGone(engine.getNetwork(DEFAULT_BRIDGE).inspect())) as NetworkInspectInfo | undefined;
   return found && hostRange(found)?.gateway;
 }
 
 /** The network as it is, or undefined when there is none of that name. */
 export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
-  const found = (await unlessGone(engine.quick.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
+  const found = (await unlessGone(engine.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
   if (found === undefined) return undefined;
   if (found.Driver !== 'bridge') {
     throw new Unavailable(
@@ -55,7 +55,7 @@ export async function ensureNetwork(engine: Engine, name: string, deployment: st
   const found = await findNetwork(engine, name);
   if (found) return found;
   try {
-    await engine.quick.createNetwork({
+    await engine.createNetwork({
       Name: name,
       Driver: 'bridge',
       CheckDuplicate: true,

@@ -8,6 +8,7 @@ import type { Images } from './images.js';
 import type { Machines } from './machines.js';
 import type { Room } from './room.js';
 import type { DockerSettings } from './settings.js';
+import type { Tools } from './tools.js';
 
 /** What the operations of the Docker provisioner work with; put together in docker.ts. */
 export interface Parts {
@@ -20,6 +21,7 @@ export interface Parts {
   hostPaths: HostPaths;
   images: Images;
   machines: Machines;
+  tools: Tools;
   room: Room;
   /** Limits how many machines start at the same time: on a busy host the firmware would miss its 30 s. */
   starts: PQueue;

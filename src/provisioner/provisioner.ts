@@ -141,6 +141,9 @@ export interface Builder {
    * Resolves when all of it is seen to be gone. A sealed golden image is not touched.
    */
   destroy(ref: MachineRef): Promise<void>;
+
+  /** Removes what helped with machines and was left over: throw-away containers that nobody waits for any more. */
+  tidy(): Promise<void>;
 }
 
 /**

@@ -48,9 +48,9 @@ export class Room {
     const { engine, deployment, storage, check } = this.deps;
     if (!check) return undefined;
     const [info, containers, { freeBytes }] = await Promise.all([
-      engine.quick.info() as Promise<{ MemTotal: number; NCPU: number }>,
+      engine.info() as Promise<{ MemTotal: number; NCPU: number }>,
       // Without `all` only those that run: what has ended holds no memory.
-      engine.quick.listContainers({ filters: { label: [`${LABEL.deployment}=${deployment}`] } }),
+      engine.listContainers({ filters: { label: [`${LABEL.deployment}=${deployment}`] } }),
       storage.room(),
     ]);
     const given = new Map<string, Given>(starting);

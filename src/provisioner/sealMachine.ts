@@ -4,7 +4,6 @@ import { demuxLogs } from './demuxLogs.js';
 import { LABEL } from './labels.js';
 import type { Parts } from './parts.js';
 import { Broken, type MachineRef, type Sealed } from './provisioner.js';
-import { runTool } from './runTool.js';
 import { uncleanShutdown } from './shutdownLog.js';
 
 const LOG_TAIL_LINES = 500;
@@ -21,9 +20,7 @@ export async function sealMachine(parts: Parts, lead: Lead, imageId: string): Pr
   if (!(await storage.isSealed(imageId))) {
     if (!container) throw new Broken('the container of the installation vanished before its disk was checked');
     if (container.State.Running) await machines.stop(container.Id, settings.stopTimeoutSeconds, lead);
-    const logs = await engine.patient
-      .getContainer(container.Id)
-      .logs({ stdout: true, stderr: true, tail: LOG_TAIL_LINES });
+    const logs = await engine.getContainer(container.Id).logs({ stdout: true, stderr: true, tail: LOG_TAIL_LINES });
     const unclean = uncleanShutdown(Buffer.isBuffer(logs) ? demuxLogs(logs).both : '');
     if (unclean !== undefined) throw new Broken(unclean);
   }
@@ -39,10 +36,10 @@ export async function sealMachine(parts: Parts, lead: Lead, imageId: string): Pr
 }
 
 /** For servers on a machine without QEMU: the guest image brings it along. */
-function qemuImgInContainer({ engine, deployment, hostPaths }: Parts, image: string): QemuImg {
+function qemuImgInContainer({ tools, hostPaths }: Parts, image: string): QemuImg {
   return async (args, folder, access) => {
     await hostPaths.prove(image);
-    return runTool(engine, deployment, {
+    return tools.run({
       image,
       command: ['qemu-img', ...args],
       mounts: [{ target: '/vapiorc-disk', source: await hostPaths.toHost(folder), readOnly: access === 'ro' }],

@@ -158,6 +158,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       return start(lead, ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
     },
 
+    tidy: async () => {},
     destroy: async (ref) => {
       await lead.confirm();
       clearTimeout(machines.get(keyOf(ref))?.timer);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { deadline, Late } from '../domain/deadline.js';
 import type { Logger } from '../log.js';
 import { type Engine, unlessGone } from './engine.js';
 import { jsonLines } from './jsonLines.js';
@@ -8,6 +9,8 @@ import type { MachineRef } from './provisioner.js';
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
+/** The events are followed anew after this long. */
+const TURN_MS = 60_000;
 /** `die` comes some 50 ms before an inspection shows it; whoever is hinted looks again later anyway. */
 const OF_CONTAINERS = ['start', 'die', 'oom', 'destroy', 'pause', 'unpause'];
 const OF_NETWORKS = ['connect', 'disconnect'];
@@ -46,7 +49,7 @@ export async function watchEvents(
   // These name the container and carry no labels.
   const ofNetworks = { type: ['network'], network: [network], event: OF_NETWORKS };
   const hintOfContainer = async ({ container }: Attributes) =>
-    container && hint((await unlessGone(engine.quick.getContainer(container).inspect()))?.Config.Labels);
+    container && hint((await unlessGone(engine.getContainer(container).inspect()))?.Config.Labels);
   await Promise.all([
     follow(deps, ofContainers, hint, onReconnect, signal),
     follow(deps, ofNetworks, hintOfContainer, () => {}, signal),
@@ -63,8 +66,10 @@ async function follow(
   let retryInMs = FIRST_RETRY_MS;
   let lost = false;
   while (!signal.aborted) {
+    // A connection that died in silence tells nothing any more, as one in peace.
+    const turn = deadline(TURN_MS, signal);
     try {
-      const stream = await engine.patient.getEvents({ abortSignal: signal, filters });
+      const stream = await engine.getEvents({ abortSignal: turn.signal, filters });
       if (lost) onReconnect();
       retryInMs = FIRST_RETRY_MS;
       for await (const value of jsonLines(stream)) {
@@ -72,8 +77,11 @@ async function follow(
         if (event.success) await onEvent(event.data.Actor.Attributes);
       }
     } catch (err) {
-      if (!signal.aborted) log.debug({ err, retryInMs }, 'engine events lost');
+      if (!turn.signal.aborted) log.debug({ err, retryInMs }, 'engine events lost');
+    } finally {
+      turn.done();
     }
+    if (turn.signal.reason instanceof Late) continue;
     lost = true;
     await sleep(retryInMs, undefined, { signal }).catch(() => {});
     retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS);

@@ -31,17 +31,21 @@ export class Loop {
   async #run(): Promise<void> {
     const { name, everyMs, pass, log } = this.options;
     let failing: string | undefined;
+    let failures = 0;
     while (!this.#stopped.signal.aborted) {
       this.#wake = new AbortController();
       await pass().then(
         () => {
+          if (failures > 1) log.info({ loop: name, failures }, 'pass works again');
           failing = undefined;
+          failures = 0;
         },
         (err: unknown) => {
           // The same again is not news: a database or an engine that is away fails every pass.
           const why = String(err);
           if (failing !== why) log.error({ err, loop: name }, 'pass failed; it is tried again at each turn');
           failing = why;
+          failures++;
         },
       );
       await sleep(everyMs, undefined, { signal: this.#wake.signal }).catch(() => {}); // a poke ends the wait early

@@ -58,7 +58,7 @@ const QUIET_FOR_POOLS: readonly EventKind[] = [
 ];
 /** A pool looks at once, and then not again for this long, whatever happens meanwhile: its sum reads all its VMs. */
 const POOL_PAUSE_MS = 200;
-/** A refused step rests this long, doubled each time up to the limit: the host is full, a registry is away. */
+/** A step that was refused or failed rests this long, doubled each time up to the limit: the host is full, a registry is away. */
 const REST_MS = 2_000;
 const LONGEST_REST_MS = 60_000;
 /** Work that is under way at a stop gets this long; what is cut off is carried on by the next start. */
@@ -78,6 +78,8 @@ export class Reconciler {
   #unsubscribe: (() => void)[] = [];
   /** What a sweep saw in motion: polled until a sweep no longer sees it so. */
   #watched = new Set<string>();
+  /** Whether the last sweep saw all. */
+  #swept = true;
   readonly #resting = new Map<string, { untilMs: number; ms: number }>();
 
   constructor(deps: Deps, feed: Feed) {
@@ -149,25 +151,37 @@ export class Reconciler {
     this.#watched = new Set();
     const found = await sweep(this.#deps).catch((err: unknown) => {
       for (const key of before) this.#watched.add(key);
+      this.#swept = false;
       throw err;
     });
+    // What the engine was away for need not rest any longer.
+    if (!this.#swept) this.#resting.clear();
+    this.#swept = true;
     const moving = [...found.vmIds.map((id) => `vm:${id}`), ...found.imageIds.map((id) => `golden:${id}`)];
     for (const key of moving) this.#watched.add(key);
     this.#pokeAll(moving);
     this.#pokeAll(found.vmTypes.map((vmType) => `pool:${vmType}`));
-    for (const { kind, id } of found.orphans) {
-      log.warn({ kind, id }, 'removing a machine of ours that no row owns');
-      this.#tasks.poke(`orphan:${kind}:${id}`);
-    }
-    const known = new Set(moving);
+    const orphans = found.orphans.map(({ kind, id }) => `orphan:${kind}:${id}`);
+    for (const key of orphans)
+      if (!this.#resting.has(key)) log.warn({ key }, 'removing a machine of ours that no row owns');
+    this.#pokeAll(orphans);
+    const known = new Set([...moving, ...orphans]);
     for (const key of this.#resting.keys()) if (!known.has(key)) this.#resting.delete(key);
+    await this.#deps.provisioner.tidy();
   }
 
   async #work(key: string): Promise<void> {
-    if ((await this.#step(key)) !== 'refused') {
-      this.#resting.delete(key);
-      return;
+    let outcome: Outcome = 'refused';
+    try {
+      outcome = await this.#step(key);
+    } finally {
+      // What throws would throw again at once, as what is refused would be refused.
+      if (outcome === 'refused') this.#rest(key);
+      else this.#resting.delete(key);
     }
+  }
+
+  #rest(key: string): void {
     const ms = Math.min((this.#resting.get(key)?.ms ?? REST_MS / 2) * 2, LONGEST_REST_MS);
     this.#resting.set(key, { untilMs: Date.now() + ms, ms });
   }

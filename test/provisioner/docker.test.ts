@@ -13,6 +13,7 @@ import { openEngine } from '../../src/provisioner/engine.js';
 import { createHostPaths } from '../../src/provisioner/hostPaths.js';
 import { kvmProblem, readKvmFacts } from '../../src/provisioner/kvm.js';
 import { Broken, type MachineRef, PortTaken } from '../../src/provisioner/provisioner.js';
+import { Tools } from '../../src/provisioner/tools.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { ALONE } from '../support/alone.js';
@@ -125,9 +126,10 @@ test('what root left in a folder is removed in a container, and links are not fo
   await writeFile(join(folder, '.hidden', 'deep', 'file'), '');
   await symlink(host.storage.layout.goldens, join(folder, 'link'));
   const engine = openEngine(host.settings.dockerSocket);
-  const hostPaths = createHostPaths({ ...host, engine, override: undefined });
+  const tools = new Tools(engine, host.deployment);
+  const hostPaths = createHostPaths({ ...host, engine, tools, override: undefined });
 
-  await emptyInContainer({ ...host, engine, hostPaths }, folder);
+  await emptyInContainer({ ...host, tools, hostPaths }, folder);
 
   expect(await readdir(folder)).toEqual([]);
   expect(await readdir(host.storage.layout.goldens)).toContain(goldenImageId);

@@ -49,7 +49,7 @@ export function noMachine(): Unavailable {
 
 /** QEMU takes one connection; `nc -N` hangs up when we do, which lets the next one in. */
 async function connectThrough(engine: Engine, containerId: string): Promise<Duplex> {
-  const container = engine.patient.getContainer(containerId);
+  const container = engine.getContainer(containerId);
   const exec = await container.exec({
     Cmd: ['nc', '-N', '-U', QGA_SOCKET],
     AttachStdin: true,
