@@ -78,14 +78,9 @@ export async function start(config: Config, log: Logger): Promise<App> {
   // Node's limit on the time of a whole request would end every upload that takes longer than that.
   const server = createListener(
     { headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 },
-    { handle, upgrade },
+    { handle, upgrade, asksForBody: (req) => isUpload(req, whoIs(req.socket.remoteAddress)) },
   );
   limitPerAddress(server, (address) => whoIs(address) === 'guest');
-  // Whoever asks before sending a body is told to go on when somebody is about to read it.
-  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    if (!isUpload(req, whoIs(req.socket.remoteAddress))) res.writeContinue();
-    handle(req, res);
-  });
   const port = await listen(server, config.host, config.port);
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });
 

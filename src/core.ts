@@ -35,6 +35,8 @@ import { VERSION } from './version.js';
 
 const BUS_WAIT_MS = 2_000;
 const GUEST_RETRY_MS = 1_000;
+/** What nobody reads of a body is the listener's to deal with. */
+const UNREAD = { autoCleanupIncoming: false };
 /** As at their own door. */
 const NOTHING_FOR_GUESTS: EdgeRefusal = {
   status: 404,
@@ -115,7 +117,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     heartbeats,
     log,
   });
-  const answerGuest = getRequestListener(guestRoutes.fetch);
+  const answerGuest = getRequestListener(guestRoutes.fetch, UNREAD);
   const guestApp: RequestListener = (req, res) => void answerGuest(req, res);
   const guests =
     network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, mode: config.networkMode, log });
@@ -162,7 +164,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   };
   const graphql = createGraphql(shared);
   opened('graphql', () => graphql.close());
-  const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch);
+  const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch, UNREAD);
 
   const leader = new Leader({
     url: databaseUrl,

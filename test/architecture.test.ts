@@ -25,6 +25,8 @@ const allowed: Record<string, string[]> = {
   graphql: [
     'http/hostCheck.ts',
     'http/refuse.ts',
+    'http/readBody.ts',
+    'http/eventStream.ts',
     'commands',
     'db',
     'domain',

@@ -127,6 +127,18 @@ export const LIMITS = {
     unit: 'bytes',
     refusal: 'HTTP 413; WebSocket close code 1009',
   },
+  unreadBodyBytes: {
+    what: 'what is still read of a body after its answer, so that the connection can go on',
+    value: 64 * 1024 * 1024,
+    unit: 'bytes',
+    refusal: 'the connection is closed',
+  },
+  unreadBodySeconds: {
+    what: 'how long what nobody wants of a body may still take to come',
+    value: 10,
+    unit: 'seconds',
+    refusal: 'the connection is closed',
+  },
 } as const satisfies Record<string, Limit>;
 
 export interface Price {

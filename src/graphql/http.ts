@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
 import type { MaskError } from './faults.js';
 import { createGraphiql } from './graphiql.js';
+import { parseJson, readOperation, refusal, refuseHash } from './readOperation.js';
 import { PATH, type Yoga } from './yoga.js';
-
-/** A page of another site can send none of these without asking the browser first, which refuses. */
-const BODY_TYPES = ['application/json', 'application/graphql+json', 'application/graphql'];
 
 export interface Http {
   handle(req: IncomingMessage, res: ServerResponse): void;
@@ -21,14 +20,18 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = URL.canParse(req.url ?? '', 'http://host') ? new URL(req.url ?? '', 'http://host') : undefined;
-    if (url?.pathname !== PATH) return refuse(res, 404, `GraphQL is at ${PATH}`);
+    if (url?.pathname !== PATH)
+      throw refusal(404, 'NOT_FOUND', 'there is nothing at this address', `GraphQL is at ${PATH}.`);
     if (wantsPage(req)) return graphiql(req, res);
-    if (req.method === 'POST' && !BODY_TYPES.includes(mediaType(req))) {
-      return refuse(res, 415, `send the body as ${BODY_TYPES[0]}, and say so in Content-Type`);
-    }
-    for (const name of ['variables', 'extensions']) {
-      const given = req.method === 'GET' ? url.searchParams.get(name) : null;
-      if (given && !isJson(given)) return refuse(res, 400, `${name} is not JSON`);
+    if (req.method === 'POST') {
+      const given = await readOperation(req);
+      if (given === undefined) return;
+      refuseHash(given);
+      Object.assign(req, { body: given });
+    } else if (req.method === 'GET') {
+      const inQuery = (name: string) => parseJson(url.searchParams.get(name) || 'null');
+      inQuery('variables');
+      refuseHash({ query: url.searchParams.get('query'), extensions: inQuery('extensions') });
     }
     const gone = new AbortController();
     setMaxListeners(0, gone.signal);
@@ -45,9 +48,8 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
     handle(req, res) {
       res.setHeader('X-Content-Type-Options', 'nosniff');
       answer(req, res).catch((err: unknown) => {
-        const { message } = maskError(err);
         if (res.headersSent) res.destroy();
-        else refuse(res, 500, message);
+        else answerError(res, maskError(err));
       });
     },
     close() {
@@ -63,22 +65,14 @@ function wantsPage({ method, headers }: IncomingMessage): boolean {
   );
 }
 
-function mediaType({ headers }: IncomingMessage): string {
-  return (headers['content-type'] ?? '').split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function refuse(res: ServerResponse, status: number, message: string): void {
-  const body = JSON.stringify({ errors: [{ message }] });
+/** Of what never came to an execution. */
+function answerError(res: ServerResponse, error: GraphQLError): void {
+  const { http, ...extensions } = error.extensions as { http?: { status?: number } };
+  const body = JSON.stringify({ errors: [{ message: error.message, extensions }] });
   res
-    .writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) })
+    .writeHead(http?.status ?? 500, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
+    })
     .end(body);
 }

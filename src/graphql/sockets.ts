@@ -2,8 +2,15 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
-import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import {
+  handleProtocols,
+  MessageType,
+  makeServer,
+  type OperationResult,
+  parseMessage,
+  type ServerOptions,
+} from 'graphql-ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
 import { refuseUpgrade } from '../http/refuse.js';
 import type { Logger } from '../log.js';
@@ -21,7 +28,16 @@ const HEARTBEAT_MS = 12_000;
 const CLOSE_LIMIT_MS = 1_000;
 
 const GOING_AWAY = 1001;
+const BAD_MESSAGE = 4400;
 const INTERNAL_ERROR = 4500;
+/** The others are a server's to send. */
+const FROM_CLIENTS: readonly MessageType[] = [
+  MessageType.ConnectionInit,
+  MessageType.Ping,
+  MessageType.Pong,
+  MessageType.Subscribe,
+  MessageType.Complete,
+];
 
 interface Extra {
   caller: AbortSignal;
@@ -70,9 +86,25 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
       if (socket.readyState === socket.OPEN) socket.pong(data);
       wrote();
     });
-    const failed = (err: unknown) => {
-      maskError(err);
-      socket.close(INTERNAL_ERROR, 'internal error');
+    const take = async (data: RawData, isBinary: boolean, handOn: (text: string) => Promise<void>) => {
+      if (socket.readyState !== socket.OPEN) return; // what came behind one that ended the talk
+      const text = (data as Buffer).toString();
+      try {
+        if (isBinary) throw new Error('a binary message');
+        await handOn(text);
+      } catch (err) {
+        if (socket.readyState !== socket.OPEN) return;
+        if (isBinary || !isFromClient(text)) {
+          log.debug({ err }, 'websocket caller does not keep to the protocol');
+          socket.close(
+            BAD_MESSAGE,
+            'send text messages of the graphql-transport-ws protocol, of kinds that clients send',
+          );
+          return;
+        }
+        maskError(err);
+        socket.close(INTERNAL_ERROR, 'internal error');
+      }
     };
     socket.on('error', (err) => log.debug({ err }, 'websocket broke'));
 
@@ -81,8 +113,7 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
         protocol: socket.protocol,
         send: (data) => send(socket, data, wrote),
         close: (code, reason) => socket.close(code, reason),
-        onMessage: (onMessage) =>
-          socket.on('message', (data) => void onMessage((data as Buffer).toString()).catch(failed)),
+        onMessage: (handOn) => socket.on('message', (data, isBinary) => void take(data, isBinary, handOn)),
       },
       { caller: gone.signal, address: req.socket.remoteAddress ?? '' },
     );
@@ -146,6 +177,10 @@ function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<stri
     subscribe: (args) => (args as Executable).run.subscribe(args),
     onError: (_ctx, _id, _payload, errors) => boundErrors(errors.map(maskError)).map((error) => error.toJSON()),
   };
+}
+
+function isFromClient(text: string): boolean {
+  return FROM_CLIENTS.includes(parseMessage(text).type);
 }
 
 /** Resolves when the data was handed to the network, so that an operation makes no more than its caller takes. */

@@ -35,7 +35,8 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
       load: createLoaders(deps.db),
     }),
     maskedErrors: { maskError },
-    maxRequestBodySize: LIMITS.graphqlBodyBytes.value,
+    // http.ts has read the body, within a limit.
+    maxRequestBodySize: false,
     plugins: [useLimits()],
     // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
     parserAndValidationCache: {

@@ -15,6 +15,6 @@ export function limitBodyTime(req: IncomingMessage, limitMs: number): void {
   req.once('end', stop).once('close', stop);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

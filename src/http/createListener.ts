@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { refuseUpgrade } from './refuse.js';
+import { readToItsEnd } from './unreadBody.js';
 
 export interface Listeners {
   handle: RequestListener;
+  /** Whether `handle` says itself when a body may come whose caller waits for that word; else it is said at once. */
+  asksForBody?: (req: IncomingMessage) => boolean;
   /** Takes a WebSocket over or refuses it; without it such requests are ordinary ones. */
   upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
@@ -12,15 +15,26 @@ export interface Listeners {
  * The one way to listen for HTTP. Node hands sockets over in several ways, some without a listener for their errors, and an error that
  * nobody listens for ends the process: so each socket has one from its first moment to its last, whoever holds it.
  */
-export function createListener(options: ServerOptions, { handle, upgrade }: Listeners): Server {
+export function createListener(
+  options: ServerOptions,
+  { handle, asksForBody = () => false, upgrade }: Listeners,
+): Server {
   const server = createServer(
     // Of Node 22.21 and 24.9 on; those before ask nobody.
     {
       ...options,
       shouldUpgradeCallback: (req: IncomingMessage) => upgrade !== undefined && isWebSocket(req),
     } as ServerOptions,
-    handle,
   );
+  server.on('request', (req, res) => {
+    readToItsEnd(req, res);
+    handle(req, res);
+  });
+  server.on('checkContinue', (req, res) => {
+    readToItsEnd(req, res);
+    if (!asksForBody(req)) res.writeContinue();
+    handle(req, res);
+  });
   // What is broken is closed by whoever holds it, as 'close' comes after each error.
   server.on('connection', (socket) => socket.on('error', () => {}));
   server.on('connect', (req, socket) =>

@@ -87,7 +87,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
       if (machineId === undefined) return c.text('unknown token\n', 401, { 'WWW-Authenticate': 'Bearer' });
       if (!limit.allows(machineId)) return c.text('too many calls\n', 429, { 'Retry-After': '1' });
       const body = await boundedText(c.req.raw, call.maxBodyBytes);
-      if (body === undefined) return c.text('the body is too long\n', 413, { Connection: 'close' });
+      if (body === undefined) return c.text('the body is too long\n', 413);
       if (body === null) return c.text('the body is cut off\n', 400, { Connection: 'close' }); // nobody is there any more
       const machine = await livingMachine(db, machineId);
       if (machine === undefined) return c.text('this machine is over\n', 410);

@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream';
 import type { Context } from 'hono';
 import { Conflict, InvalidInput, Refusal } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { type Share, type SharePath, UploadCutOff } from '../domain/share.js';
+import { shorten } from '../domain/shorten.js';
 import type { Logger } from '../log.js';
 import { announcedSha256 } from './digest.js';
 import { nodeOf } from './nodeOf.js';
@@ -31,6 +33,8 @@ export async function receiveFile(
   share: Share,
   { path, released, maxBytes = Number.MAX_SAFE_INTEGER, log }: ReceiveOrder,
 ): Promise<Kept | Response> {
+  const unfit = unfitType(c);
+  if (unfit) return unfit;
   const { incoming, outgoing } = nodeOf(c);
   const order = orderOf(c, maxBytes);
   const body = new PassThrough({ readableObjectMode: true, readableHighWaterMark: BUFFERED_PIECES });
@@ -71,6 +75,19 @@ export async function receiveFile(
     incoming.setTimeout(0);
     body.destroy();
   }
+}
+
+/** A form is no file: it holds one, at best, in a wrapping that would be kept with it. That is also what curl says of --data-binary. */
+function unfitType(c: Context): Response | undefined {
+  const given = c.req.header('content-type');
+  if (given === undefined) return undefined;
+  const type = given.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const isMedia = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/.test(type);
+  if (isMedia && !type.startsWith('multipart/') && type !== 'application/x-www-form-urlencoded') return undefined;
+  const message = `the body has the Content-Type ${JSON.stringify(shorten(given, LIMITS.echoedCharacters.value))}, which is no file`;
+  const fix =
+    'Send the bytes of the file alone, as application/octet-stream: curl -T FILE, or curl -X PUT --data-binary @FILE -H "Content-Type: application/octet-stream".';
+  return c.json(problem('MALFORMED', message, fix), 415);
 }
 
 function orderOf(c: Context, maxBytes: number) {

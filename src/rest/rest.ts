@@ -72,7 +72,7 @@ export function createRest(options: RestOptions) {
   app.use('/api/*', async (c, next) => {
     const length = c.req.header('content-length');
     if (length === undefined) return limitUnknownLength(c, next);
-    // A body has no more bytes than this says. One that no route reads is drained by the server, and the connection stays usable.
+    // A body has no more bytes than this says.
     return Number(length) > MAX_BODY_BYTES ? answerTooLarge(c) : next();
   });
 
@@ -102,8 +102,6 @@ export function createRest(options: RestOptions) {
 }
 
 function answerTooLarge(c: Context): Response {
-  // The rest of the body is not read, so nothing else can come on this connection.
-  c.header('Connection', 'close');
   return c.json(
     problem('TOO_LARGE', `the body has more than ${MAX_BODY_BYTES} bytes`, 'No route here needs so much.'),
     413,

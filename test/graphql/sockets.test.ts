@@ -181,6 +181,29 @@ describe('what a socket can do', () => {
   });
 });
 
+describe('a message that no client may send', () => {
+  test.each([
+    ['of a kind that servers send', '{"id":"1","type":"next","payload":{}}'],
+    ['that greets', '{"type":"connection_ack"}'],
+    ['that refuses', '{"id":"1","type":"error","payload":[{"message":"no"}]}'],
+    ['of no kind', '{"id":"1","type":"__proto__"}'],
+    ['that is no JSON', '{'],
+    ['in bytes', Buffer.from(INIT)],
+  ])('%s closes the socket with 4400, at the first one', async (_what, message) => {
+    const before = world.log.length;
+    const { socket } = await greeted();
+    for (let n = 0; n < 50; n++) socket.send(message);
+    socket.send(subscribe('1', '{ __typename }'));
+    const answers: unknown[] = [];
+    socket.on('message', (answer) => answers.push(answer));
+    expect((await once(socket, 'close'))[0]).toBe(4400);
+    expect(answers).toEqual([]);
+    const logged = world.log.slice(before);
+    expect(logged.filter(({ level }) => Number(level) > 20)).toEqual([]);
+    expect(logged.length).toBeLessThan(2);
+  });
+});
+
 describe('when the server goes', () => {
   test('sockets are closed with 1001, streams complete and waiting callers are answered', async () => {
     await anImage(world.db);

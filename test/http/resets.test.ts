@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/until.js';
-import { aServer, type TestServer } from './support/aServer.js';
+import { aServer, closeOf, type TestServer } from './support/aServer.js';
 
 const TIMES = 24;
 
@@ -79,7 +79,7 @@ const atGuestDoor = {
 
 /** Sends it, then resets the connection: at once, a moment later, or when something came back, in turns. */
 async function reset(socket: Socket, sent: string, turn: number): Promise<void> {
-  const closed = once(socket, 'close');
+  const closed = closeOf(socket);
   await once(socket, 'connect');
   socket.write(sent, 'latin1');
   if (turn % 3 === 1) await nextTurn();
@@ -96,7 +96,7 @@ async function stillAnswers(port: number, text: string, path: string): Promise<v
   socket.on('data', (part: unknown) => {
     came += String(part);
   });
-  await once(socket, 'close');
+  await closeOf(socket);
   expect(came).toContain(text);
   expect(uncaught).toEqual([]);
 }

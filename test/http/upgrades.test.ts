@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.js';
-import { aServer, type TestServer } from './support/aServer.js';
+import { aServer, closeOf, type TestServer } from './support/aServer.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -26,7 +25,7 @@ async function answerTo(lines: string[], { from, body = '' }: { from?: string; b
     came += String(text);
   });
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  await once(socket, 'close');
+  await closeOf(socket);
   return came;
 }
 

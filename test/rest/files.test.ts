@@ -308,6 +308,32 @@ test('a web page of another origin may not put a file', async () => {
   expectProblem(await put('in/x', 'x', { origin: 'http://evil.example' }), 403, 'FOREIGN_ORIGIN');
 });
 
+test('a form is no file, and nothing of it is kept; whatever a client says of bytes is one', async () => {
+  const form = new FormData();
+  form.set('file', new Blob(['x']), 'x.exe');
+  for (const body of [form, new URLSearchParams({ a: 'b' })]) {
+    const answer = await put('in/x', body);
+    expectProblem(answer, 415, 'MALFORMED', { fix: expect.stringContaining('application/octet-stream') });
+  }
+  for (const type of ['Multipart/Mixed; boundary=x', 'nonsense', 'a/b/c', `x${'y'.repeat(9_000)}`])
+    expectProblem(await put('in/x', 'x', { 'content-type': type }), 415, 'MALFORMED');
+  const url = `${world.url}${at('in/x')}`;
+  expect((await curl('-X', 'PUT', '--data-binary', 'x', url)).status).toBe(415);
+  expect(await readdir(join(files.root, 'in'))).toEqual([]);
+  await nothingLeft();
+
+  expect((await curl('-T', '/etc/hostname', url)).status).toBe(201);
+  for (const type of [
+    'application/octet-stream',
+    'application/json',
+    'text/plain;charset=UTF-8',
+    'application/vnd.ms-cab',
+  ])
+    expect((await put('in/x', 'x', { 'content-type': type })).status).toBe(200);
+  expect((await put('in/x', new Blob(['x']))).status).toBe(200);
+  expect((await curl('-X', 'PUT', '--data-binary', 'x', '-H', 'Content-Type:', url)).status).toBe(200);
+});
+
 /** Sends the beginning of a PUT by hand. */
 async function beginPut(path: string, length: number, beginning: string) {
   const socket = connect(Number(new URL(world.url).port), '127.0.0.1');

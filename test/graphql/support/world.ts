@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -16,6 +16,7 @@ import type { Share } from '../../../src/domain/share.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
+import { createListener } from '../../../src/http/createListener.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
 
@@ -112,8 +113,13 @@ export async function createWorld(
     publicHost: 'vm.example',
     log,
   });
-  const server = createServer((req, res) => graphql.handle(req, res));
-  server.on('upgrade', (req, socket, head) => graphql.upgrade(req, socket, head));
+  const server = createListener(
+    {},
+    {
+      handle: (req, res) => graphql.handle(req, res),
+      upgrade: (req, socket, head) => graphql.upgrade(req, socket, head),
+    },
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

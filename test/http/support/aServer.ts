@@ -24,6 +24,11 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
+/** Resolves when the connection is over, however it ends. */
+export function closeOf(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
 /**
  * The whole server in this process, on every address of this machine, with a Docker Engine that knows nothing but its networks, once
  * they are there: all of 127.0.0.0/8 but 127.0.0.1 are guests.

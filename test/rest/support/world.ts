@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
@@ -15,6 +15,7 @@ import type { OemBundles } from '../../../src/domain/oemBundles.js';
 import type { Screens } from '../../../src/domain/screen.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
+import { createListener } from '../../../src/http/createListener.js';
 import type { Logger } from '../../../src/log.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createGuestRoutes, type GuestRoutes } from '../../../src/rest/guest.js';
@@ -136,8 +137,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     log,
     version: '1.2.3',
   });
-  const listener = getRequestListener(rest.fetch);
-  const server = createServer((req, res) => void listener(req, res));
+  const listener = getRequestListener(rest.fetch, { autoCleanupIncoming: false });
+  const server = createListener({}, { handle: (req, res) => void listener(req, res) });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   return {
