@@ -10,10 +10,10 @@ import { startEmbeddedPostgres } from './db/embedded.js';
 import { ensureDatabase, migrate, waitForDatabase } from './db/migrate.js';
 import { refuseUnfit } from './db/refuseUnfit.js';
 import type { HealthReport } from './domain/health.js';
+import { LIMITS } from './domain/limits.js';
 import { isUpload, limitBodyTime } from './http/bodyTime.js';
 import { createListener } from './http/createListener.js';
 import { isHostAllowed } from './http/hostCheck.js';
-import { limitPerAddress } from './http/limitPerAddress.js';
 import { closeServer, listen } from './http/listen.js';
 import { type EdgeRefusal, refuseRequest, refuseUpgrade } from './http/refuse.js';
 import type { Logger } from './log.js';
@@ -47,6 +47,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
   let waiting = 'starting';
 
   const whoIs = (address: string | undefined) => core?.whoIs(address) ?? 'unknown';
+  const isGuest = (address: string) => whoIs(address) === 'guest';
   const admit = (req: IncomingMessage): Core | EdgeRefusal => {
     if (!isHostAllowed(req.headers.host, [config.publicHost, config.host])) {
       const message = `this server does not answer for the host ${JSON.stringify(req.headers.host ?? '')}`;
@@ -77,10 +78,23 @@ export async function start(config: Config, log: Logger): Promise<App> {
   };
   // Node's limit on the time of a whole request would end every upload that takes longer than that.
   const server = createListener(
-    { headersTimeout: 20_000, requestTimeout: 0, maxHeaderSize: 16_384 },
-    { handle, upgrade, asksForBody: (req) => isUpload(req, whoIs(req.socket.remoteAddress)) },
+    {
+      headersTimeout: LIMITS.headSeconds.value * 1000,
+      connectionsCheckingInterval: 1_000,
+      requestTimeout: 0,
+      maxHeaderSize: 16_384,
+    },
+    {
+      handle,
+      upgrade,
+      asksForBody: (req) => isUpload(req, whoIs(req.socket.remoteAddress)),
+      connections: {
+        perAddress: (address) => (isGuest(address) ? LIMITS.connectionsPerGuest : LIMITS.connectionsPerAddress).value,
+        total: LIMITS.connections.value,
+        isTold: (address) => !isGuest(address),
+      },
+    },
   );
-  limitPerAddress(server, (address) => whoIs(address) === 'guest');
   const port = await listen(server, config.host, config.port);
   closers.push({ name: 'http', close: () => closeServer(server, GRACE_MS) });
 

@@ -21,7 +21,8 @@ import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
 import { GuestDoor, type Peer } from './http/guestDoor.js';
-import { type EdgeRefusal, isGraphql, refuseUpgrade } from './http/refuse.js';
+import { type EdgeRefusal, isGraphql, refuseRequest, refuseUpgrade } from './http/refuse.js';
+import { UnderWay } from './http/underWay.js';
 import type { Logger } from './log.js';
 import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
 import { leading, type Provisioner } from './provisioner/provisioner.js';
@@ -162,7 +163,8 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     assignWaitSeconds: config.assignWaitSeconds,
     log,
   };
-  const graphql = createGraphql(shared);
+  const underWay = new UnderWay();
+  const graphql = createGraphql(shared, underWay);
   opened('graphql', () => graphql.close());
   const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch, UNREAD);
 
@@ -203,7 +205,9 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     },
     handle: (req, res) => {
       // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.
-      if (whoIs(req.socket.remoteAddress) !== 'caller') guestApp(req, res);
+      if (whoIs(req.socket.remoteAddress) !== 'caller') return guestApp(req, res);
+      const refusal = underWay.begin(req, res);
+      if (refusal) refuseRequest(req, res, refusal);
       else if (isGraphql(req)) graphql.handle(req, res);
       else void rest(req, res);
     },

@@ -26,6 +26,7 @@ const allowed: Record<string, string[]> = {
     'http/hostCheck.ts',
     'http/refuse.ts',
     'http/readBody.ts',
+    'http/underWay.ts',
     'http/eventStream.ts',
     'commands',
     'db',

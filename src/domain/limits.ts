@@ -139,6 +139,72 @@ export const LIMITS = {
     unit: 'seconds',
     refusal: 'the connection is closed',
   },
+  connections: {
+    what: 'connections to the main port',
+    value: 10_000,
+    unit: 'connections',
+    refusal: 'the one without a request for longest is closed; where all have one: HTTP 429 TOO_MANY_CONNECTIONS',
+  },
+  connectionsPerAddress: {
+    what: 'connections of one address to the main port; all callers behind a proxy have its address',
+    value: 5_000,
+    unit: 'connections',
+    refusal: 'its one without a request for longest is closed; where all have one: HTTP 429 TOO_MANY_CONNECTIONS',
+  },
+  connectionsPerGuest: {
+    what: 'connections of one guest to one listener',
+    value: 64,
+    unit: 'connections',
+    refusal: 'its one without a request for longest is closed; where all have one: the new one is',
+  },
+  guestConnections: {
+    what: 'connections of all guests to one listener of theirs',
+    value: 4_096,
+    unit: 'connections',
+    refusal: 'the one without a request for longest is closed; where all have one: the new one is',
+  },
+  headSeconds: {
+    what: 'how long a connection may take to send the head of its request, the first one or the next',
+    value: 10,
+    unit: 'seconds',
+    refusal: 'HTTP 408, and the connection is closed',
+  },
+  operationsPerSocket: {
+    what: 'operations under way on one WebSocket',
+    value: 100,
+    unit: 'operations',
+    refusal: 'GraphQL error TOO_MANY_OPERATIONS',
+  },
+  operationsPerAddress: {
+    what: 'requests, waits, streams and operations on WebSockets of one address that are under way; all callers behind a proxy have its address',
+    value: 10_000,
+    unit: 'operations',
+    refusal: 'HTTP 429 or GraphQL error TOO_MANY_OPERATIONS',
+  },
+  operations: {
+    what: 'the same of all addresses together',
+    value: 40_000,
+    unit: 'operations',
+    refusal: 'HTTP 429 or GraphQL error TOO_MANY_OPERATIONS',
+  },
+  webSocketsPerAddress: {
+    what: 'WebSockets of one address',
+    value: 2_000,
+    unit: 'WebSockets',
+    refusal: 'HTTP 429 TOO_MANY_WEBSOCKETS',
+  },
+  webSockets: {
+    what: 'WebSockets of all addresses together',
+    value: 5_000,
+    unit: 'WebSockets',
+    refusal: 'HTTP 429 TOO_MANY_WEBSOCKETS',
+  },
+  sharedResults: {
+    what: 'results of subscriptions that are kept for others that ask the same, until the next event',
+    value: 1_000,
+    unit: 'results',
+    refusal: 'they are forgotten, and read again',
+  },
 } as const satisfies Record<string, Limit>;
 
 export interface Price {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isForeignOrigin } from '../http/hostCheck.js';
 import { type EdgeRefusal, refuseUpgrade } from '../http/refuse.js';
+import type { UnderWay } from '../http/underWay.js';
 import type { GraphqlDeps } from './context.js';
 import { createMaskError } from './faults.js';
 import { createHttp } from './http.js';
@@ -20,6 +21,13 @@ const FOREIGN_ORIGIN: EdgeRefusal = {
   message: 'a web page of another origin may not connect here',
   fix: 'Connect from a program that sends no Origin, or from a page that this server serves.',
 };
+const TOO_MANY_SOCKETS: EdgeRefusal = {
+  status: 429,
+  code: 'TOO_MANY_WEBSOCKETS',
+  message: 'too many WebSockets of your address are open',
+  fix: 'Let subscriptions share one: it takes many.',
+  retryAfterSeconds: 5,
+};
 
 export interface Graphql {
   /** Answers a request, on a path of ours or with 404. */
@@ -31,18 +39,23 @@ export interface Graphql {
 }
 
 /** GraphQL at /graphql for a node http server: POST, GET, SSE, WebSocket, and GraphiQL for browsers. */
-export function createGraphql(deps: GraphqlDeps): Graphql {
+export function createGraphql(deps: GraphqlDeps, underWay: UnderWay): Graphql {
   const maskError = createMaskError(deps.log);
   const yoga = createExecutor(deps, maskError);
   const http = createHttp({ yoga, maskError });
-  const sockets = createSockets({ yoga, maskError, log: deps.log });
+  const sockets = createSockets({ yoga, maskError, log: deps.log, underWay });
   return {
     handle: (req, res) => http.handle(req, res),
     upgrade(req, socket, head) {
       if (pathOf(req) !== PATH) refuseUpgrade(req, socket, NO_SOCKETS_HERE);
       else if (isForeignOrigin(req.headers.origin, req.headers.host, deps.publicHost))
         refuseUpgrade(req, socket, FOREIGN_ORIGIN);
-      else sockets.accept(req, socket, head);
+      else {
+        const free = underWay.sockets.take(req.socket.remoteAddress ?? '');
+        if (!free) return refuseUpgrade(req, socket, TOO_MANY_SOCKETS);
+        socket.once('close', free);
+        sockets.accept(req, socket, head);
+      }
     },
     async close() {
       http.close();

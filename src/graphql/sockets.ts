@@ -13,13 +13,12 @@ import {
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
 import { refuseUpgrade } from '../http/refuse.js';
+import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
 import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
 import type { Yoga } from './yoga.js';
 
-/** Operations that one socket may have under way. */
-const MAX_OPERATIONS = 100;
 /** A caller that does not read what it asked for is cut off when this much waits for it. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 /** A caller that does not answer a ping before the next one is gone. */
@@ -42,6 +41,13 @@ const FROM_CLIENTS: readonly MessageType[] = [
 interface Extra {
   caller: AbortSignal;
   address: string;
+  /** What gives back the place of each operation, by its payload: an id may be used again before all of it has ended. */
+  underWay: Map<object, () => void>;
+}
+
+function end({ underWay }: Extra, payload: object): void {
+  underWay.get(payload)?.();
+  underWay.delete(payload);
 }
 
 type Run = (args: ExecutionArgs) => OperationResult;
@@ -54,9 +60,16 @@ export interface Sockets {
   close(): Promise<void>;
 }
 
+export interface SocketsOptions {
+  yoga: Yoga;
+  maskError: MaskError;
+  log: Logger;
+  underWay: UnderWay;
+}
+
 /** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
-export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError: MaskError; log: Logger }): Sockets {
-  const protocol = makeServer<Record<string, unknown>, Extra>(operations(yoga, maskError));
+export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions): Sockets {
+  const protocol = makeServer<Record<string, unknown>, Extra>(operations(yoga, maskError, underWay));
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.graphqlBodyBytes.value,
@@ -108,6 +121,7 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
     };
     socket.on('error', (err) => log.debug({ err }, 'websocket broke'));
 
+    const extra: Extra = { caller: gone.signal, address: req.socket.remoteAddress ?? '', underWay: new Map() };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -115,11 +129,12 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handOn) => socket.on('message', (data, isBinary) => void take(data, isBinary, handOn)),
       },
-      { caller: gone.signal, address: req.socket.remoteAddress ?? '' },
+      extra,
     );
     socket.once('close', (code, reason) => {
       stopHeartbeat();
       gone.abort();
+      for (const payload of extra.underWay.keys()) end(extra, payload);
       closed(code, String(reason)).catch(maskError);
     });
   });
@@ -136,23 +151,23 @@ export function createSockets({ yoga, maskError, log }: { yoga: Yoga; maskError:
 }
 
 /** How an operation is checked and run; the same as over HTTP. */
-function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<string, unknown>, Extra> {
+function operations(
+  yoga: Yoga,
+  maskError: MaskError,
+  underWay: UnderWay,
+): ServerOptions<Record<string, unknown>, Extra> {
   return {
     async onSubscribe({ extra, subscriptions }, _id, params) {
       // The new one is counted already.
-      if (Object.keys(subscriptions).length > MAX_OPERATIONS) {
-        return [
-          new GraphQLError(
-            `more than ${MAX_OPERATIONS} operations on one connection: complete some, or open another connection`,
-            {
-              extensions: { code: 'TOO_MANY_OPERATIONS' },
-            },
-          ),
-        ];
-      }
+      if (Object.keys(subscriptions).length > LIMITS.operationsPerSocket.value)
+        return [tooMany('on this connection', 'Complete some, or open another connection.')];
+      const free = underWay.operations.take(extra.address);
+      if (!free) return [tooMany('of your address', TOO_MANY_OPERATIONS.fix)];
+      extra.underWay.set(params, free);
       try {
         const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
-          ...extra,
+          caller: extra.caller,
+          address: extra.address,
           params,
         });
         const document = parse(params.query);
@@ -175,12 +190,21 @@ function operations(yoga: Yoga, maskError: MaskError): ServerOptions<Record<stri
     },
     execute: (args) => (args as Executable).run.execute(args),
     subscribe: (args) => (args as Executable).run.subscribe(args),
-    onError: (_ctx, _id, _payload, errors) => boundErrors(errors.map(maskError)).map((error) => error.toJSON()),
+    onError({ extra }, _id, payload, errors) {
+      end(extra, payload);
+      return boundErrors(errors.map(maskError)).map((error) => error.toJSON());
+    },
+    onComplete: ({ extra }, _id, payload) => end(extra, payload),
   };
 }
 
 function isFromClient(text: string): boolean {
   return FROM_CLIENTS.includes(parseMessage(text).type);
+}
+
+function tooMany(where: string, fix: string): GraphQLError {
+  const extensions = { code: TOO_MANY_OPERATIONS.code, fix };
+  return new GraphQLError(`too many operations are under way ${where}`, { extensions });
 }
 
 /** Resolves when the data was handed to the network, so that an operation makes no more than its caller takes. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type ConnectionLimits, limitConnections } from './limitConnections.js';
 import { refuseUpgrade } from './refuse.js';
 import { readToItsEnd } from './unreadBody.js';
 
@@ -8,6 +9,7 @@ export interface Listeners {
   /** Whether `handle` says itself when a body may come whose caller waits for that word; else it is said at once. */
   asksForBody?: (req: IncomingMessage) => boolean;
   /** Takes a WebSocket over or refuses it; without it such requests are ordinary ones. */
+  connections?: ConnectionLimits;
   upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
@@ -17,7 +19,7 @@ export interface Listeners {
  */
 export function createListener(
   options: ServerOptions,
-  { handle, asksForBody = () => false, upgrade }: Listeners,
+  { handle, asksForBody = () => false, connections, upgrade }: Listeners,
 ): Server {
   const server = createServer(
     // Of Node 22.21 and 24.9 on; those before ask nobody.
@@ -26,11 +28,14 @@ export function createListener(
       shouldUpgradeCallback: (req: IncomingMessage) => upgrade !== undefined && isWebSocket(req),
     } as ServerOptions,
   );
+  const isLetIn = connections ? limitConnections(server, connections) : () => true;
   server.on('request', (req, res) => {
+    if (!isLetIn(req.socket)) return; // it was told so
     readToItsEnd(req, res);
     handle(req, res);
   });
   server.on('checkContinue', (req, res) => {
+    if (!isLetIn(req.socket)) return;
     readToItsEnd(req, res);
     if (!asksForBody(req)) res.writeContinue();
     handle(req, res);
@@ -47,6 +52,7 @@ export function createListener(
   );
   if (upgrade) {
     server.on('upgrade', (req, socket, head) => {
+      if (!isLetIn(req.socket)) return;
       if (isWebSocket(req)) upgrade(req, socket, head);
       else serveWithoutUpgrade(server, req, socket, head);
     });

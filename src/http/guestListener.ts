@@ -1,9 +1,7 @@
 import type { RequestListener, Server } from 'node:http';
+import { LIMITS } from '../domain/limits.js';
 import { createListener } from './createListener.js';
-import { limitPerAddress } from './limitPerAddress.js';
 import { closeServer, listen } from './listen.js';
-
-const CONNECTIONS = 4_096;
 
 /** A listener for guests on one address, which may come late, change and go. Bounded in all that a guest can make it hold. */
 export class GuestListener {
@@ -31,9 +29,16 @@ export class GuestListener {
     const { handle, port, whose } = this.options;
     if (this.#server && address === this.#address) return;
     await this.close('not open yet');
-    const server = createListener({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 8_192 }, { handle });
-    server.maxConnections = CONNECTIONS;
-    limitPerAddress(server);
+    const server = createListener(
+      { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 8_192 },
+      {
+        handle,
+        connections: {
+          perAddress: () => LIMITS.connectionsPerGuest.value,
+          total: LIMITS.guestConnections.value,
+        },
+      },
+    );
     try {
       await listen(server, address, port);
     } catch (err) {

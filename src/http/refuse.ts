@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** Why a request is not let in, said before anything of it but its head was looked at. */
@@ -23,16 +24,36 @@ export function refuseRequest(req: IncomingMessage, res: ServerResponse, refusal
  * whatever the caller does.
  */
 export function refuseUpgrade(req: IncomingMessage, socket: Duplex, refusal: EdgeRefusal): void {
-  const body = bodyOf(req, refusal);
+  end(socket, textOf(refusal, bodyOf(req, refusal)));
+}
+
+/** Tells a caller that has connected once too often, without hearing what it wants. */
+export function refuseConnection(socket: Socket): void {
+  end(socket, textOf(TOO_MANY_CONNECTIONS, JSON.stringify(problem(TOO_MANY_CONNECTIONS))));
+}
+
+const TOO_MANY_CONNECTIONS: EdgeRefusal = {
+  status: 429,
+  code: 'TOO_MANY_CONNECTIONS',
+  message: 'too many connections are open',
+  fix: 'Close some, or let your requests share them (keep-alive).',
+  retryAfterSeconds: 5,
+};
+
+function textOf(refusal: EdgeRefusal, body: string): string {
   const headers = { ...headersOf(refusal), 'content-length': Buffer.byteLength(body), connection: 'close' };
   const head = [
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+function end(socket: Duplex, text: string): void {
   const late = setTimeout(() => socket.destroy(), GOODBYE_MS);
   socket.once('close', () => clearTimeout(late));
   socket.resume(); // what still comes would keep the end from being seen
-  socket.end(`${head.join('\r\n')}\r\n\r\n${req.method === 'HEAD' ? '' : body}`);
+  socket.end(text);
 }
 
 function headersOf({ retryAfterSeconds }: EdgeRefusal): Record<string, string> {
@@ -45,12 +66,13 @@ function headersOf({ retryAfterSeconds }: EdgeRefusal): Record<string, string> {
 }
 
 /** In the words of the API that was called. */
-function bodyOf(req: IncomingMessage, { code, message, fix }: EdgeRefusal): string {
-  return JSON.stringify(
-    isGraphql(req)
-      ? { errors: [{ message, extensions: { code, fix } }] }
-      : { detail: `${message}. ${fix}`, code, message, fix },
-  );
+function bodyOf(req: IncomingMessage, refusal: EdgeRefusal): string {
+  const { code, message, fix } = refusal;
+  return JSON.stringify(isGraphql(req) ? { errors: [{ message, extensions: { code, fix } }] } : problem(refusal));
+}
+
+function problem({ code, message, fix }: EdgeRefusal) {
+  return { detail: `${message}. ${fix}`, code, message, fix };
 }
 
 /** Whether the request is one for the GraphQL API. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { getIntrospectionQuery } from 'graphql';
@@ -102,6 +103,7 @@ describe('what a socket can do', () => {
   });
 
   test('100 operations at a time, not more', async () => {
+    expect(LIMITS.operationsPerSocket.value).toBe(100);
     const { socket, messages } = await greeted();
     for (let n = 1; n <= 101; n++) socket.send(subscribe(`${n}`, 'subscription { vmEvents { kind } }'));
     await until('the refusal', async () => messages.length > 0);
@@ -113,6 +115,54 @@ describe('what a socket can do', () => {
     await until('99 subscribers', async () => world.feed.subscribers === 99);
     socket.terminate();
     await until('no subscriber', async () => world.feed.subscribers === 0);
+  });
+
+  test('no more than its address may have under way, over all its sockets, each place given back once', async () => {
+    const { operations } = world.underWay;
+    const most = LIMITS.operationsPerAddress.value;
+    const elsewhere = Array.from({ length: most - 2 }, () => operations.take('127.0.0.1'));
+    const { socket, messages } = await greeted();
+    const live = 'subscription { vmEvents { kind } }';
+    const ended = () => messages.filter(({ type }) => type !== 'next').length;
+    for (const query of ['{', '{ nothing }', '{ pools { id } }', 'query A { __typename } query B { __typename }']) {
+      const before = ended();
+      socket.send(subscribe(randomUUID(), query));
+      await until('it has ended', async () => ended() > before);
+    }
+    expect(JSON.stringify(messages)).not.toContain('TOO_MANY');
+    socket.send(subscribe('first', live));
+    socket.send(subscribe('second', live));
+    await until('two subscribers', async () => world.feed.subscribers === 2);
+    socket.send(subscribe('third', live));
+    await until('the refusal', async () => messages.some(({ id }) => id === 'third'));
+    expect(messages.at(-1)).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }],
+    });
+    socket.terminate();
+    await until('no subscriber', async () => world.feed.subscribers === 0);
+    for (const free of elsewhere) free?.();
+    const all = Array.from({ length: most }, () => operations.take('127.0.0.1'));
+    expect(all.filter((free) => free !== undefined)).toHaveLength(most);
+    expect(operations.take('127.0.0.1')).toBeUndefined();
+    expect(operations.take('127.0.0.2')).toBeDefined();
+    for (const free of all) free?.();
+  });
+
+  test('is refused where its address has as many sockets as it may', async () => {
+    const { sockets } = world.underWay;
+    const taken = Array.from({ length: LIMITS.webSocketsPerAddress.value - 1 }, () => sockets.take('127.0.0.1'));
+    await until('those of other tests are closed', async () => {
+      const free = sockets.take('127.0.0.1');
+      free?.();
+      return free !== undefined;
+    });
+    const { socket } = await greeted();
+    expect(await upgradeStatus(world.socketUrl)).toBe(429);
+    socket.close();
+    await once(socket, 'close');
+    await until('there is room', async () => (await upgradeStatus(world.socketUrl)) === 101);
+    for (const free of taken) free?.();
   });
 
   test('send messages of a bounded size', async () => {

@@ -17,6 +17,7 @@ import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
 import { createListener } from '../../../src/http/createListener.js';
+import { UnderWay } from '../../../src/http/underWay.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
 
@@ -51,6 +52,7 @@ export interface World {
   socketUrl: string;
   server: Server;
   graphql: Graphql;
+  underWay: UnderWay;
   db: Db;
   write: Write;
   feed: CountingFeed;
@@ -102,17 +104,21 @@ export async function createWorld(
     oemBundles: files.oemBundles,
     admit: (need) => settings.admit(need),
   };
-  const graphql = createGraphql({
-    db,
-    deps,
-    assignVm: createAssignVm({ write }),
-    feed,
-    share: (vmId) => files.share?.(vmId),
-    screens: files.screens ?? simulatedScreens(() => true),
-    health: () => settings.health(),
-    publicHost: 'vm.example',
-    log,
-  });
+  const underWay = new UnderWay();
+  const graphql = createGraphql(
+    {
+      db,
+      deps,
+      assignVm: createAssignVm({ write }),
+      feed,
+      share: (vmId) => files.share?.(vmId),
+      screens: files.screens ?? simulatedScreens(() => true),
+      health: () => settings.health(),
+      publicHost: 'vm.example',
+      log,
+    },
+    underWay,
+  );
   const server = createListener(
     {},
     {
@@ -129,6 +135,7 @@ export async function createWorld(
     socketUrl: `ws://127.0.0.1:${port}/graphql`,
     server,
     graphql,
+    underWay,
     db,
     write,
     feed,
