@@ -8,6 +8,7 @@ import type { MaskError } from './faults.js';
 import { useLimits } from './limits.js';
 import { createLoaders } from './loaders.js';
 import { schema } from './schema.js';
+import { useSharedResults } from './sharedResults.js';
 
 export const PATH = '/graphql';
 
@@ -37,7 +38,7 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.
     maxRequestBodySize: false,
-    plugins: [useLimits()],
+    plugins: [useLimits(), useSharedResults()],
     // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({
