@@ -147,6 +147,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     host: e.VAPIORC_HOST,
     port: e.VAPIORC_PORT,
     publicHost: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP ?? 'localhost',
+    /** The same where somebody has chosen it: web pages of this name are ours. */
+    publicName: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP,
     databaseUrl: e.DATABASE_URL,
     databaseConnections: e.VAPIORC_DATABASE_CONNECTIONS,
     redisUrl: e.REDIS_URL,

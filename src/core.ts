@@ -21,6 +21,7 @@ import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
 import { GuestDoor, type Peer } from './http/guestDoor.js';
+import { originCheck } from './http/hostCheck.js';
 import { type EdgeRefusal, isGraphql, refuseRequest, refuseUpgrade } from './http/refuse.js';
 import { UnderWay } from './http/underWay.js';
 import type { Logger } from './log.js';
@@ -160,6 +161,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     screens: provisioner,
     health,
     publicHost: config.publicHost,
+    isForeign: originCheck({ publicName: config.publicName, consolePorts: config.ports }),
     assignWaitSeconds: config.assignWaitSeconds,
     log,
   };

@@ -6,6 +6,7 @@ import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
 import type { Feed } from '../events/feed.js';
 import type { HandOut } from '../events/handOut.js';
+import type { IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
 import type { Loaders } from './loaders.js';
 
@@ -25,6 +26,7 @@ export interface GraphqlDeps {
   health: () => Promise<HealthReport>;
   /** The name of this host in links that callers follow. */
   publicHost: string;
+  isForeign: IsForeign;
   log: Logger;
 }
 

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isForeignOrigin } from '../http/hostCheck.js';
 import { type EdgeRefusal, refuseUpgrade } from '../http/refuse.js';
 import type { UnderWay } from '../http/underWay.js';
 import type { GraphqlDeps } from './context.js';
@@ -48,8 +47,7 @@ export function createGraphql(deps: GraphqlDeps, underWay: UnderWay): Graphql {
     handle: (req, res) => http.handle(req, res),
     upgrade(req, socket, head) {
       if (pathOf(req) !== PATH) refuseUpgrade(req, socket, NO_SOCKETS_HERE);
-      else if (isForeignOrigin(req.headers.origin, req.headers.host, deps.publicHost))
-        refuseUpgrade(req, socket, FOREIGN_ORIGIN);
+      else if (deps.isForeign(req.headers.origin, req.headers.host)) refuseUpgrade(req, socket, FOREIGN_ORIGIN);
       else {
         const free = underWay.sockets.take(req.socket.remoteAddress ?? '');
         if (!free) return refuseUpgrade(req, socket, TOO_MANY_SOCKETS);

@@ -16,17 +16,36 @@ export function isHostAllowed(host: string | undefined, names: readonly string[]
   return isIPv4(name) || bare(name) === 'localhost' || names.some((ours) => bare(ours) === bare(name));
 }
 
+/** What a web page can have as its origin and be anybody's. The rest are programs that are installed, whose pages nobody else can give out. */
+const ANYBODYS = /^(?:https?|file|ftp|data|blob|filesystem|about|[a-z-]+-extension):/;
+
+/** Whether a request with these headers was made by a web page that is not ours, such as a form that posts here. */
+export type IsForeign = (origin: string | undefined, host: string | undefined) => boolean;
+
 /**
- * Whether a request with this Origin header was made by a web page that is not ours, such as a form that posts here. The VMs'
- * consoles are not ours: same host, other port. A page behind a proxy that ends TLS has the public name as its origin.
+ * Ours are the pages at the very address that was asked, and those of the public name, where one is configured, on any port: a proxy may
+ * end TLS on another one and pass the name without it. The consoles of VMs are not ours, though they have the same name.
  */
-export function isForeignOrigin(origin: string | undefined, host: string | undefined, publicHost: string): boolean {
-  if (origin === undefined) return false;
-  if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) return true; // "null": a sandboxed page, a file
-  const from = new URL(origin);
-  if (from.protocol === 'https:' && from.host === bare(publicHost)) return false;
-  const here = `${from.protocol}//${host ?? ''}`;
-  return !URL.canParse(here) || new URL(here).host !== from.host;
+export function originCheck({
+  publicName,
+  consolePorts,
+}: {
+  publicName?: string | undefined;
+  consolePorts: { start: number; end: number };
+}): IsForeign {
+  return (origin, host) => {
+    if (origin === undefined) return false;
+    // "null": a page in a sandbox, a file; whoever wants can have one.
+    if (!URL.canParse(origin) || !origin.includes('://')) return true;
+    if (!ANYBODYS.test(origin.toLowerCase())) return false;
+    if (!/^https?:/i.test(origin)) return true;
+    const from = new URL(origin);
+    const here = `${from.protocol}//${host ?? ''}`;
+    if (URL.canParse(here) && new URL(here).host === from.host) return false;
+    const isNamed = publicName !== undefined && bare(from.hostname.replace(/^\[|\]$/g, '')) === bare(publicName);
+    const port = Number(from.port || 0);
+    return !isNamed || (port >= consolePorts.start && port <= consolePorts.end);
+  };
 }
 
 /** Names are compared without regard to case, and "name." is "name". */

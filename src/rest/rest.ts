@@ -9,7 +9,7 @@ import type { HealthReport } from '../domain/health.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { Screens } from '../domain/screen.js';
 import type { Feed } from '../events/feed.js';
-import { isForeignOrigin } from '../http/hostCheck.js';
+import type { IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
 import { addCommandRoutes } from './commands.js';
 import { addDocsRoutes } from './docs.js';
@@ -43,6 +43,7 @@ export interface RestOptions {
   oemBundles?: OemBundles | undefined;
   screens: Screens;
   publicHost: string;
+  isForeign: IsForeign;
   assignWaitSeconds: number;
   log: Logger;
   version: string;
@@ -50,7 +51,7 @@ export interface RestOptions {
 
 /** The REST API: for clients that never heard of GraphQL, with every route of the prototype as it was. */
 export function createRest(options: RestOptions) {
-  const { guestRoutes, publicHost, log, version } = options;
+  const { guestRoutes, isForeign, log, version } = options;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
 
   app.use(async (c, next) => {
@@ -60,7 +61,7 @@ export function createRest(options: RestOptions) {
   });
   app.use(async (c, next) => {
     const reads = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
-    if (reads || !isForeignOrigin(c.req.header('origin'), c.req.header('host'), publicHost)) return next();
+    if (reads || !isForeign(c.req.header('origin'), c.req.header('host'))) return next();
     const what = 'a web page of another origin may not change anything here';
     return c.json(problem('FOREIGN_ORIGIN', what, 'Call from a program, or from a page that this server serves.'), 403);
   });

@@ -8,7 +8,8 @@ let nowMs: number;
 let results: SharedResults;
 const document = parse('subscription { poolUpdated { vmType } }');
 const asked = { document, of: '[]', event: '11', head: 7n };
-const get = (over: Partial<typeof asked> = {}) => results.get({ ...asked, ...over }, () => ({ data: { n: ++made } }));
+const get = (over: Partial<typeof asked> = {}): object =>
+  results.get({ ...asked, ...over }, () => ({ data: { n: ++made } }));
 beforeEach(() => {
   made = 0;
   nowMs = 0;

@@ -55,10 +55,12 @@ describe('who may connect', () => {
     expect(await upgradeStatus(world.socketUrl)).toBe(101);
     expect(await upgradeStatus(world.socketUrl, `http://${host}`)).toBe(101);
     expect(await upgradeStatus(world.socketUrl, 'https://vm.example')).toBe(101); // the public name, behind TLS
+    expect(await upgradeStatus(world.socketUrl, 'https://vm.example:8443')).toBe(101); // on whatever port
+    expect(await upgradeStatus(world.socketUrl, 'vscode-webview://x')).toBe(101);
     for (const origin of [
       'https://evil.example',
       'http://127.0.0.1:1',
-      'http://vm.example',
+      'http://vm.example:8001',
       `http://${host}.evil.example`,
       'null',
       'rubbish',

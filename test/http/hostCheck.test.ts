@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { isForeignOrigin, isHostAllowed, isInSubnet } from '../../src/http/hostCheck.js';
+import { isHostAllowed, isInSubnet, originCheck } from '../../src/http/hostCheck.js';
 
+const consolePorts = { start: 8001, end: 8100 };
 const names = ['vms.example.org', 'Builder'];
 
 test.each([
@@ -42,7 +43,17 @@ test.each([
   ['http://vms.example.org', 'vms.example.org:80', false],
   ['https://vms.example.org', 'vms.example.org', false],
   ['https://vms.example.org', '10.0.0.7:8000', false], // a proxy that ends TLS and names us by address
-  ['http://vms.example.org', '10.0.0.7:8000', true],
+  ['http://vms.example.org', '10.0.0.7:8000', false],
+  ['https://vms.example.org:8443', 'vms.example.org', false], // the proxy listens on another port and passes the bare name
+  ['https://VMS.example.org.', '10.0.0.7:8000', false],
+  ['https://vms.example.org.evil.example', 'vms.example.org', true],
+  ['https://user@vms.example.org:8001', '10.0.0.7:8000', true],
+  ['vscode-webview://1b2c', 'localhost:8000', false], // programs, whose pages nobody else can give out
+  ['app://-', 'localhost:8000', false],
+  ['tauri://localhost', 'localhost:8000', false],
+  ['chrome-extension://abc', 'localhost:8000', true],
+  ['FILE://', 'localhost:8000', true],
+  ['blob:http://evil.example/1', 'localhost:8000', true],
   ['https://vms.example.org:8001', 'vms.example.org:8000', true],
   ['http://localhost:8001', 'localhost:8000', true], // the console of a VM
   ['http://127.0.0.1:8000', 'localhost:8000', true],
@@ -53,8 +64,15 @@ test.each([
   ['file://', 'localhost:8000', true],
   ['http://localhost:8000', undefined, true],
 ])('Origin %j at Host %j: foreign %s', (origin, host, foreign) => {
-  expect(isForeignOrigin(origin, host, 'vms.example.org')).toBe(foreign);
+  expect(originCheck({ publicName: 'vms.example.org', consolePorts })(origin, host)).toBe(foreign);
 });
+
+test.each(['https://localhost', 'http://localhost', 'https://localhost:8443', 'http://localhost:3000', 'null'])(
+  'where no name is configured, %s is as foreign as any',
+  (origin) => {
+    expect(originCheck({ consolePorts })(origin, '127.0.0.1:8000')).toBe(true);
+  },
+);
 
 test.each([
   ['172.20.0.5', '172.20.0.0/16', true],

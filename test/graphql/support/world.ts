@@ -17,6 +17,7 @@ import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
 import { createListener } from '../../../src/http/createListener.js';
+import { originCheck } from '../../../src/http/hostCheck.js';
 import { UnderWay } from '../../../src/http/underWay.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
@@ -115,6 +116,7 @@ export async function createWorld(
       screens: files.screens ?? simulatedScreens(() => true),
       health: () => settings.health(),
       publicHost: 'vm.example',
+      isForeign: originCheck({ publicName: 'vm.example', consolePorts: { start: 8001, end: 8100 } }),
       log,
     },
     underWay,

@@ -16,6 +16,7 @@ import type { Screens } from '../../../src/domain/screen.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createListener } from '../../../src/http/createListener.js';
+import { originCheck } from '../../../src/http/hostCheck.js';
 import type { Logger } from '../../../src/log.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createGuestRoutes, type GuestRoutes } from '../../../src/rest/guest.js';
@@ -133,6 +134,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     oemBundles: options.oemBundles,
     screens: options.screens ?? simulatedScreens(() => true),
     publicHost: options.publicHost ?? 'localhost',
+    isForeign: originCheck({ publicName: options.publicHost, consolePorts: { start: 8001, end: 8100 } }),
     assignWaitSeconds: options.assignWaitSeconds ?? 10,
     log,
     version: '1.2.3',
