@@ -15,6 +15,8 @@ export interface GuestWays {
   subnet: string;
   /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
   userModeGateway?: string | undefined;
+  /** Networks of the VMs of other deployments on the same engine; our own may be among them. */
+  others?: readonly { gateway: string; subnet: string }[];
 }
 
 /** Who is at the other end of a connection; `unknown`: a guest, maybe. */
@@ -70,15 +72,18 @@ export class GuestDoor {
   }
 
   /**
-   * Whose address this is. A guest has that of its container, also in user-mode networking, and speaks with it to every address of this
+   * Whose address this is. A guest, of another deployment too, has that of its container, also in user-mode networking, and speaks with it to every address of this
    * host. The gateway itself is the Docker host, whose people are no guests. Until the VMs' network is known any address may be a guest's but
    * those of this machine alone.
    */
   whoIs(remoteAddress: string | undefined): Peer {
     if (remoteAddress === undefined) return 'unknown'; // it has hung up
     if (this.#ways === undefined) return isLoopback(remoteAddress) ? 'caller' : 'unknown';
-    const { gateway, subnet } = this.#ways;
-    return isInSubnet(remoteAddress, subnet) && remoteAddress.replace(/^::ffff:/i, '') !== gateway ? 'guest' : 'caller';
+    const address = remoteAddress.replace(/^::ffff:/i, '');
+    const isGuest = [this.#ways, ...(this.#ways.others ?? [])].some(
+      ({ gateway, subnet }) => isInSubnet(address, subnet) && address !== gateway,
+    );
+    return isGuest ? 'guest' : 'caller';
   }
 
   async stop(): Promise<void> {

@@ -17,7 +17,7 @@ import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, type GuestNetwork, userModeGateway } from './network.js';
+import { ensureNetwork, type GuestNetwork, guestNetworks, userModeGateway } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
@@ -34,7 +34,9 @@ export interface DockerProvisioner extends Provisioner {
    * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
    * @throws Unavailable
    */
-  guestNetwork(): Promise<GuestNetwork & { userModeGateway: string | undefined }>;
+  guestNetwork(): Promise<
+    GuestNetwork & { userModeGateway: string | undefined; others: readonly { gateway: string; subnet: string }[] }
+  >;
 }
 
 export interface DockerOptions {
@@ -177,6 +179,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
       orThrow(async () => ({
         ...(await ensureNetwork(engine, settings.network, deployment)),
         userModeGateway: await userModeGateway(engine, settings.network),
+        others: await guestNetworks(engine),
       })),
 
     async close() {

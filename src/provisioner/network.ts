@@ -50,6 +50,12 @@ export async function findNetwork(engine: Engine, name: string): Promise<GuestNe
   return { ...range, isolated: found.Options?.[ICC] === 'false' };
 }
 
+/** The networks that any deployment of vapiorc on this engine has made for its VMs: who is in one of them is a guest. */
+export async function guestNetworks(engine: Engine): Promise<{ gateway: string; subnet: string }[]> {
+  const found = await engine.quick.listNetworks({ filters: { label: [LABEL.deployment] } });
+  return found.flatMap((network) => hostRange(network) ?? []);
+}
+
 /** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */
 export async function ensureNetwork(engine: Engine, name: string, deployment: string): Promise<GuestNetwork> {
   const found = await findNetwork(engine, name);

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/domain/limits.js';
 import { GuestDoor, type GuestWays } from '../../src/http/guestDoor.js';
 import { createLog } from '../../src/log.js';
 import { until } from '../support/until.js';
@@ -32,6 +33,18 @@ describe('the guest door', () => {
     expect(door.whoIs('::ffff:127.0.0.5')).toBe('guest');
     expect(door.whoIs('127.0.0.1')).toBe('caller');
     expect(door.whoIs('10.0.0.1')).toBe('caller');
+  });
+
+  test('a guest of another deployment is a guest, the host in its network is not', async () => {
+    const others = [
+      { gateway: '203.0.113.1', subnet: '203.0.113.0/24' },
+      { gateway: '', subnet: '198.51.100.0/24' }, // made without a gateway
+    ];
+    const { door } = await open(at({ ...loopback, others }));
+    await until('it is open', async () => door.health().status === 'OK');
+    for (const address of ['203.0.113.7', '::ffff:203.0.113.7', '198.51.100.1', '127.0.0.5'])
+      expect(door.whoIs(address)).toBe('guest');
+    for (const address of ['203.0.113.1', '10.0.0.1', '127.0.0.1']) expect(door.whoIs(address)).toBe('caller');
   });
 
   test('answers at the gateway of Docker’s default network, too', async () => {
@@ -97,7 +110,7 @@ describe('the guest door', () => {
         socket.on('close', () => closed++);
         sockets.push(socket);
       }
-      await until('those above the limit are cut off', async () => closed === 6);
+      await until('those above the limit are cut off', async () => closed === 70 - LIMITS.connectionsPerGuest.value);
       expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('guest');
     }
   });

@@ -41,7 +41,7 @@ export async function aServer(over: Record<string, string> = {}): Promise<TestSe
       IPAM: { Config: [{ Gateway: '127.0.0.1', Subnet: '127.0.0.0/8' }] },
       Options: {},
     });
-    res.end(/\/(containers|volumes)\/?.*json/.test(req.url ?? '') ? '[]' : networks);
+    res.end(/\/(containers\/json|networks\?)/.test(req.url ?? '') ? '[]' : networks);
   });
   const folder = await mkdtemp(join(tmpdir(), 'vapiorc-port-'));
   const database = await createTestDatabase();
