@@ -72,7 +72,8 @@ const Env = z
     VAPIORC_INSTALL_TIMEOUT_SECONDS: count(1, 604_800).default(4 * 3600),
     VAPIORC_INSTALL_STUCK_SECONDS: count(60, 86_400).default(1800),
     VAPIORC_STOP_TIMEOUT_SECONDS: count(120, 3600).default(180),
-    VAPIORC_ASSIGN_WAIT_SECONDS: count(0, 3600).default(60),
+    // Well below the 60 s after which proxies answer for us.
+    VAPIORC_ASSIGN_WAIT_SECONDS: count(0, 3600).default(25),
     VAPIORC_PARALLEL_STARTS: count(1, 64).default(4),
     VAPIORC_CAPACITY_CHECK: flag.default('on'),
     VAPIORC_SIMULATED_CREATE_MS: count(0, 3_600_000).default(200),
