@@ -17,6 +17,7 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['postgresql-15', () => existsSync('/usr/lib/postgresql/15/bin/postgres')],
   ['pgbouncer', () => onPath('pgbouncer')],
   ['openssl', () => onPath('openssl')],
+  ['nginx', () => onPath('nginx')],
   ['qemu-system-x86', () => onPath('qemu-system-x86_64')],
   ['qemu-utils', () => onPath('qemu-img')],
   ['busybox-static', () => existsSync('/bin/busybox') || existsSync('/usr/bin/busybox')],

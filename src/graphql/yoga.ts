@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { DocumentNode } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
@@ -9,6 +10,7 @@ import { useLimits } from './limits.js';
 import { createLoaders } from './loaders.js';
 import { schema } from './schema.js';
 import { useSharedResults } from './sharedResults.js';
+import { useStreams } from './streams.js';
 
 export const PATH = '/graphql';
 
@@ -18,6 +20,8 @@ export interface Caller {
   caller: AbortSignal;
   /** Its address. */
   address: string;
+  /** What Yoga answers a request over HTTP with; it puts it here itself. */
+  res?: ServerResponse;
 }
 
 export type Yoga = ReturnType<typeof createExecutor>;
@@ -38,7 +42,7 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.
     maxRequestBodySize: false,
-    plugins: [useLimits(), useSharedResults()],
+    plugins: [useLimits(), useSharedResults(), useStreams()],
     // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({

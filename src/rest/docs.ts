@@ -12,25 +12,27 @@ const assets: Record<string, string> = {
   'favicon-32x32.png': 'image/png',
 };
 
-const page = `<!doctype html>
+/** All addresses are relative, for a proxy may put the server below a path. `folder`: of the files, as the page's address has it. */
+const page = (folder: '' | 'docs/') => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>vapiorc REST API</title>
-<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" type="image/png" href="${folder}favicon-32x32.png">
+<link rel="stylesheet" href="${folder}swagger-ui.css">
 </head>
 <body>
 <div id="docs"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="${folder}swagger-ui-bundle.js"></script>
+<script src="${folder}start.js"></script>
 </body>
 </html>
 `;
 
 /** A file of its own: the page's policy allows no script inside it. The validator badge would ask a server elsewhere. */
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null });
+const start = `const url = new URL('../openapi.json', document.currentScript.src).href;
+SwaggerUIBundle({ url, dom_id: '#docs', deepLinking: true, validatorUrl: null });
 `;
 
 const policy =
@@ -38,9 +40,8 @@ const policy =
 
 export function addDocsRoutes(app: Hono): void {
   const files = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
-  for (const path of ['/docs', '/docs/']) {
-    app.get(path, (c) => c.html(page, 200, { 'Content-Security-Policy': policy }));
-  }
+  app.get('/docs', (c) => c.html(page('docs/'), 200, { 'Content-Security-Policy': policy }));
+  app.get('/docs/', (c) => c.html(page(''), 200, { 'Content-Security-Policy': policy }));
   app.get('/docs/start.js', (c) => c.body(start, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }));
   for (const [name, type] of Object.entries(assets)) {
     app.get(`/docs/${name}`, async (c) => {

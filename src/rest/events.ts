@@ -3,6 +3,7 @@ import { checked, uuidOf, vmTypeOf } from '../commands/input.js';
 import type { Db } from '../db/client.js';
 import { type EventFilter, lastSeq } from '../db/events.js';
 import { InvalidInput } from '../domain/errors.js';
+import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../domain/eventStream.js';
 import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
@@ -10,9 +11,6 @@ import { unwrap } from './refusals.js';
 import { remoteAddress } from './remoteAddress.js';
 import { EventKind, refusals, text } from './schemas.js';
 import { eventView } from './views.js';
-
-/** Proxies and clients take a connection that is silent for longer for dead. */
-const KEEP_ALIVE_MS = 15_000;
 
 const route = createRoute({
   method: 'get',
@@ -55,11 +53,7 @@ export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; fe
     const stop = new AbortController();
     c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
     const body = eventStream(feed.subscribe(cursor, filter, stop.signal, remoteAddress(c)), stop, log);
-    return c.body(body, 200, {
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+    return c.body(body, 200, { 'Content-Type': 'text/event-stream', ...EVENT_STREAM_HEADERS });
   });
 }
 

@@ -25,6 +25,9 @@ export function addHomeRoute(app: Hono, version: string): void {
   });
 }
 
+/** Relative: a proxy may put the server below a path. */
+const here = (address: string) => address.slice(1);
+
 const page = (version: string) => `<!doctype html>
 <html lang="en">
 <head>
@@ -42,9 +45,9 @@ dd { margin: 0; }
 <h1>vapiorc <small>${version}</small></h1>
 <p>Windows VMs on demand.</p>
 <dl>
-<dt><a href="${addresses.graphiql}">GraphiQL</a></dt><dd>Queries, changes and live events, with completion.</dd>
-<dt><a href="${addresses.docs}">REST API</a></dt><dd>Its document is <a href="${addresses.openapi}">openapi.json</a>.</dd>
-<dt><a href="${addresses.health}">Health</a></dt><dd>How the server and what it needs are.</dd>
+<dt><a href="${here(addresses.graphiql)}">GraphiQL</a></dt><dd>Queries, changes and live events, with completion.</dd>
+<dt><a href="${here(addresses.docs)}">REST API</a></dt><dd>Its document is <a href="${here(addresses.openapi)}">openapi.json</a>.</dd>
+<dt><a href="${here(addresses.health)}">Health</a></dt><dd>How the server and what it needs are.</dd>
 </dl>
 </body>
 </html>

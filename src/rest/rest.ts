@@ -94,7 +94,8 @@ export function createRest(options: RestOptions) {
       version,
       description: 'Windows VMs on demand. The GraphQL API at /graphql does all this and more.',
     },
-    servers: [{ url: '/' }],
+    // The folder of this document: below whatever path a proxy puts the server.
+    servers: [{ url: '.' }],
   });
 
   app.notFound((c) => answerNoRoute(c, app.routes, 'See /docs for those that there are.'));

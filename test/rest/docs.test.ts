@@ -1,5 +1,6 @@
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Nginx, startNginx } from '../support/nginx.js';
 import { aPool } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
@@ -7,9 +8,11 @@ const CHROMIUM = '/usr/bin/chromium';
 
 let world: World;
 let browser: Browser;
+let proxy: Nginx;
 
 beforeAll(async () => {
   world = await startWorld();
+  proxy = await startNginx(world.url);
   browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [
@@ -26,11 +29,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser?.close();
+  await proxy?.stop();
   await world.close();
 });
 
 /** A page that notes every address it asks for and every complaint of the browser. */
-async function openPage(path: string) {
+async function openPage(path: string, base = world.url) {
   const page = await browser.newPage();
   const asked: string[] = [];
   const complaints: string[] = [];
@@ -39,7 +43,7 @@ async function openPage(path: string) {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(`${world.url}${path}`);
+  await page.goto(`${base}${path}`);
   return { page, asked, complaints };
 }
 
@@ -55,6 +59,16 @@ test.each(['/docs', '/docs/'])('%s shows every operation and asks nobody else fo
   expect(await page.locator('.opblock').count()).toBe(Object.values(paths).flatMap(Object.keys).length);
   expect(await page.locator('.opblock-summary-path').allInnerTexts()).toContain('/api/vms/assign');
   expect(foreign(asked)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
+test.each(['/docs', '/docs/'])('%s works below a path of a proxy', async (path) => {
+  const { page, asked, complaints } = await openPage(path, proxy.below);
+
+  await page.locator('.opblock').first().waitFor();
+
+  expect(asked.filter((url) => !url.startsWith(`${proxy.below}/`) && !url.startsWith('data:'))).toEqual([]);
   expect(complaints).toEqual([]);
   await page.close();
 });
