@@ -52,7 +52,7 @@ export async function findNetwork(engine: Engine, name: string): Promise<GuestNe
 
 /** The networks that any deployment of vapiorc on this engine has made for its VMs: who is in one of them is a guest. */
 export async function guestNetworks(engine: Engine): Promise<{ gateway: string; subnet: string }[]> {
-  const found = await engine.quick.listNetworks({ filters: { label: [LABEL.deployment] } });
+  const found = await engine.listNetworks({ filters: { label: [LABEL.deployment] } });
   return found.flatMap((network) => hostRange(network) ?? []);
 }
 
