@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ConnectionLimits, limitConnections } from './limitConnections.js';
+import { type Admission, type ConnectionLimits, limitConnections } from './limitConnections.js';
 import { refuseUpgrade } from './refuse.js';
 import { readToItsEnd } from './unreadBody.js';
 
@@ -8,8 +8,8 @@ export interface Listeners {
   handle: RequestListener;
   /** Whether `handle` says itself when a body may come whose caller waits for that word; else it is said at once. */
   asksForBody?: (req: IncomingMessage) => boolean;
-  /** Takes a WebSocket over or refuses it; without it such requests are ordinary ones. */
   connections?: ConnectionLimits;
+  /** Takes a WebSocket over or refuses it; without it such requests are ordinary ones. */
   upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
@@ -28,7 +28,9 @@ export function createListener(
       shouldUpgradeCallback: (req: IncomingMessage) => upgrade !== undefined && isWebSocket(req),
     } as ServerOptions,
   );
-  const isLetIn = connections ? limitConnections(server, connections) : () => true;
+  const { isLetIn, upgraded }: Admission = connections
+    ? limitConnections(server, connections)
+    : { isLetIn: () => true, upgraded: () => {} };
   server.on('request', (req, res) => {
     if (!isLetIn(req.socket)) return; // it was told so
     readToItsEnd(req, res);
@@ -53,8 +55,10 @@ export function createListener(
   if (upgrade) {
     server.on('upgrade', (req, socket, head) => {
       if (!isLetIn(req.socket)) return;
-      if (isWebSocket(req)) upgrade(req, socket, head);
-      else serveWithoutUpgrade(server, req, socket, head);
+      if (isWebSocket(req)) {
+        upgraded(req);
+        upgrade(req, socket, head);
+      } else serveWithoutUpgrade(server, req, socket, head);
     });
   }
   return server;

@@ -11,6 +11,12 @@ export interface ConnectionLimits {
   isTold?: (address: string) => boolean;
 }
 
+export interface Admission {
+  isLetIn: (socket: Socket) => boolean;
+  /** A connection is a WebSocket's from now on. */
+  upgraded: (req: IncomingMessage) => void;
+}
+
 interface Connection {
   address: string;
   /** Requests under way; a WebSocket is one for ever. */
@@ -20,12 +26,11 @@ interface Connection {
 /**
  * Bounds the connections of a listener. Where there are as many as may be, the one that has been without a request for longest makes
  * room: of the same address, or, when it is all of them together, of any. So who opens connections and asks nothing keeps nobody out.
- * Answers how to know whether a connection was let in.
  */
 export function limitConnections(
   server: Server,
   { perAddress, total, isTold = () => false }: ConnectionLimits,
-): (socket: Socket) => boolean {
+): Admission {
   const all = new Map<Socket, Connection>();
   const perPeer = new Map<string, number>();
   /** Without a request under way, the longest first. */
@@ -80,8 +85,5 @@ export function limitConnections(
   };
   server.prependListener('request', during);
   server.prependListener('checkContinue', during);
-  server.prependListener('upgrade', (req) => {
-    if (req.headers.upgrade?.toLowerCase() === 'websocket') began(req);
-  });
-  return (socket) => all.has(socket);
+  return { isLetIn: (socket) => all.has(socket), upgraded: (req) => void began(req) };
 }

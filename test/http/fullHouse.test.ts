@@ -11,7 +11,7 @@ test.each([
   ['of guests', LIMITS.guestConnections.value],
 ])('of all connections %s the one that is idle for longest makes room', (_whose, total) => {
   const server = new EventEmitter() as unknown as Server;
-  const isLetIn = limitConnections(server, { perAddress: () => Number.POSITIVE_INFINITY, total });
+  const { isLetIn } = limitConnections(server, { perAddress: () => Number.POSITIVE_INFINITY, total });
   const sockets = Array.from({ length: total + 1 }, () => new Socket());
   for (const socket of sockets) server.emit('connection', socket);
   expect(sockets.filter((socket) => !isLetIn(socket))).toEqual([sockets[0]]);

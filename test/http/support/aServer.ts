@@ -38,6 +38,7 @@ export async function aServer(over: Record<string, string> = {}): Promise<TestSe
   const engine = createServer((req, res) => {
     res.writeHead(hasNetworks ? 200 : 500, { 'content-type': 'application/json' });
     const networks = JSON.stringify({
+      Driver: 'bridge',
       IPAM: { Config: [{ Gateway: '127.0.0.1', Subnet: '127.0.0.0/8' }] },
       Options: {},
     });
