@@ -303,7 +303,7 @@ test('without an engine every answer says so and what to do', async () => {
     fix: expect.stringContaining('Start Docker'),
   });
   await expect(provisioner.inspect({ kind: 'vm', id: randomUUID() })).rejects.toMatchObject({ part: 'docker' });
-  expect(await provisioner.answersRdp(randomUUID())).toBe(false);
+  await expect(provisioner.answersRdp(randomUUID())).rejects.toMatchObject({ part: 'docker' });
   const begun = Date.now();
   expect((await provisioner.health()).provisioner).toMatchObject({
     status: 'DOWN',
