@@ -26,7 +26,15 @@ beforeAll(async () => {
   deployment = await aDeployment();
   server = await deployment.start();
   await api.setPool(server, { hotSpares: 1 });
-  await curl(['-X', 'PUT', '--data-binary', 'echo hello\n', `${server.url}/api/oem-bundles/mine/files/10-run.cmd`]);
+  await curl([
+    '-X',
+    'PUT',
+    '-H',
+    'Content-Type: application/octet-stream',
+    '--data-binary',
+    'echo hello\n',
+    `${server.url}/api/oem-bundles/mine/files/10-run.cmd`,
+  ]);
   const { id, imageId } = await api.createImage(server, { oemBundle: 'mine' });
   const copy = join(deployment.storage, 'installs', imageId, 'oem', 'custom', '10-run.cmd');
   installedWith = await until('the bundle is there', () => readFile(copy, 'utf8').catch(() => undefined));
@@ -74,7 +82,15 @@ test('an installation has the bundle that it was asked for with', () => {
 });
 
 test('what a caller puts into in/ the container of the VM has, and what it puts into out/ the caller gets', async () => {
-  await curl(['-X', 'PUT', '--data-binary', 'hello', url('in/folder/x.txt')]);
+  await curl([
+    '-X',
+    'PUT',
+    '-H',
+    'Content-Type: application/octet-stream',
+    '--data-binary',
+    'hello',
+    url('in/folder/x.txt'),
+  ]);
   const exec = await docker.getContainer(`vapiorc_vm_${vm.instanceId}`).exec({
     Cmd: ['cp', '-a', '/shared/in/folder/x.txt', '/shared/out/y.txt'],
     AttachStdout: true,
@@ -139,7 +155,7 @@ test('an upload that the disk has no room for is refused before it is sent', asy
 test('killed in the middle of an upload, the server leaves no half file, and the old one is whole', {
   timeout: 120_000,
 }, async () => {
-  await curl(['-X', 'PUT', '--data-binary', 'old', url('in/kept')]);
+  await curl(['-X', 'PUT', '-H', 'Content-Type: application/octet-stream', '--data-binary', 'old', url('in/kept')]);
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   socket.on('error', () => {});
   const path = new URL(url('in/kept')).pathname;
