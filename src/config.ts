@@ -149,7 +149,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     port: e.VAPIORC_PORT,
     publicHost: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP ?? 'localhost',
     /** The same where somebody has chosen it: web pages of this name are ours. */
-    publicName: e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP,
+    publicName: nameOfOurs(e.VAPIORC_PUBLIC_HOST ?? e.VAPIORC_HOST_IP),
     databaseUrl: e.DATABASE_URL,
     databaseConnections: e.VAPIORC_DATABASE_CONNECTIONS,
     redisUrl: e.REDIS_URL,
@@ -192,4 +192,9 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     },
     logLevel: e.VAPIORC_LOG_LEVEL,
   } as const;
+}
+
+/** Every machine calls itself localhost: a page of that name is not therefore ours. */
+function nameOfOurs(host: string | undefined): string | undefined {
+  return host === 'localhost' ? undefined : host;
 }
