@@ -50,6 +50,8 @@ export function databaseAway(err: unknown): Unavailable | undefined {
   if (cannotWrite) return new Unavailable('database', cannotWrite.message, cannotWrite.fix);
   const isAway =
     PRISMA_CODES.includes(known?.code ?? '') ||
+    // An error of the socket that Prisma has no word of its own for keeps its code.
+    SOCKET.test(known?.code ?? '') ||
     ADAPTER_KINDS.includes(cause?.kind ?? '') ||
     PASSING.test(cause?.originalCode ?? '') ||
     isConnectionError(err);
