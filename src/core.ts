@@ -1,7 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import type { Closer } from './closers.js';
 import { createAssignVm } from './commands/assignVm.js';
@@ -15,6 +14,7 @@ import { createDatabaseHealth } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
 import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
+import { machinesAtPorts } from './db/ports.js';
 import { createWrite } from './db/write.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
 import { openBus } from './events/bus.js';
@@ -23,16 +23,15 @@ import { createGraphql } from './graphql/server.js';
 import { GuestDoor, type Peer } from './http/guestDoor.js';
 import { originCheck } from './http/hostCheck.js';
 import { type EdgeRefusal, isGraphql, refuseRequest, refuseUpgrade } from './http/refuse.js';
+import { ScreenDoors } from './http/screenDoors.js';
 import { UnderWay } from './http/underWay.js';
 import type { Logger } from './log.js';
-import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
-import { leading, type Provisioner } from './provisioner/provisioner.js';
-import { createSimulatedProvisioner, type SimulatedOptions } from './provisioner/simulated.js';
+import { openProvisioner } from './openProvisioner.js';
+import { leading } from './provisioner/provisioner.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { createGuestRoutes } from './rest/guest.js';
 import { Heartbeats } from './rest/heartbeats.js';
 import { createRest } from './rest/rest.js';
-import { createStorage } from './storage/storage.js';
 import { VERSION } from './version.js';
 
 const BUS_WAIT_MS = 2_000;
@@ -170,6 +169,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   opened('graphql', () => graphql.close());
   const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch, UNREAD);
 
+  const whoIs = (remoteAddress: string | undefined) => (guests ? guests.whoIs(remoteAddress) : 'caller');
   const leader = new Leader({
     url: databaseUrl,
     log,
@@ -191,13 +191,24 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
       return () => reconciler.stop();
     },
   });
+  const screens = new ScreenDoors({
+    address: config.publishAddress,
+    names: [config.publicHost, config.host],
+    machines: () => (config.provisioner === 'docker' ? machinesAtPorts(db) : Promise.resolve([])),
+    dial: (machine) => provisioner.dialWeb(machine),
+    whoIs,
+    log,
+  });
+  screens.start();
+  feed.onEvents((events) => screens.see(events));
+  opened('screens', () => screens.stop());
+
   leader.start();
   opened('leader', () => leader.stop());
 
   // It connects by itself, in milliseconds; waiting for that keeps the start report from crying wolf.
   for (let waited = 0; bus.health().status !== 'OK' && waited < BUS_WAIT_MS; waited += 50) await sleep(50);
 
-  const whoIs = (remoteAddress: string | undefined) => (guests ? guests.whoIs(remoteAddress) : 'caller');
   return {
     whoIs,
     health,
@@ -214,25 +225,6 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
       else void rest(req, res);
     },
   };
-}
-
-function openProvisioner(
-  config: Config,
-  deployment: string,
-  log: Logger,
-  mayBeNew: () => Promise<boolean>,
-  guest: Pick<SimulatedOptions, 'onReady' | 'onInstalled' | 'onSeen'>,
-): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork'] } {
-  if (config.provisioner === 'simulated')
-    return {
-      provisioner: createSimulatedProvisioner({ ...config.simulated, ...guest, seenEveryMs: config.unheardMs / 9 }),
-    };
-  const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
-  const storage = createStorage({ path: config.storagePath, deployment, oemPath, mayBeNew, log });
-  // The name under which the Docker host answers in a guest of the image's own NAT network.
-  const guestUrl = `http://system.lan:${config.guestPort}`;
-  const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });
-  return { provisioner, network: () => provisioner.guestNetwork() };
 }
 
 /** A simulated guest tries again until it is heard, as the real one's agent does. */

@@ -59,7 +59,7 @@ const allowed: Record<string, string[]> = {
   http: ['domain', 'log.ts'],
 };
 /** Builds and wires everything, so it may import all. */
-const wiring = ['main.ts', 'app.ts', 'core.ts', 'banner.ts', 'closers.ts'];
+const wiring = ['main.ts', 'app.ts', 'core.ts', 'openProvisioner.ts', 'banner.ts', 'closers.ts'];
 /** The pure domain hashes, which needs no world. */
 const pureBuiltins = ['node:crypto'];
 

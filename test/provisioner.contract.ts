@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../src/domain/errors.js';
 import {
@@ -231,6 +232,24 @@ export function describeProvisioner(
       await provisioner.destroy(ref);
       expect(await provisioner.answersRdp(ref.id)).toBe(false);
     });
+
+    test('the web server of what is not there can not be reached', async () => {
+      const ref = await cloned();
+      await provisioner.destroy(ref);
+
+      await expect(provisioner.dialWeb(ref)).rejects.toThrow(Unavailable);
+    });
+
+    if (disks)
+      test('the web server of a machine is reached', async () => {
+        const ref = await cloned();
+
+        const socket = await until('it listens', LIMIT_MS, () => provisioner.dialWeb(ref).catch(() => undefined));
+        socket.end('GET / HTTP/1.0\r\n\r\n');
+        expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.[01] [23]/);
+
+        await provisioner.destroy(ref);
+      });
 
     test('a machine shows its screen and takes keys and clicks, until it ends', async () => {
       const ref = await cloned();

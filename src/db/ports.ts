@@ -1,4 +1,5 @@
 import { Prisma } from '../generated/prisma/client.js';
+import type { Db } from './client.js';
 import { holdLock } from './locks.js';
 import type { Write } from './write.js';
 
@@ -25,4 +26,12 @@ export function allocatePort(
       WHERE "id" = ${machine.id}::uuid RETURNING "port"`);
     return row?.port ?? undefined;
   });
+}
+
+/** The machines that have a container and a web port. */
+export function machinesAtPorts(db: Db): Promise<{ kind: 'vm' | 'golden'; id: string; port: number }[]> {
+  return db.$queryRaw`
+    SELECT 'vm' AS "kind", "id", "port" FROM "Vm" WHERE "port" IS NOT NULL AND "containerId" IS NOT NULL
+    UNION ALL
+    SELECT 'golden', "id", "port" FROM "GoldenImage" WHERE "port" IS NOT NULL AND "containerId" IS NOT NULL`;
 }

@@ -13,6 +13,12 @@ export interface Limit {
  * Where a value is an operator's to choose it is a setting, in config.ts.
  */
 export const LIMITS = {
+  screenConnections: {
+    what: 'connections to the screen of one machine (QEMU itself takes 32 viewers)',
+    value: 64,
+    unit: 'connections',
+    refusal: 'the one that is idle for longest is closed, else HTTP 429',
+  },
   ordersWaiting: {
     what: 'assignVm orders of one server that wait for the database, or whose outcome it has not told yet',
     value: 5_000,

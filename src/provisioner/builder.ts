@@ -29,6 +29,7 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
       answer(parts, { image: settings.image, port: spec.port }, () =>
         start(parts, lead, {
           ref: { kind: 'golden', id: spec.id },
+          port: spec.port,
           image: settings.image,
           need: { kind: 'install', ...spec },
           isWanted: spec.isWanted,
@@ -49,6 +50,7 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
       answer(parts, { image: spec.containerImage, port: spec.port }, () =>
         start(parts, lead, {
           ref: { kind: 'vm', id: spec.id },
+          port: spec.port,
           image: spec.containerImage,
           need: { kind: 'clone', ...spec },
           isWanted: spec.isWanted,

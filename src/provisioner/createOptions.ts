@@ -8,7 +8,8 @@ import type { DockerSettings } from './settings.js';
 
 /** The image stops waiting for the guest this long before the engine kills it, so that it can finish its own work. */
 const STOP_MARGIN_SECONDS = 15;
-const WEB_PORT = '8006/tcp';
+/** Where the image shows the screen. Not published: this server stands before it (http/screenDoor.ts). */
+export const WEB_PORT = 8006;
 const RDP_PORTS = ['3389/tcp', '3389/udp'];
 
 /**
@@ -124,7 +125,7 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
       [LABEL.ramMiB]: String(spec.ramMiB),
       [LABEL.cpuCores]: String(spec.cpuCores),
     },
-    ExposedPorts: Object.fromEntries([WEB_PORT, ...RDP_PORTS].map((port) => [port, {}])),
+    ExposedPorts: Object.fromEntries(RDP_PORTS.map((port) => [port, {}])),
     StopTimeout: settings.stopTimeoutSeconds,
     HostConfig: {
       NetworkMode: settings.network,
@@ -147,10 +148,7 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
       AutoRemove: false,
       PidsLimit: 4096,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
-      PortBindings: {
-        [WEB_PORT]: publish(spec.port),
-        ...Object.fromEntries(RDP_PORTS.map((port) => [port, publish(spec.port + RDP_OFFSET)])),
-      },
+      PortBindings: Object.fromEntries(RDP_PORTS.map((port) => [port, publish(spec.port + RDP_OFFSET)])),
     },
   };
 }

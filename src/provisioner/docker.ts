@@ -7,6 +7,8 @@ import type { Storage } from '../storage/storage.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { createBuilder } from './builder.js';
 import { ContainerScreens } from './containerScreens.js';
+import { WEB_PORT } from './createOptions.js';
+import { dial, notThere } from './dial.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import type { EngineCall } from './engineLimits.js';
@@ -124,6 +126,12 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         await claimed();
         return storage.goldenProblem(goldenImageId);
       }),
+
+    async dialWeb(ref) {
+      const address = addressOf(await orThrow(() => machines.find(ref)), settings.network);
+      if (address === undefined) throw notThere('it has no container now');
+      return dial(address, WEB_PORT);
+    },
 
     async answersRdp(vmId) {
       const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));

@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { deadline } from '../domain/deadline.js';
+import { WEB_PORT } from './createOptions.js';
 import type { InstallProgress } from './provisioner.js';
 import { parseStatusPage } from './statusPage.js';
 
@@ -10,7 +11,7 @@ const MAX_BYTES = 16_384;
 export function fetchStatusPage(address: string): Promise<InstallProgress | undefined> {
   const { signal, done } = deadline(LIMIT_MS);
   const asked = new Promise<InstallProgress | undefined>((resolve) => {
-    const request = get({ host: address, port: 8006, path: '/msg.html', signal, agent: false }, (response) => {
+    const request = get({ host: address, port: WEB_PORT, path: '/msg.html', signal, agent: false }, (response) => {
       if (response.statusCode === 404) {
         // The image takes the page away once QEMU runs, and from then on says nothing more.
         resolve({ phase: 'SETUP', progress: null, message: 'Windows is being set up' });

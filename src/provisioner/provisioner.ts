@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
@@ -180,6 +181,12 @@ export interface Provisioner extends Screens {
 
   /** Why no clone can be made of a sealed golden image, as far as a look at its files shows; undefined: nothing is known against it. */
   goldenProblem(goldenImageId: string): Promise<string | undefined>;
+
+  /**
+   * Connects to the machine's own web server: its screen and, while it installs, its status page. That server asks nobody who they are.
+   * @throws Unavailable  there is no such machine now, or it does not answer.
+   */
+  dialWeb(ref: MachineRef): Promise<Socket>;
 
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;

@@ -3,6 +3,7 @@ import { INSTALL_PHASES } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
+import { notThere } from './dial.js';
 import {
   Broken,
   type Builder,
@@ -195,6 +196,9 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     logTail: async () => [],
     share: () => undefined,
     oemBundles: undefined,
+    dialWeb: async () => {
+      throw notThere('it is simulated');
+    },
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));
       return machine !== undefined && isUp(machine);

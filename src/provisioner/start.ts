@@ -12,11 +12,14 @@ import {
   type Started,
   Unwanted,
 } from './provisioner.js';
+import { refuseTakenPort } from './refuseTakenPort.js';
 import { needOf } from './room.js';
 
 export interface Order {
   ref: MachineRef;
   image: string;
+  /** Its web port on this host. */
+  port: number;
   need: Need;
   onProgress?: (progress: InstallProgress) => void;
   isWanted?: IsWanted | undefined;
@@ -55,6 +58,7 @@ export async function start(parts: Parts, lead: Lead, order: Order): Promise<Sta
         if (order.isWanted && !(await order.isWanted()))
           throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
         if (now) await machines.removeUnstarted(now.Id, lead);
+        await refuseTakenPort(settings.publishAddress, order.port);
         await ensureNetwork(parts.engine, settings.network, parts.deployment);
         return { engineId: await createAndStart(parts, lead, order), containerImage: image };
       }),

@@ -81,7 +81,6 @@ test('a clone gets its disk, its share and the golden image read-only, and what 
     MemorySwap: (2048 + 1024) * 2 ** 20,
     PidsLimit: 4096,
     PortBindings: {
-      '8006/tcp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port) }],
       '3389/tcp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port + 1000) }],
       '3389/udp': [{ HostIp: '127.0.0.1', HostPort: String(vm.port + 1000) }],
     },

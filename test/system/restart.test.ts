@@ -68,7 +68,10 @@ test('killed while an image installs, while spares boot and while a VM is releas
     containerId: kept.containerId,
   });
   expect(await guestAnswers(`vapiorc_vm_${kept.instanceId}`, 'read note')).toBe('ok kept');
-  expect((await fetch(`http://127.0.0.1:${kept.port}/`)).ok).toBe(true);
+  await until(
+    'the screen is shown',
+    async () => (await fetch(`http://127.0.0.1:${kept.port}/`).catch(() => undefined))?.ok === true,
+  );
   await api.sparesReady(server, 2);
   await expectNothingLeaked(server);
 
