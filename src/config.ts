@@ -80,6 +80,18 @@ const Env = z
     VAPIORC_SIMULATED_BOOT_MS: count(0, 3_600_000).default(2000),
     VAPIORC_SIMULATED_INSTALL_MS: count(0, 3_600_000).default(10_000),
     VAPIORC_SIMULATED_FAILURE_RATE: z.coerce.number().min(0).max(1).default(0),
+    VAPIORC_ISO_HOSTS: z
+      .string()
+      .default('')
+      .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
+      .pipe(
+        z.array(
+          z.union(
+            [hostName, z.cidrv4(), z.cidrv6(), z.ipv6()],
+            'give host names, IP addresses or ranges such as 10.0.0.0/8, with commas between',
+          ),
+        ),
+      ),
     VAPIORC_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   })
   .superRefine((e, ctx) => {
@@ -190,6 +202,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       installMs: e.VAPIORC_SIMULATED_INSTALL_MS,
       failureRate: e.VAPIORC_SIMULATED_FAILURE_RATE,
     },
+    /** Hosts that isoUrl may name whatever their addresses are. */
+    isoHosts: e.VAPIORC_ISO_HOSTS,
     logLevel: e.VAPIORC_LOG_LEVEL,
   } as const;
 }

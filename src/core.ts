@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Closer } from './closers.js';
 import { createAssignVm } from './commands/assignVm.js';
 import type { CommandDeps } from './commands/deps.js';
+import { createIsoHostRefusal } from './commands/isoHosts.js';
 import { reportInstalled, reportVmReady } from './commands/reportGuest.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
@@ -16,6 +17,7 @@ import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
 import { machinesAtPorts } from './db/ports.js';
 import { createWrite } from './db/write.js';
+import { Unavailable } from './domain/errors.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
@@ -99,6 +101,10 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
     portCount: config.ports.end - config.ports.start + 1,
     oemBundles: provisioner.oemBundles,
     qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
+    isoHostRefusal: createIsoHostRefusal({
+      allowed: config.isoHosts,
+      guests: async () => network?.().catch((err: unknown) => (err instanceof Unavailable ? err : Promise.reject(err))),
+    }),
     admit: (need) => provisioner.admit(need),
   };
   const ordersStopped = new AbortController();

@@ -19,6 +19,16 @@ describe('the settings', () => {
   test('take a Redis on a socket', () =>
     expect(loadConfig({ REDIS_URL: 'unix:///run/redis/redis.sock' }).redisUrl).toBe('unix:///run/redis/redis.sock'));
 
+  test('list hosts with commas between', () => {
+    expect(loadConfig({}).isoHosts).toEqual([]);
+    expect(loadConfig({ VAPIORC_ISO_HOSTS: 'nas.lan, 172.17.0.0/16 ,fe80::/10,::1,' }).isoHosts).toEqual([
+      'nas.lan',
+      '172.17.0.0/16',
+      'fe80::/10',
+      '::1',
+    ]);
+  });
+
   test('that are bad are all named in one message, and a URL’s password is not shown', () => {
     const read = () =>
       loadConfig({
@@ -69,6 +79,8 @@ describe('the settings', () => {
     [{ VAPIORC_STOP_TIMEOUT_SECONDS: '10' }, 'VAPIORC_STOP_TIMEOUT_SECONDS'],
     [{ VAPIORC_INSTALL_STUCK_SECONDS: '59' }, 'VAPIORC_INSTALL_STUCK_SECONDS: give a whole number from 60 to 86400'],
     [{ VAPIORC_NETWORK_MODE: 'bridge' }, 'VAPIORC_NETWORK_MODE'],
+    [{ VAPIORC_ISO_HOSTS: 'nas.lan,http://x' }, 'VAPIORC_ISO_HOSTS.1: give host names'],
+    [{ VAPIORC_ISO_HOSTS: '10.0.0.0/33' }, 'with commas between'],
     [{ VAPIORC_HOST_STORAGE_PATH: 'relative' }, 'absolute path'],
     [{ VAPIORC_PUBLIC_HOST: 'http://x' }, 'without a scheme'],
     [{ VAPIORC_HOST_IP: 'a', VAPIORC_PUBLIC_HOST: 'b' }, 'old name of VAPIORC_PUBLIC_HOST'],

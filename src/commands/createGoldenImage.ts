@@ -5,7 +5,7 @@ import { type CapacityExhausted, type InvalidInput, NotFound, type Unavailable }
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { CommandDeps } from './deps.js';
 import { ensurePool } from './ensurePool.js';
-import { checked, isoUrlOf, oemBundleOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
+import { checked, isoUrlOf, languageOf, oemBundleOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
 
 export interface CreateGoldenImageInput {
   vmType: string;
@@ -13,7 +13,7 @@ export interface CreateGoldenImageInput {
   cpuCores?: number | undefined;
   ramMiB?: number | undefined;
   diskGiB?: number | undefined;
-  /** As the guest image understands it: "en", "German", "fr-FR". */
+  /** As the guest image understands it: "en", "German", "fr-FR"; see languages.ts. */
   language?: string | undefined;
   /** Own installation medium, http or https. */
   isoUrl?: string | undefined;
@@ -35,7 +35,7 @@ export async function createGoldenImage(
       cpuCores: wholeNumberOf('cpuCores', given.cpuCores ?? deps.defaults.cpuCores, 1, 256),
       ramMiB: wholeNumberOf('ramMiB', given.ramMiB ?? deps.defaults.ramMiB, least?.minRamMiB ?? 512, 1_048_576),
       diskGiB: wholeNumberOf('diskGiB', given.diskGiB ?? deps.defaults.diskGiB, least?.minDiskGiB ?? 1, 16_384),
-      language: textOf('language', given.language ?? 'en', 40),
+      language: languageOf(given.language ?? 'en'),
       isoUrl: given.isoUrl === undefined ? null : isoUrlOf(given.isoUrl),
       oemBundle: given.oemBundle === undefined ? null : oemBundleOf('oemBundle', given.oemBundle),
     };
@@ -44,7 +44,9 @@ export async function createGoldenImage(
   if (input.oemBundle !== null && (await deps.oemBundles?.get(input.oemBundle)) === undefined) {
     return new NotFound('OEM bundle', input.oemBundle);
   }
-  const refusal = await deps.admit({ kind: 'install', ...input });
+  const refusal =
+    (input.isoUrl === null ? undefined : await deps.isoHostRefusal(input.isoUrl)) ??
+    (await deps.admit({ kind: 'install', ...input }));
   if (refusal) return refusal;
   for (;;) {
     try {

@@ -2,6 +2,7 @@ import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { OemBundles } from '../domain/oemBundles.js';
+import type { IsoHostRefusal } from './isoHosts.js';
 
 /** What commands work with. */
 export interface CommandDeps {
@@ -13,6 +14,8 @@ export interface CommandDeps {
   portCount: number;
   /** The user's own files for installations; left out where machines take none. */
   oemBundles?: OemBundles | undefined;
+  /** Whether an installation may be sent to this URL for its medium. */
+  isoHostRefusal: IsoHostRefusal;
   /** Whether machines have a channel for the QEMU guest agent; left out: they do not. */
   qemuAgent?: boolean | undefined;
   /** Whether the host could take one more such machine now (Provisioner.admit). */

@@ -1,5 +1,7 @@
 import { InvalidInput } from '../domain/errors.js';
+import { isLanguage, LANGUAGE_LIST } from '../domain/languages.js';
 import { LIMITS } from '../domain/limits.js';
+import { maskUrls } from '../domain/maskUrls.js';
 import { OEM_BUNDLE_NAME } from '../domain/oemBundles.js';
 import { normalizeVmType, VM_TYPES, vmTypeFacts } from '../domain/vmTypes.js';
 
@@ -69,16 +71,21 @@ export function wholeNumberOf(field: string, given: number, min: number, max: nu
   return given;
 }
 
+export function languageOf(given: string): string {
+  // As the image's own table has its letters.
+  const language = given.trim().normalize('NFC');
+  if (!isLanguage(language))
+    reject('language', given, `Give one by name or code, with a region if you want (de-AT): ${LANGUAGE_LIST}.`);
+  return language;
+}
+
 export function isoUrlOf(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) reject('isoUrl', given, 'Give an http or https URL.');
-  if (url.href.length > 2000) reject('isoUrl', given, 'Give at most 2000 characters.');
+  const refuse = (fix: string) => reject('isoUrl', maskUrls(url?.href ?? given), fix);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return refuse('Give an http or https URL.');
+  if (url.href.length > 2000) refuse('Give at most 2000 characters.');
   if (/^windows(\.|$)/i.test(fileNameIn(url)))
-    reject(
-      'isoUrl',
-      given,
-      'Offer the medium by a file name that does not begin with "windows.": the guest image keeps these.',
-    );
+    refuse('Offer the medium by a file name that does not begin with "windows.": the guest image keeps these.');
   // As it was understood: without blanks around it, and with everything odd encoded.
   return url.href;
 }

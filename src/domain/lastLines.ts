@@ -1,3 +1,5 @@
+import { maskUrls } from './maskUrls.js';
+
 const MAX_CHARS = 2_000;
 /** Colours, cursor movements and titles of a terminal. */
 const ESCAPES = /\p{Cc}(?:\[[0-?]*[ -/]*[@-~]|\][^\p{Cc}]*(?:\p{Cc}\\?)?)/gu;
@@ -17,7 +19,9 @@ export function lastLines(text: string, count: number): string[] {
       .split('\n')
       .map((line) => line.split('\r').findLast((part) => part !== '') ?? '')
       .map((line) => line.replace(UNPRINTABLE, ' ').trimEnd())
-      .filter((line) => line.trim() !== ''),
+      .filter((line) => line.trim() !== '')
+      // The guest image tells what it could not download by the whole URL.
+      .map(maskUrls),
   ).slice(-count);
   const kept: string[] = [];
   let left = MAX_CHARS;

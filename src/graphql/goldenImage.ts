@@ -3,11 +3,11 @@ import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { novncUrl, RDP_OFFSET } from '../domain/links.js';
+import { maskUrls } from '../domain/maskUrls.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
-import { maskUrl } from './maskUrl.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 
 export const GoldenImageStatus = builder.enumType('GoldenImageStatus', {
@@ -113,7 +113,7 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     isoUrl: t.string({
       nullable: true,
       description: 'Own installation medium; what may be a secret in the URL is shown as ***.',
-      resolve: ({ isoUrl }) => (isoUrl === null ? null : maskUrl(isoUrl)),
+      resolve: ({ isoUrl }) => (isoUrl === null ? null : maskUrls(isoUrl)),
     }),
     containerImage: t.exposeString('containerImage', {
       nullable: true,

@@ -46,8 +46,13 @@ const CreateGoldenImageInput = builder.inputType('CreateGoldenImageInput', {
     cpuCores: t.int({ description: 'Virtual processors.' }),
     ramMiB: t.int({ description: 'Memory that Windows sees, in MiB.' }),
     diskGiB: t.int({ description: 'Size of the disk as Windows sees it, in GiB. It grows as it is written to.' }),
-    language: t.string({ description: 'As the guest image understands it: `en`, `German`, `fr-FR`.' }),
-    isoUrl: t.string({ description: 'Own installation medium, an http or https URL.' }),
+    language: t.string({
+      description: 'Language of Windows, by name or code as the guest image knows it: `en`, `German`, `fr-FR`.',
+    }),
+    isoUrl: t.string({
+      description:
+        'Own installation medium, an http or https URL. Not of a loopback or link-local address, nor in the network of the VMs, unless VAPIORC_ISO_HOSTS allows it.',
+    }),
     oemBundle: t.string({
       description:
         'Name of a bundle of your own files; its `*.bat`, `*.cmd`, `*.reg` and `*.msi` are run in Windows. See putOemFile.',

@@ -1,4 +1,5 @@
 import type { InstallPhase } from '../domain/image.js';
+import { maskUrls } from '../domain/maskUrls.js';
 import type { InstallProgress } from './provisioner.js';
 
 /** Longest message that is passed on; the image's own have some 60 characters. */
@@ -19,13 +20,14 @@ const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"'
  * per cent, or an amount where the total is unknown. Undefined when nothing can be read. The text is hostile until proven otherwise.
  */
 export function parseStatusPage(html: string): InstallProgress | undefined {
-  const text = html
+  const shown = html
     .slice(0, 4096)
     .replace(/<[^<>]*>/g, ' ')
     .replace(/&(amp|lt|gt|quot|#39);/g, (_whole, name: string) => ENTITIES[name] ?? '')
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ') // control and invisible characters
     .replace(/\s+/g, ' ')
     .trim();
+  const text = maskUrls(shown);
   if (text === '') return undefined;
   const percent = / ?\((\d{1,3}(?:\.\d+)?)%\)$/.exec(text);
   // Half a character, as a cut may leave it, is no text for a database.

@@ -34,7 +34,9 @@ const create = createRoute({
       ram_mib: wholeNumber('Memory, in MiB.').optional(),
       disk_gib: wholeNumber('Size of the disk, in GiB.').optional(),
       language: text('Language of Windows, by name or code.').optional(),
-      iso_url: text('Your own installation medium, http or https.').optional(),
+      iso_url: text(
+        'Your own installation medium, http or https; not at a loopback or link-local address, nor in the network of the VMs, unless VAPIORC_ISO_HOSTS allows it.',
+      ).optional(),
       oem_bundle: text('Your own files for the installation: a name of /api/oem-bundles.').optional(),
     }),
   },

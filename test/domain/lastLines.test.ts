@@ -15,6 +15,12 @@ test('what is said again and again leaves room for the rest', () => {
   expect(lastLines(log, 4)).toEqual(['two', 'three', '❯ Warning: failed to inspect disk (84 times)', 'four']);
 });
 
+test('a secret in a URL is not told: the guest image names what it could not download', () => {
+  const log =
+    '\u001b[1;31m❯ ERROR: Failed to download https://me:secret@h/w.iso?sig=secret with exit status 8.\u001b[0m\n';
+  expect(lastLines(log, 9)).toEqual(['❯ ERROR: Failed to download https://***@h/w.iso?*** with exit status 8.']);
+});
+
 test('a line without end is cut at its beginning', () => {
   const [line] = lastLines(`${'x'.repeat(100_000)}end`, 10);
   expect(line).toHaveLength(1999);

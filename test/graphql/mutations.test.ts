@@ -85,6 +85,16 @@ describe('golden images', () => {
     expect(await mutate('createGoldenImage', { ramMiB: 1 })).toEqual(
       refusal('InvalidInput', { field: 'ramMiB', value: '1' }),
     );
+    expect(await mutate('createGoldenImage', { language: 'Klingon' })).toEqual(
+      refusal('InvalidInput', { field: 'language', value: 'Klingon', fix: expect.stringContaining('German (de)') }),
+    );
+    expect(await mutate('createGoldenImage', { isoUrl: 'http://me:hunter2@[::ffff:a9fe:a9fe]/latest' })).toEqual(
+      refusal('InvalidInput', {
+        field: 'isoUrl',
+        value: 'http://***@[::ffff:a9fe:a9fe]/latest',
+        fix: expect.stringContaining('VAPIORC_ISO_HOSTS'),
+      }),
+    );
     world.settings.admit = async () => new CapacityExhausted('disk', 'needs 64 GiB, 3 GiB are free', 'Free some.');
     expect(await mutate('createGoldenImage', {})).toEqual(
       refusal('CapacityExhausted', { message: 'needs 64 GiB, 3 GiB are free', fix: 'Free some.' }),

@@ -12,6 +12,12 @@ test.each([
   ],
   ['<p class="loading">Downloading Windows 11 (12.3%)</p>', 'DOWNLOADING', 0.123, 'Downloading Windows 11'],
   ['<p class="loading">Downloading Windows 11 (512 MB)</p>', 'DOWNLOADING', null, 'Downloading Windows 11 (512 MB)'],
+  [
+    'Failed to download https://me:secret@h/w.iso?sig=secret : 404.',
+    'DOWNLOADING',
+    null,
+    'Failed to download https://***@h/w.iso?*** : 404.',
+  ],
   ['Download failed (code 28).', 'DOWNLOADING', null, 'Download failed (code 28).'],
   ['<p class="loading">Verifying downloaded ISO</p>', 'DOWNLOADING', null, 'Verifying downloaded ISO'],
   [

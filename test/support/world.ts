@@ -14,6 +14,7 @@ import { Reconciler } from '../../src/reconciler/reconciler.js';
 import { Heartbeats } from '../../src/rest/heartbeats.js';
 import { alone } from './alone.js';
 import { createTestDatabase } from './database.js';
+import { isoHostRefusal } from './isoHosts.js';
 
 /** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
 export async function createWorld(over: Partial<Deps> = {}) {
@@ -67,6 +68,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     portCount: 100,
+    isoHostRefusal,
     admit: (need) => provisioner.admit(need),
   };
   let reconciler: Reconciler | undefined;

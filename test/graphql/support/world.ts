@@ -21,6 +21,7 @@ import { originCheck } from '../../../src/http/hostCheck.js';
 import { UnderWay } from '../../../src/http/underWay.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
+import { isoHostRefusal } from '../../support/isoHosts.js';
 
 const OK = { status: 'OK', message: 'fine' } as const;
 
@@ -103,6 +104,7 @@ export async function createWorld(
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     portCount: 100,
     oemBundles: files.oemBundles,
+    isoHostRefusal,
     admit: (need) => settings.admit(need),
   };
   const underWay = new UnderWay();

@@ -23,6 +23,7 @@ import { createGuestRoutes, type GuestRoutes } from '../../../src/rest/guest.js'
 import { Heartbeats } from '../../../src/rest/heartbeats.js';
 import { createRest } from '../../../src/rest/rest.js';
 import { createTestDatabase } from '../../support/database.js';
+import { isoHostRefusal } from '../../support/isoHosts.js';
 
 /** The REST API as it is wired in the server, on a database of its own and a port of its own. */
 export interface World {
@@ -100,6 +101,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     portCount: 100,
     oemBundles: options.oemBundles,
+    isoHostRefusal,
     admit: (need) => settings.admit(need),
   };
   const readiness = options.readiness ?? 'agent';
