@@ -224,13 +224,15 @@ describe('a guest that lies', () => {
   });
 });
 
-test('a thousand polls at once of one machine: fifty are heard, two of them wait, and others are served meanwhile', async () => {
+test('hundreds of polls at once of one machine: fifty are heard, two of them wait, and others are served meanwhile', async () => {
   const loud = await running();
   const quiet = await running();
   await loud.agent.result(loud.id);
   world.settings.rateClockMs += 60_000;
   const body = { session: loud.agent.session, wait: 3 };
-  const polls = Array.from({ length: 1_000 }, () => loud.agent.call('next', body));
+  // The callers live in this process too: more of them only wait for each other, and their heads come late.
+  const POLLS = 300;
+  const polls = Array.from({ length: POLLS }, () => loud.agent.call('next', body));
 
   await quiet.agent.result(quiet.id, { exit: 5 });
   expect(await commandOf(quiet.id)).toMatchObject({ status: 'EXITED', exitCode: 5 });
@@ -241,7 +243,7 @@ test('a thousand polls at once of one machine: fifty are heard, two of them wait
   expect(heard.length).toBeGreaterThanOrEqual(50);
   expect(heard.length).toBeLessThanOrEqual(100);
   expect(heard.every(({ lines }) => lines.do === 'none')).toBe(true);
-  expect(answers.filter(({ status }) => status === 429)).toHaveLength(1_000 - heard.length);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(POLLS - heard.length);
 });
 
 test('the token of a VM that was released is of no use in any call', async () => {
