@@ -15,6 +15,7 @@ export interface TestServer {
   app: App;
   port: number;
   guestPort: number;
+  databaseUrl: string;
   /** What was logged, warnings and worse. */
   log: Record<string, unknown>[];
   /** A connection to it, closed at the end of the test; its errors are nobody's. */
@@ -71,6 +72,7 @@ export async function aServer(over: Record<string, string> = {}): Promise<TestSe
     app,
     port,
     guestPort,
+    databaseUrl: database.url,
     log,
     connect({ port: to = port, from = '127.0.0.1' } = {}) {
       const socket = connect({ host: '127.0.0.1', localAddress: from, port: to }).setEncoding('latin1');
