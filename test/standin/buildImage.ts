@@ -8,6 +8,9 @@ import { unpackDebianPackages } from './debianPackages.js';
 import { importFolder } from './docker.js';
 import { RootFolder } from './rootFolder.js';
 
+/** Marks the stand-ins and their variants. */
+export const LABEL = 'vapiorc.standin';
+
 export type Kind = 'stub' | 'qemu';
 
 // As the real image declares it; no health check.
@@ -54,7 +57,7 @@ export async function buildImage(kind: Kind, tag: string): Promise<void> {
     const version = kind === 'qemu' ? await addMachine(root, kernelVersion, work) : '11.1.0';
     const own = { STANDIN_KIND: kind, STANDIN_QEMU_VERSION: version, ...defaults[kind] };
     const env = Object.entries(own).map(([key, value]) => `ENV ${key}=${value}`);
-    await importFolder(root.folder, tag, [...contract, ...env]);
+    await importFolder(root.folder, tag, [...contract, ...env, `LABEL ${LABEL}=${kind}`]);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

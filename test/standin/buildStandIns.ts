@@ -29,9 +29,16 @@ export async function buildStandIns(): Promise<{ stub: string; qemu: string }> {
 
 /** Only with the lock held. */
 export async function buildMissing(): Promise<void> {
-  const { buildImage } = await import('./buildImage.js'); // loads esbuild, which a cached build has no use for
+  if (await areThere()) return;
+  const { buildImage, LABEL } = await import('./buildImage.js'); // loads esbuild, which a cached build has no use for
   if (!(await hasImage(STUB_TAG))) await buildImage('stub', STUB_TAG);
   if (!(await hasImage(QEMU_TAG))) await buildImage('qemu', QEMU_TAG);
+  await removeUnused(LABEL);
+}
+
+/** Images of sources as they were: those of a day ago that no container has. Other checkouts here have younger ones, or build theirs again. */
+export async function removeUnused(label: string): Promise<void> {
+  await docker('image', 'prune', '--all', '--force', '--filter', `label=${label}`, '--filter', 'until=24h');
 }
 
 async function areThere(): Promise<boolean> {
