@@ -76,6 +76,11 @@ test('a standstill is told once, with what to look at; a move ends it, and the n
   expect(stuck).toContain(
     `nothing has moved for 2 min in phase SETUP (Windows is being set up): look at its screen at http://localhost:${port}`,
   );
+  // The guest image says so until its boot is judged; once is enough for who reads.
+  expect(
+    stuck?.match(/failed to inspect disk "\/storage\/data.qcow2", assuming it contains data\. \(\d+ times\)$/gm),
+  ).toHaveLength(1);
+  expect(stuck?.match(/failed to inspect disk/g)).toHaveLength(1);
   expect(stuck).toMatch(
     /The log of its container ends:\n(.+\n)+The install.log of its guest ends:\na line \(20 times\)\ncopying drivers$/,
   );

@@ -14,6 +14,8 @@ export class BootWatch {
   constructor(
     readonly settings: Settings,
     readonly machine: Machine,
+    /** The disk that is being installed onto, where it is a qcow2. */
+    readonly installsOnto: string | undefined,
   ) {
     machine.on('line', (line) => {
       if (/BdsDxe: starting |Booting from (Hard Disk|DVD)/.test(line)) {
@@ -37,6 +39,8 @@ export class BootWatch {
     const limitMs = this.settings.scaledMs(this.settings.number('STANDIN_BOOT_LIMIT_MS', 30_000));
     const look = () => {
       const good = this.bootedFromOwnDisk || /starting .*(DVD|CDROM|CD-ROM|USB)|Booting from DVD/.test(this.#attempt);
+      // Its probe meets QEMU's lock on the disk.
+      if (this.installsOnto) log.warn(`failed to inspect disk "${this.installsOnto}", assuming it contains data.`);
       if (this.#failed) return this.#end('Windows could not boot, terminating...');
       if (good && Date.now() - this.#attemptAt >= settleMs) {
         log.info(`Windows started successfully, visit http://127.0.0.1:${webPort}/ to view the screen...`);

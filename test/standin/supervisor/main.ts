@@ -109,7 +109,8 @@ async function makePlan(step: (text: string) => Promise<void>): Promise<Plan> {
 }
 
 async function runMachine(machine: Machine, plan: Plan): Promise<number> {
-  const bootWatch = new BootWatch(settings, machine);
+  const { installing, disk } = plan;
+  const bootWatch = new BootWatch(settings, machine, installing && disk.format === 'qcow2' ? disk.path : undefined);
   const mode = plan.firmware.varsPath ? 'Windows' : 'Windows (legacy)';
   const secure = plan.firmware.varsPath?.includes('_secure') ? ' securely' : '';
   machine.on('line', (line) => {
