@@ -117,7 +117,8 @@ function sameness(goldens: readonly Golden[]): Finding {
 
 /** What an installation leaves behind, with data all over its disk, sealed. */
 async function makeGolden(storage: Storage, imageId: string, gib: number, writtenGib: number): Promise<void> {
-  const { storage: folder } = await storage.prepareInstall(imageId, { ...GUEST, role: 'golden' }, null, async () => {});
+  const { folders } = await storage.prepareInstall(imageId, { ...GUEST, role: 'golden' }, null, async () => {});
+  const folder = folders.storage;
   const disk = join(folder, 'data.qcow2');
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', disk, `${gib}G`]).catch((cause) => {
     throw new Error('qemu-img and qemu-io are needed: install qemu-utils', { cause });

@@ -35,13 +35,18 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
           isWanted: spec.isWanted,
           onProgress,
           prepare: async () => {
-            const folders = await storage.prepareInstall(
+            const { folders, oem } = await storage.prepareInstall(
               spec.id,
               await guest(spec.id, spec.token, 'golden'),
               spec.oemBundle,
               lead.confirm,
             );
-            return installOptions(spec, await onHost(folders), deployment, settings);
+            return installOptions(
+              spec,
+              { ...(await onHost(folders)), asciiNames: oem?.asciiNames ?? true },
+              deployment,
+              settings,
+            );
           },
         }),
       ),

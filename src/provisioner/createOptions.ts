@@ -49,7 +49,7 @@ interface Order {
 /** The container of an installation. */
 export function installOptions(
   spec: InstallSpec,
-  folders: { storage: string; shared: string; oem?: string },
+  folders: { storage: string; shared: string; oem?: string; asciiNames: boolean },
   deployment: string,
   settings: DockerSettings,
 ): ContainerCreateOptions {
@@ -59,7 +59,12 @@ export function installOptions(
     image: settings.image,
     spec,
     // An own medium takes the place of the version.
-    env: { VERSION: spec.isoUrl ?? spec.vmType, DISK_FMT: 'qcow2' },
+    env: {
+      VERSION: spec.isoUrl ?? spec.vmType,
+      DISK_FMT: 'qcow2',
+      // Without it the image garbles the names; with it, it reads old setup files, which are in no UTF-8, otherwise than it was tried with.
+      ...(folders.asciiNames ? {} : { LC_ALL: 'C.UTF-8' }),
+    },
     mounts: [
       { target: '/storage', source: folders.storage, readOnly: false },
       { target: '/shared', source: folders.shared, readOnly: false },

@@ -1,4 +1,4 @@
-import { cp, mkdir, rename } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Confirm, draftFor } from './clearPlace.js';
 import { copyOemBundle } from './copyOemBundle.js';
@@ -14,12 +14,18 @@ export interface InstallOrder {
   oemPath: string | undefined;
 }
 
-/** Makes the folder of an installation, as cloneDisk.ts that of a clone. Answers whether it has an `oem`. */
+/** What the installation has in `oem`; undefined: there is none. */
+export interface PreparedOem {
+  /** Whether all names are ASCII: the guest image garbles others unless it is told what they are. */
+  asciiNames: boolean;
+}
+
+/** Makes the folder of an installation, as cloneDisk.ts that of a clone. */
 export async function prepareInstall(
   layout: Layout,
   { imageId, config, oemBundle, oemPath }: InstallOrder,
   confirm: Confirm,
-): Promise<boolean> {
+): Promise<PreparedOem | undefined> {
   const draft = draftFor(layout.install(imageId));
   await mkdir(draft, { mode: 0o700 });
   await mkdir(join(draft, 'storage'));
@@ -29,7 +35,9 @@ export async function prepareInstall(
   // A fault when it is missing: without our install.bat nobody would ever report.
   if (oemPath !== undefined) await cp(oemPath, oem, { recursive: true, dereference: true });
   if (oemBundle !== null) await copyOemBundle(layout.oemBundle(oemBundle), join(oem, 'custom'));
+  const hasOem = oemPath !== undefined || oemBundle !== null;
+  const names = hasOem ? await readdir(oem, { recursive: true }) : [];
   await confirm();
   await rename(draft, layout.install(imageId));
-  return oemPath !== undefined || oemBundle !== null;
+  return hasOem ? { asciiNames: names.every((name) => /^[ -~]*$/.test(name)) } : undefined;
 }

@@ -15,7 +15,7 @@ import { lstatIfThere } from './lstatIfThere.js';
 import type { Manifest } from './manifest.js';
 import { namesIn } from './namesIn.js';
 import { createOemBundles } from './oemBundles.js';
-import { prepareInstall } from './prepareInstall.js';
+import { type PreparedOem, prepareInstall } from './prepareInstall.js';
 import { protectGolden, unprotectGolden } from './protectGolden.js';
 import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
@@ -114,12 +114,12 @@ export function createStorage({
       config: GuestConfig,
       oemBundle: string | null,
       confirm: Confirm,
-    ): Promise<MachineFolders & { oem?: string }> {
+    ): Promise<{ folders: MachineFolders & { oem?: string }; oem: PreparedOem | undefined }> {
       const place = layout.install(imageId);
       await clearPlace(layout, place, confirm, emptyAsRoot);
-      const hasOem = await prepareInstall(layout, { imageId, config, oemBundle, oemPath }, confirm);
+      const oem = await prepareInstall(layout, { imageId, config, oemBundle, oemPath }, confirm);
       const folders = { storage: join(place, 'storage'), shared: join(place, 'shared') };
-      return hasOem ? { ...folders, oem: join(place, 'oem') } : folders;
+      return { folders: oem ? { ...folders, oem: join(place, 'oem') } : folders, oem };
     },
 
     /** Makes a golden image of the installation. Asked again, answers the same. `elsewhere` runs qemu-img where this machine has none. */

@@ -35,6 +35,36 @@ async function cloned(): Promise<MachineRef & { port: number }> {
   return { kind: 'vm', id: spec.id, port: spec.port };
 }
 
+test('names of OEM files arrive in Windows as they are, whatever they are written with', async () => {
+  const files = host.storage.oemBundles.files('odd');
+  for (const path of ['büro.cmd', 'data/größe 1/データ.txt']) {
+    const content = async function* () {
+      yield Buffer.from('echo\r\n');
+    };
+    expect(await files.write(path.split('/'), content(), { replace: true })).not.toBeInstanceOf(Error);
+  }
+  const oemPath = join(host.path, 'ours');
+  await mkdir(oemPath);
+  await writeFile(join(oemPath, 'install.bat'), '');
+  const storage = createStorage({ path: host.path, deployment: host.deployment, oemPath, log: createLog('silent') });
+  const installed = async (oemBundle: string | null) => {
+    const spec = { ...(await host.installSpec()), oemBundle };
+    expect(await host.another({}, { storage }).install(spec, () => {})).toHaveProperty('engineId');
+    const ref: MachineRef = { kind: 'golden', id: spec.id };
+    await until('Windows is there', 60_000, async () => (await host.ask(ref, 'read .stage')) === 'ok complete');
+    const names = await host.ask(ref, 'read .oddnames');
+    const { Config } = await container(ref);
+    await host.provisioner.destroy(ref);
+    return { names: names.replace(/^ok ?/, '').split(',').map(decodeURIComponent), env: Config.Env.join('\n') };
+  };
+
+  const { names, env } = await installed('odd');
+  expect(names.sort()).toEqual(['büro.cmd', 'größe 1', 'データ.txt']);
+  expect(env).toContain('LC_ALL=C.UTF-8');
+  // Only there: it also changes how the image reads the setup files of old Windows versions.
+  expect(await installed(null)).toEqual({ names: [''], env: expect.not.stringContaining('LC_ALL') });
+});
+
 test('a clone gets its disk, its share and the golden image read-only, and what the guest image needs', async () => {
   const vm = await cloned();
 

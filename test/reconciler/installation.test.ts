@@ -151,12 +151,15 @@ test('an installation that fails says how its log ended', async () => {
 
 test('an own medium that cannot be had is told as that', async () => {
   const id = await installed('STANDIN_FAULT=download\n', ({ status }) => status === 'FAILED', {
-    isoUrl: 'https://example.invalid/w.iso',
+    isoUrl: 'https://me:secret@example.invalid/w.iso?sig=secret',
   });
 
-  expect((await row(id)).reason).toMatch(
-    /^its container ended: the installation medium could not be downloaded from its isoUrl /,
-  );
+  const { reason } = await row(id);
+  expect(reason).toMatch(/^its container ended: the installation medium could not be downloaded from its isoUrl /);
+  expect(reason).toContain('Failed to download https://***@example.invalid/w.iso?*** with');
+  expect(
+    JSON.stringify(await world.db.event.findMany(), (_key, value) => (typeof value === 'bigint' ? 0 : value)),
+  ).not.toContain('secret');
 });
 
 test('one whose guest says that it failed, too, before all of it is removed', async () => {

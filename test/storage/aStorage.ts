@@ -39,7 +39,8 @@ export async function aStorage(path?: string): Promise<TestStorage> {
 /** What an installation leaves behind when it was shut down cleanly. Answers its folder. */
 export async function anInstallation(storage: Storage, imageId: string, diskMiB = 64): Promise<string> {
   await storage.claim();
-  const { storage: folder } = await storage.prepareInstall(imageId, config, null, ALONE.confirm);
+  const { folders } = await storage.prepareInstall(imageId, config, null, ALONE.confirm);
+  const folder = folders.storage;
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'data.qcow2'), `${diskMiB}M`]);
   execFileSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 0x57 0 4M', join(folder, 'data.qcow2')], { stdio: 'ignore' });
   const files = {

@@ -59,7 +59,9 @@ test('an installation gets its own copy below ours, with the line ends of Window
   await put('mine', 'install.bat', 'the user’s\n');
   await put('mine', 'data.txt', 'one\n');
 
-  const { oem = '' } = await storage.prepareInstall(randomUUID(), config, 'mine', ALONE.confirm);
+  const prepared = await storage.prepareInstall(randomUUID(), config, 'mine', ALONE.confirm);
+  expect(prepared.oem).toEqual({ asciiNames: true });
+  const { oem = '' } = prepared.folders;
   await put('mine', 'data.txt', 'changed later');
 
   expect((await readdir(oem)).toSorted()).toEqual(['custom', 'install.bat']);
@@ -75,7 +77,9 @@ test('an installation gets its own copy below ours, with the line ends of Window
 test('without a bundle nothing of the user’s comes along', async () => {
   await storage.claim();
   await put('mine', 'x.cmd', 'x');
-  expect(await storage.prepareInstall(randomUUID(), config, null, ALONE.confirm)).not.toHaveProperty('oem');
+  const { folders, oem } = await storage.prepareInstall(randomUUID(), config, null, ALONE.confirm);
+  expect(folders).not.toHaveProperty('oem');
+  expect(oem).toBeUndefined();
 });
 
 test('a bundle that went before the installation began breaks it, in words', async () => {

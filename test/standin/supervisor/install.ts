@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Decision, Medium } from './decision.js';
 import { Failure } from './failure.js';
@@ -73,7 +74,10 @@ async function download({ settings, storage, tell }: Order, title: string, total
   await count(tell, `Downloading ${title}...`, totalMs * 0.5, settings.hasFault('download') ? 40 : 100);
   if (settings.hasFault('download')) {
     tell('Download failed (code 8).');
-    throw new Failure(68, `Failed to download ${title} from the Microsoft servers!`);
+    const url = settings.text('VERSION');
+    if (!/^https?:/i.test(url)) throw new Failure(68, `Failed to download ${title} from the Microsoft servers!`);
+    log.error(`Failed to download ${url} with exit status 8.`);
+    throw new Failure(68, 'Failed to download the Windows image from the specified URL!');
   }
   tell('Download completed successfully...');
   log.info('Download completed successfully...');
@@ -115,6 +119,8 @@ export function oemFolder(storage: Storage): string | undefined {
 
 export interface GuestOrders {
   readonly oemFiles: number;
+  /** Names of files and folders that are not ASCII, as Windows then sees them; percent-encoded, with commas between. */
+  readonly oddNames: string;
   readonly runsInstallBat: boolean;
   readonly command: string;
 }
@@ -127,7 +133,17 @@ export function guestOrders(settings: Settings, storage: Storage): GuestOrders {
   const present = command !== '' || files.some((name) => name.toLowerCase() === 'install.bat');
   const allowed =
     settings.isOn('AUTOLOGIN', true) && !settings.isOn('MANUAL', false) && !settings.hasFault('no-install-bat');
-  return { oemFiles: files.length, runsInstallBat: present && allowed, command };
+  const oddNames = (folder ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [])
+    .map((path) => basename(path))
+    .filter((name) => /[^ -~]/.test(name))
+    .map((name) => encodeURIComponent(asCopied(name, settings)));
+  return { oemFiles: files.length, oddNames: oddNames.sort().join(','), runsInstallBat: present && allowed, command };
+}
+
+/** mcopy takes names for text of the locale; the image has none, and each byte becomes a character. */
+function asCopied(name: string, settings: Settings): string {
+  const locale = settings.text('LC_ALL') || settings.text('LC_CTYPE') || settings.text('LANG');
+  return /\.utf-?8$/i.test(locale) ? name : Buffer.from(name).toString('latin1');
 }
 
 function describeSetup(settings: Settings): string {

@@ -8,6 +8,7 @@ export function guestLetter({ settings, orders, windows, computer, network, shar
     windows,
     computer,
     oem: orders.oemFiles,
+    oddnames: orders.oddNames,
     installbat: orders.runsInstallBat ? 'ran' : 'none',
     command: encodeURIComponent(orders.command),
     log: orders.runsInstallBat && settings.isOn('LOG', false) ? 'yes' : 'no',

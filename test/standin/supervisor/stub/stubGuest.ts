@@ -112,6 +112,7 @@ export class StubGuest {
     await this.#disk.set({
       '.stage': 'complete',
       '.oem': String(orders.oemFiles),
+      '.oddnames': orders.oddNames,
       '.installbat': ran ? 'ran' : 'none',
       '.command': encodeURIComponent(orders.command),
       '.log': log,
