@@ -1,7 +1,6 @@
+import { LIMITS } from '../domain/limits.js';
 import { reject } from './input.js';
 
-/** UTF-16 units, as JavaScript and Windows count. */
-const MOST_CHARACTERS = 32_768;
 /** cmd.exe cuts what it reads into lines of 8,191 characters; it puts in what variables hold, so some room is left. */
 const LONGEST_LINE = 8_000;
 const LONGEST_DIRECTORY = 240;
@@ -13,9 +12,9 @@ const LONGEST_DIRECTORY = 240;
 export function commandTextOf(given: string): string {
   const bad = (fix: string) => reject('command', given.toWellFormed(), fix);
   if (given.trim() === '') bad('It must not be empty.');
-  if (given.length > MOST_CHARACTERS) {
+  if (given.length > LIMITS.commandCharacters.value) {
     bad(
-      `Give at most ${MOST_CHARACTERS} characters, not ${given.length}: put a longer script into the VM as a file (PUT …/files/in/…) and run that.`,
+      `Give at most ${LIMITS.commandCharacters.value} characters, not ${given.length}: put a longer script into the VM as a file (PUT …/files/in/…) and run that.`,
     );
   }
   const control = /[^\P{Cc}\t\r\n]/u.exec(given)?.[0];

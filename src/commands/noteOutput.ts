@@ -1,7 +1,8 @@
 import { saveOutput } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import type { Vm } from '../db/vms.js';
-import { KEPT_OUTPUT_BYTES, outputEveryMs } from '../domain/command.js';
+import { outputEveryMs } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import type { DeliveryDeps } from './deliverCommand.js';
 import { readOutput } from './readOutput.js';
 
@@ -74,7 +75,7 @@ export async function noteOutput(
 
 /** Whether what is kept of a stream of so many bytes is all that is ever kept of one. */
 function isFull(bytes: bigint): boolean {
-  return bytes >= KEPT_OUTPUT_BYTES;
+  return bytes >= LIMITS.commandOutputBytes.value;
 }
 
 function isNew(said: number, known: bigint): boolean {

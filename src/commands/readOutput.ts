@@ -1,4 +1,4 @@
-import { KEPT_OUTPUT_BYTES } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import { FileChanged, type Share } from '../domain/share.js';
 import { decodeOutput } from './guestText.js';
 
@@ -22,7 +22,7 @@ export async function readOutput(
 ): Promise<StreamOutput | undefined> {
   const file = await share.open(['commands', commandId, stream]);
   if (file instanceof Error) return undefined;
-  const bytes = new Uint8Array(Math.min(file.size, KEPT_OUTPUT_BYTES));
+  const bytes = new Uint8Array(Math.min(file.size, LIMITS.commandOutputBytes.value));
   let filled = 0;
   try {
     for await (const chunk of file.read(0, bytes.length)) {
@@ -33,6 +33,6 @@ export async function readOutput(
     if (err instanceof FileChanged) return undefined;
     throw err;
   }
-  const cut = !isOver || file.size > KEPT_OUTPUT_BYTES;
+  const cut = !isOver || file.size > LIMITS.commandOutputBytes.value;
   return { size: file.size, text: decodeOutput(bytes.subarray(0, filled), codePage, cut) };
 }

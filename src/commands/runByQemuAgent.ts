@@ -1,7 +1,7 @@
 import { databaseTime } from '../db/clock.js';
 import { type Command, lockCommand, moveCommand, saveOutput } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
-import { KEPT_OUTPUT_BYTES } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import type { QemuAgent, ScriptEnd } from '../domain/qemuAgent.js';
 import type { CommandDeps } from './deps.js';
 import { CANCELLED_RUNNING, type CommandEnd, endCommand, timedOut } from './endCommand.js';
@@ -77,7 +77,11 @@ function scriptOf(
 }
 
 function kept(bytes: Uint8Array, codePage: number | null): string {
-  return decodeOutput(bytes.subarray(0, KEPT_OUTPUT_BYTES), codePage, bytes.length > KEPT_OUTPUT_BYTES);
+  return decodeOutput(
+    bytes.subarray(0, LIMITS.commandOutputBytes.value),
+    codePage,
+    bytes.length > LIMITS.commandOutputBytes.value,
+  );
 }
 
 function endOf(command: Command, { state, exitCode }: ScriptEnd): CommandEnd {

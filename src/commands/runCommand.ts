@@ -4,6 +4,7 @@ import { getGuest } from '../db/guests.js';
 import { lockVm } from '../db/vms.js';
 import type { CommandTransport } from '../domain/command.js';
 import { Conflict, InvalidInput, type NotFound, type Unavailable } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { commandTextOf, workingDirectoryOf } from './commandInput.js';
 import type { CommandDeps } from './deps.js';
@@ -12,9 +13,6 @@ import { heldVm } from './heldVm.js';
 import { checked, textOf, uuidOf, wholeNumberOf } from './input.js';
 
 const DEFAULT_TIMEOUT_SECONDS = 600;
-const LONGEST_TIMEOUT_SECONDS = 86_400;
-/** How many commands may wait in one VM. */
-const MOST_QUEUED = 1_000;
 
 export interface RunCommandInput {
   vmId: string;
@@ -44,7 +42,7 @@ export async function runCommand(
       'timeoutSeconds',
       given.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       1,
-      LONGEST_TIMEOUT_SECONDS,
+      LIMITS.commandSeconds.value,
     ),
     workingDirectory: given.workingDirectory == null ? null : workingDirectoryOf(given.workingDirectory),
     idempotencyKey: given.idempotencyKey == null ? null : textOf('idempotencyKey', given.idempotencyKey, 200),
@@ -71,9 +69,9 @@ export async function runCommand(
           'Put the text into the VM as a UTF-8 file (PUT …/files/in/…) and run something that reads it.',
       );
     }
-    if ((await countQueued(tx, vmId)) >= MOST_QUEUED) {
+    if ((await countQueued(tx, vmId)) >= LIMITS.commandsWaiting.value) {
       return new Conflict(
-        `${MOST_QUEUED} commands wait in the VM ${vmId} already`,
+        `${LIMITS.commandsWaiting.value} commands wait in the VM ${vmId} already`,
         'Wait for some of them to end, or cancel some.',
       );
     }

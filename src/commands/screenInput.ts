@@ -1,11 +1,9 @@
 import type { InvalidInput } from '../domain/errors.js';
 import { type Chord, chordOfCharacter, KEY_NAMES, parseChord } from '../domain/keys.js';
+import { LIMITS } from '../domain/limits.js';
 import { type Click, MOUSE_BUTTONS } from '../domain/screen.js';
 import { checked, reject, wholeNumberOf } from './input.js';
 
-const MOST_CHORDS = 100;
-const MOST_CHARACTERS = 1000;
-const MOST_CLICKS = 3;
 /** A coordinate of the protocol has 16 bits. */
 const LAST_PIXEL = 65_535;
 
@@ -19,7 +17,8 @@ export interface Typed {
 export function chordsOf({ keys, text }: Typed): Chord[] | InvalidInput {
   return checked(() => {
     const given = keys ?? [];
-    if (given.length > MOST_CHORDS) reject('keys', given.length, `Give at most ${MOST_CHORDS} at once.`);
+    if (given.length > LIMITS.keyChords.value)
+      reject('keys', given.length, `Give at most ${LIMITS.keyChords.value} at once.`);
     const chords = [...given.map(chordOf), ...characters(text ?? '').map(typedChord)];
     if (chords.length === 0) reject('keys', '', 'Give keys, text, or both.');
     return chords;
@@ -34,8 +33,12 @@ function chordOf(text: string): Chord {
 /** A line break is one key, however it is written. */
 function characters(text: string): string[] {
   const each = Array.from(text.replace(/\r\n?/g, '\n'));
-  if (each.length > MOST_CHARACTERS)
-    reject('text', text.toWellFormed(), `Give at most ${MOST_CHARACTERS} characters at once, not ${each.length}.`);
+  if (each.length > LIMITS.typedCharacters.value)
+    reject(
+      'text',
+      text.toWellFormed(),
+      `Give at most ${LIMITS.typedCharacters.value} characters at once, not ${each.length}.`,
+    );
   return each;
 }
 
@@ -51,7 +54,7 @@ export function clickOf({ x, y, button, count }: Click): Click | InvalidInput {
       x: wholeNumberOf('x', x, 0, LAST_PIXEL),
       y: wholeNumberOf('y', y, 0, LAST_PIXEL),
       button,
-      count: wholeNumberOf('count', count, 1, MOST_CLICKS),
+      count: wholeNumberOf('count', count, 1, LIMITS.clicks.value),
     };
   });
 }

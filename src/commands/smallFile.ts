@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CapacityExhausted, Conflict, InvalidInput, type NotFound, Unavailable } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { FileChanged, type OpenShareFile, type Share, type SharePath } from '../domain/share.js';
-
-/** Larger ones are streamed by REST: here a file is a value in JSON. */
-export const MAX_SMALL_FILE_BYTES = 1024 * 1024;
 
 export interface SmallFile {
   path: SharePath;
@@ -34,11 +32,11 @@ export function contentOf({ contentBase64, text }: Content, restPath: string): B
   if (text?.isWellFormed() === false) {
     return new InvalidInput('text', text.toWellFormed(), 'Leave out characters that are not valid Unicode.');
   }
-  if (content.byteLength <= MAX_SMALL_FILE_BYTES) return content;
+  if (content.byteLength <= LIMITS.smallFileBytes.value) return content;
   return new InvalidInput(
     text == null ? 'contentBase64' : 'text',
     `${content.byteLength} bytes`,
-    `Give at most ${MAX_SMALL_FILE_BYTES} bytes here; larger files go by PUT ${restPath}.`,
+    `Give at most ${LIMITS.smallFileBytes.value} bytes here; larger files go by PUT ${restPath}.`,
   );
 }
 
@@ -65,9 +63,9 @@ export function readSmallFile(
     const file = await share.open(path);
     if (file instanceof Error) return file;
     try {
-      if (file.size > MAX_SMALL_FILE_BYTES) {
+      if (file.size > LIMITS.smallFileBytes.value) {
         return new Conflict(
-          `the file has ${file.size} bytes, more than the ${MAX_SMALL_FILE_BYTES} that are given out here`,
+          `the file has ${file.size} bytes, more than the ${LIMITS.smallFileBytes.value} that are given out here`,
           `Read it by GET ${restPath}.`,
         );
       }

@@ -1,3 +1,5 @@
+import { LIMITS } from './limits.js';
+
 /** The life of one command in a VM: states, what may happen in each. Pure. */
 
 export const COMMAND_STATUSES = ['QUEUED', 'RUNNING', 'EXITED', 'TIMED_OUT', 'CANCELLED', 'FAILED'] as const;
@@ -8,9 +10,6 @@ export type CommandEvent = (typeof COMMAND_EVENTS)[number];
 
 export const COMMAND_TRANSPORTS = ['AGENT', 'QEMU_GUEST_AGENT'] as const;
 export type CommandTransport = (typeof COMMAND_TRANSPORTS)[number];
-
-/** How much of each of a command's output streams is kept with it: bytes from its beginning. */
-export const KEPT_OUTPUT_BYTES = 262_144;
 
 /**
  * How long what a command of this age has written is left alone once it was taken over; milliseconds. Each time all that is kept is
@@ -51,6 +50,6 @@ export const SENT_OUTPUT_CHARACTERS = 65_536;
  * any more, but no encoding takes more than 3 for one UTF-16 unit, and 3 for a mark at its beginning.
  */
 export function isTruncated(bytes: bigint, kept: string): boolean {
-  if (bytes > KEPT_OUTPUT_BYTES || bytes > 3 * kept.length + 3) return true;
+  if (bytes > LIMITS.commandOutputBytes.value || bytes > 3 * kept.length + 3) return true;
   return kept.length === SENT_OUTPUT_CHARACTERS && bytes > kept.length;
 }

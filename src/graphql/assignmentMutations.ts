@@ -2,7 +2,8 @@ import { cancelAssignment } from '../commands/cancelAssignment.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
 import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { orderIsOver } from '../events/handOut.js';
 import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
@@ -20,7 +21,6 @@ import {
   Unavailable,
 } from './refusals.js';
 
-const MAX_WAIT_SECONDS = 3600;
 interface Payload {
   assignment: AssignmentRow;
 }
@@ -56,7 +56,7 @@ const AssignVmInput = builder.inputType('AssignVmInput', {
     waitSeconds: t.int({
       defaultValue: 0,
       required: true,
-      description: `How long to wait for the answer while the request is queued, in seconds, up to ${MAX_WAIT_SECONDS}.`,
+      description: `How long to wait for the answer while the request is queued, in seconds, up to ${LIMITS.waitSeconds.value}.`,
     }),
     cancelIfLate: t.boolean({
       defaultValue: false,
@@ -77,7 +77,7 @@ builder.mutationField('assignVm', (t) =>
       const { assignedTo, vmType, waitSeconds, cancelIfLate } = input;
       const order = async () => {
         const seconds: number | InvalidInputRefusal = checked(() =>
-          wholeNumberOf('waitSeconds', waitSeconds, 0, MAX_WAIT_SECONDS),
+          wholeNumberOf('waitSeconds', waitSeconds, 0, LIMITS.waitSeconds.value),
         );
         if (typeof seconds !== 'number') return seconds;
         const wanted = {

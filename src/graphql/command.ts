@@ -1,12 +1,12 @@
 import {
   isCommandOver,
   isTruncated,
-  KEPT_OUTPUT_BYTES,
   type CommandStatus as Status,
   type CommandTransport as Transport,
 } from '../domain/command.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { ID_DESCRIPTION, idArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
@@ -36,7 +36,7 @@ export const CommandTransport = builder.enumType('CommandTransport', {
   } satisfies Record<Transport, { description: string }>,
 });
 
-const KEPT = `The first ${KEPT_OUTPUT_BYTES / 1024} KiB are kept.`;
+const KEPT = `The first ${LIMITS.commandOutputBytes.value / 1024} KiB are kept.`;
 const AFTER = 'Leaves out this many UTF-16 units from the beginning: the length of what the caller has.';
 
 /** @throws GraphQLError  it is negative. */

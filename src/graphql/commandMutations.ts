@@ -2,15 +2,14 @@ import { cancelCommand } from '../commands/cancelCommand.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import { runCommand } from '../commands/runCommand.js';
 import type { Command as CommandRow } from '../db/commands.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { waitForCommand } from '../events/waitForCommand.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { Command, CommandTransport } from './command.js';
 import { uuidOfNode } from './nodeId.js';
 import { answer, Conflict, InvalidInput, NotFound, onNode, resultType, Unavailable } from './refusals.js';
-
-const MAX_WAIT_SECONDS = 3600;
 
 const RunCommandPayload = builder.objectRef<{ command: CommandRow }>('RunCommandPayload').implement({
   description: 'The command was taken.',
@@ -56,7 +55,7 @@ const RunCommandInput = builder.inputType('RunCommandInput', {
     waitSeconds: t.int({
       required: true,
       defaultValue: 0,
-      description: `How long to wait with the answer while it runs, in seconds, up to ${MAX_WAIT_SECONDS}.`,
+      description: `How long to wait with the answer while it runs, in seconds, up to ${LIMITS.waitSeconds.value}.`,
     }),
   }),
 });
@@ -73,7 +72,7 @@ builder.mutationField('runCommand', (t) =>
       const run = async () => {
         const vmId = uuidOfNode('Vm', 'vmId', given);
         if (vmId instanceof Error) return vmId;
-        const seconds = checked(() => wholeNumberOf('waitSeconds', waitSeconds, 0, MAX_WAIT_SECONDS));
+        const seconds = checked(() => wholeNumberOf('waitSeconds', waitSeconds, 0, LIMITS.waitSeconds.value));
         if (seconds instanceof Error) return seconds;
         const command = await runCommand(context.deps, {
           ...rest,

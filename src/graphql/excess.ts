@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import type { Limit } from '../domain/limits.js';
+import type { Limit } from '../domain/limit.js';
 
 /** What a caller is told of an operation that is beyond a limit. */
 export function excess(code: string, { what, value, unit }: Limit, fix: string): GraphQLError {

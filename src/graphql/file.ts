@@ -1,7 +1,8 @@
-import { MAX_SMALL_FILE_BYTES, readSmallFile, refusing, restPathOf, type SmallFile } from '../commands/smallFile.js';
+import { readSmallFile, refusing, restPathOf, type SmallFile } from '../commands/smallFile.js';
 import { type VmFile, type VmFileOrder, vmFile } from '../commands/vmFile.js';
 import { Refusal } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import type { ShareEntry, SharePath } from '../domain/share.js';
 import { guestPath } from '../domain/windowsPath.js';
 import { ID_DESCRIPTION } from './args.js';
@@ -87,7 +88,7 @@ const FilesResult = builder.unionType('FilesResult', {
 builder.queryFields((t) => ({
   getFile: t.field({
     type: GetFileResult,
-    description: `A file of a VM that was handed out, of up to ${MAX_SMALL_FILE_BYTES} bytes; larger ones by REST, GET /api/vms/instances/{id}/files/{path}. The agent has no part in it.`,
+    description: `A file of a VM that was handed out, of up to ${LIMITS.smallFileBytes.value} bytes; larger ones by REST, GET /api/vms/instances/{id}/files/{path}. The agent has no part in it.`,
     complexity: PRICES.content.points,
     args: {
       vmId: t.arg.id({ required: true, description: FILE_VM_DESCRIPTION }),

@@ -1,7 +1,8 @@
-import { contentOf, MAX_SMALL_FILE_BYTES, restPathOf, writeSmallFile } from '../commands/smallFile.js';
+import { contentOf, restPathOf, writeSmallFile } from '../commands/smallFile.js';
 import { newVmFile, removable } from '../commands/vmFile.js';
 import { NotFound as NotFoundRefusal } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import type { SharePath } from '../domain/share.js';
 import { guestPath } from '../domain/windowsPath.js';
 import { builder } from './builder.js';
@@ -58,7 +59,7 @@ const PutFileInput = builder.inputType('PutFileInput', {
 builder.mutationField('putFile', (t) =>
   t.field({
     type: PutFileResult,
-    description: `Hands a file of up to ${MAX_SMALL_FILE_BYTES} bytes to a VM that was handed out; larger ones by REST, PUT /api/vms/instances/{id}/files/{path}. It appears whole or not at all. The agent has no part in it.`,
+    description: `Hands a file of up to ${LIMITS.smallFileBytes.value} bytes to a VM that was handed out; larger ones by REST, PUT /api/vms/instances/{id}/files/{path}. It appears whole or not at all. The agent has no part in it.`,
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: PutFileInput, required: true, description: 'A file, and where it goes.' }) },
     resolve: async (_root, { input }, context) =>

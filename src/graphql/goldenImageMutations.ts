@@ -6,7 +6,7 @@ import {
 } from '../commands/changeGoldenImage.js';
 import { createGoldenImage } from '../commands/createGoldenImage.js';
 import type { GoldenImage as ImageRow } from '../db/images.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { GoldenImage } from './goldenImage.js';

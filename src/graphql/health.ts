@@ -1,5 +1,5 @@
 import type { HealthReport, PartHealth, PartStatus } from '../domain/health.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { builder } from './builder.js';
 
 const HealthStatus = builder.enumType('HealthStatus', {

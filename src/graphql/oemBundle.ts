@@ -1,9 +1,10 @@
 import { checked, oemBundleOf } from '../commands/input.js';
 import { oemFile } from '../commands/oemFile.js';
-import { contentOf, MAX_SMALL_FILE_BYTES, refusing, writeSmallFile } from '../commands/smallFile.js';
+import { contentOf, refusing, writeSmallFile } from '../commands/smallFile.js';
 import { Conflict as ConflictRefusal, NotFound as NotFoundRefusal } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
 import type { OemBundle as Bundle, OemFile as File, OemBundles } from '../domain/oemBundles.js';
+import { PRICES } from '../domain/prices.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { CONTENT_BASE64_DESCRIPTION, TEXT_DESCRIPTION } from './fileMutations.js';
@@ -66,7 +67,7 @@ const PutOemFileInput = builder.inputType('PutOemFileInput', {
 builder.mutationField('putOemFile', (t) =>
   t.field({
     type: PutOemFileResult,
-    description: `Puts a file of up to ${MAX_SMALL_FILE_BYTES} bytes into a bundle, in place of an earlier one; the first file makes the bundle. Larger ones by REST, PUT /api/oem-bundles/{bundle}/files/{path}.`,
+    description: `Puts a file of up to ${LIMITS.smallFileBytes.value} bytes into a bundle, in place of an earlier one; the first file makes the bundle. Larger ones by REST, PUT /api/oem-bundles/{bundle}/files/{path}.`,
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: PutOemFileInput, required: true, description: 'A file, and where it goes.' }) },
     resolve: async (_root, { input }, context) =>

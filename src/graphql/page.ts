@@ -1,11 +1,11 @@
 import { InvalidInput } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { LIMITS } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { badUserInput } from './errors.js';
 
 const DEFAULT_SIZE = 50;
-const MAX_SIZE = 100;
 
-export const FIRST_DESCRIPTION = `Size of the page: ${DEFAULT_SIZE} when it is not given, at most ${MAX_SIZE}.`;
+export const FIRST_DESCRIPTION = `Size of the page: ${DEFAULT_SIZE} when it is not given, at most ${LIMITS.pageItems.value}.`;
 export const AFTER_DESCRIPTION = 'Cursor of the item before the page: the `endCursor` of the page before.';
 
 export interface PageArgs {
@@ -21,8 +21,8 @@ export interface Page<Node> {
 /** @throws GraphQLError  `first` is negative. */
 export function pageSize(first: number | null | undefined): number {
   if (first != null && first < 0)
-    throw badUserInput(new InvalidInput('first', String(first), `Give a number from 0 to ${MAX_SIZE}.`));
-  return Math.min(first ?? DEFAULT_SIZE, MAX_SIZE);
+    throw badUserInput(new InvalidInput('first', String(first), `Give a number from 0 to ${LIMITS.pageItems.value}.`));
+  return Math.min(first ?? DEFAULT_SIZE, LIMITS.pageItems.value);
 }
 
 /** What a page may cost: its rows, each with all that is selected beneath. */
@@ -30,7 +30,10 @@ export function pageComplexity({ first }: { first?: number | null | undefined })
   field: number;
   multiplier: number;
 } {
-  return { field: PRICES.read.points, multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), MAX_SIZE) };
+  return {
+    field: PRICES.read.points,
+    multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), LIMITS.pageItems.value),
+  };
 }
 
 /** Of `rows`, read with one more than the page holds, so that it is known whether there is a next page. */

@@ -1,6 +1,6 @@
 import { NotFound } from '../domain/errors.js';
 import { EVENT_KINDS } from '../domain/events.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';

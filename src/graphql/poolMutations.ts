@@ -1,5 +1,5 @@
 import { ensureHotSpares, setPool } from '../commands/setPool.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import type { Pool as PoolRow } from '../generated/prisma/client.js';
 import { VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';

@@ -16,7 +16,7 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { introspectionSizes } from './introspectionSizes.js';
 
 export interface Priced {

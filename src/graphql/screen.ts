@@ -1,6 +1,6 @@
 import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
 import { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import type { MouseButton as Button, ScreenRef, Screenshot as Shot } from '../domain/screen.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';

@@ -19,8 +19,6 @@ import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
 import type { Yoga } from './yoga.js';
 
-/** A caller that does not read what it asked for is cut off when this much waits for it. */
-const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 /** A caller that does not answer a ping before the next one is gone. */
 const HEARTBEAT_MS = 12_000;
 /** How long a caller may take to say good-bye. */
@@ -91,7 +89,7 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
     setMaxListeners(0, gone.signal); // each operation listens
     const stopHeartbeat = heartbeat(socket);
     const wrote = () => {
-      if (socket.bufferedAmount <= MAX_BUFFERED_BYTES || socket.readyState !== socket.OPEN) return;
+      if (socket.bufferedAmount <= LIMITS.socketBufferedBytes.value || socket.readyState !== socket.OPEN) return;
       log.warn({ bufferedBytes: socket.bufferedAmount }, 'websocket caller does not read; cut off');
       socket.terminate();
     };

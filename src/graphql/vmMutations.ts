@@ -1,7 +1,7 @@
 import { createVm } from '../commands/createVm.js';
 import { releaseVm } from '../commands/releaseVm.js';
 import type { Vm as VmRow } from '../db/vms.js';
-import { PRICES } from '../domain/limits.js';
+import { PRICES } from '../domain/prices.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import {

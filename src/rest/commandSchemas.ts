@@ -1,11 +1,12 @@
 /** What the OpenAPI document says of commands. Ranges are checked by the commands, once, for every API. */
 import { z } from '@hono/zod-openapi';
 import type { CommandOutput, Command as CommandRow } from '../db/commands.js';
-import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated, KEPT_OUTPUT_BYTES } from '../domain/command.js';
+import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import { jsonBody } from './schemas.js';
 
 const Time = z.string().openapi({ format: 'date-time' });
-const kept = `What it wrote so far; the first ${KEPT_OUTPUT_BYTES / 1024} KiB.`;
+const kept = `What it wrote so far; the first ${LIMITS.commandOutputBytes.value / 1024} KiB.`;
 
 export const CommandId = z.object({ command_id: z.string().openapi({ param: { name: 'command_id', in: 'path' } }) });
 

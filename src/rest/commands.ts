@@ -7,6 +7,7 @@ import type { Db } from '../db/client.js';
 import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands.js';
 import { getVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import type { Feed } from '../events/feed.js';
 import { waitForCommand } from '../events/waitForCommand.js';
 import {
@@ -21,8 +22,6 @@ import { unwrap } from './refusals.js';
 import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from './schemas.js';
 
 const tags = ['commands'];
-const MAX_WAIT_SECONDS = 3600;
-const MAX_LIST = 100;
 
 const run = createRoute({
   method: 'post',
@@ -46,7 +45,7 @@ const list = createRoute({
   request: {
     params: InstanceId,
     query: z.object({
-      limit: wholeNumber(`How many, 1 to ${MAX_LIST}; 50 unless given.`).optional(),
+      limit: wholeNumber(`How many, 1 to ${LIMITS.pageItems.value}; 50 unless given.`).optional(),
       before: text('`next` of the list before.').optional(),
     }),
   },
@@ -87,7 +86,7 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
   const waited = (command: Command, seconds: number | undefined, caller: AbortSignal) =>
     waitForCommand(options, command, (seconds ?? 0) * 1000, caller);
   const checkWait = (seconds: number | undefined) =>
-    unwrap(checked(() => wholeNumberOf('wait_seconds', seconds ?? 0, 0, MAX_WAIT_SECONDS)));
+    unwrap(checked(() => wholeNumberOf('wait_seconds', seconds ?? 0, 0, LIMITS.waitSeconds.value)));
 
   app.openapi(run, async (c) => {
     const body = c.req.valid('json');
@@ -108,7 +107,7 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
 
   app.openapi(list, async (c) => {
     const { limit = 50, before } = c.req.valid('query');
-    unwrap(checked(() => wholeNumberOf('limit', limit, 1, MAX_LIST)));
+    unwrap(checked(() => wholeNumberOf('limit', limit, 1, LIMITS.pageItems.value)));
     const vmId = unwrap(checked(() => uuidOf('instance_id', c.req.valid('param').instance_id)));
     if ((await getVm(db, vmId)) === null) throw new NotFound('VM', vmId);
     const last = before === undefined ? undefined : await commandOfVm(vmId, before);

@@ -8,6 +8,7 @@ import type { Write } from '../db/write.js';
 import { imageTransition } from '../domain/image.js';
 import { KeyedLock } from '../domain/keyedLock.js';
 import { keyValueLines } from '../domain/keyValueLines.js';
+import { LIMITS } from '../domain/limits.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
@@ -23,10 +24,6 @@ import { answerNoRoute } from './noRoute.js';
 import { RateLimit } from './rateLimit.js';
 import { Recent } from './recent.js';
 import { addWebhookRoutes } from './webhook.js';
-
-/** Our tokens are about 80 characters long. */
-const MAX_TOKEN_LENGTH = 200;
-const CALLS_PER_SECOND = 50;
 
 export interface GuestRoutesOptions {
   db: Db;
@@ -61,7 +58,7 @@ export interface GuestRoutes {
 export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const app = new Hono();
   const { db, deployment, heartbeats, log } = options;
-  const limit = new RateLimit(CALLS_PER_SECOND, options.now);
+  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, options.now);
   const held = new HeldCalls();
   const turns = new KeyedLock();
   const warned = new Recent<true>();
@@ -83,7 +80,8 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   for (const [name, call] of Object.entries(calls)) {
     app.post(`/guest/v1/${name}`, async (c) => {
       const token = /^Bearer ([\w.-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
-      const machineId = token.length > MAX_TOKEN_LENGTH ? undefined : machineOfToken(deployment, token);
+      const machineId =
+        token.length > LIMITS.guestTokenCharacters.value ? undefined : machineOfToken(deployment, token);
       if (machineId === undefined) return c.text('unknown token\n', 401, { 'WWW-Authenticate': 'Bearer' });
       if (!limit.allows(machineId)) return c.text('too many calls\n', 429, { 'Retry-After': '1' });
       const body = await boundedText(c.req.raw, call.maxBodyBytes);

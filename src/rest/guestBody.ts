@@ -1,3 +1,4 @@
+import { LIMITS } from '../domain/limits.js';
 import { UNPRINTABLE } from '../domain/unprintable.js';
 
 /** Names the line that can't be read, never what it says: nothing of a guest's is sent back or on. */
@@ -19,8 +20,6 @@ export interface ValueRule {
 /** One line of text that a guest says of itself. */
 export const FACT: ValueRule = { max: 200 };
 
-const MOST_LINES = 1_000;
-
 /**
  * Reads lines of key=value with percent-encoded values. Keys without a rule are for a later version and left alone; an empty value
  * is the same as none, but where the rule has a pattern.
@@ -30,8 +29,8 @@ export function parseGuestBody(
   ruleOf: (key: string) => ValueRule | undefined,
 ): ReadonlyMap<string, string> | Malformed {
   const values = new Map<string, string>();
-  const lines = body.split(/\r?\n/, MOST_LINES + 1);
-  if (lines.length > MOST_LINES) return { malformed: `give at most ${MOST_LINES} lines` };
+  const lines = body.split(/\r?\n/, LIMITS.guestLines.value + 1);
+  if (lines.length > LIMITS.guestLines.value) return { malformed: `give at most ${LIMITS.guestLines.value} lines` };
   for (const [index, line] of lines.entries()) {
     if (line === '') continue;
     const bad = (what: string): Malformed => ({ malformed: `line ${index + 1}: ${what}` });

@@ -16,5 +16,3 @@ export interface GuestCall {
   /** `gone` aborts when the guest no longer waits for the answer. */
   answer(machine: Machine, body: string, gone: AbortSignal): Promise<GuestAnswer>;
 }
-
-export const SMALL_BODY_BYTES = 16 * 1024;

@@ -8,9 +8,10 @@ import { getVm, type Vm } from '../db/vms.js';
 import { deadline } from '../domain/deadline.js';
 import { guestTurn } from '../domain/guestTurn.js';
 import { KeyedLock } from '../domain/keyedLock.js';
+import { LIMITS } from '../domain/limits.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
-import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
+import type { GuestAnswer, GuestCall } from './guestCall.js';
 import { type GuestPoll, parseGuestPoll } from './guestPoll.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HeldCalls } from './heldCalls.js';
@@ -119,7 +120,7 @@ export function nextCall(deps: NextDeps): GuestCall {
   };
 
   return {
-    maxBodyBytes: SMALL_BODY_BYTES,
+    maxBodyBytes: LIMITS.guestBodyBytes.value,
     holds: true,
     async answer({ vm, image }, body, gone) {
       const poll = parseGuestPoll(body);

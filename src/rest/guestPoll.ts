@@ -1,4 +1,5 @@
 import type { StreamSizes } from '../commands/noteOutput.js';
+import { LIMITS } from '../domain/limits.js';
 import { type Malformed, parseGuestBody, SESSION, UUID, type ValueRule } from './guestBody.js';
 
 /** What a guest says with each poll. */
@@ -10,20 +11,16 @@ export interface GuestPoll {
   output: ReadonlyMap<string, StreamSizes>;
 }
 
-const LONGEST_WAIT_SECONDS = 30;
-/** Eight run at a time; results that were not taken yet come on top. */
-const MOST_IDS = 200;
-
 const ID = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}';
 const RULES = new Map<string, ValueRule>([
   ['session', SESSION],
-  ['wait', { max: 2, pattern: /^\d{1,2}$/, wants: `give 0 to ${LONGEST_WAIT_SECONDS}` }],
+  ['wait', { max: 2, pattern: /^\d{1,2}$/, wants: `give 0 to ${LIMITS.guestPollSeconds.value}` }],
   [
     'running',
     {
-      max: MOST_IDS * 37,
+      max: LIMITS.guestPollIds.value * 37,
       pattern: new RegExp(`^(?:${ID}(?:,${ID})*)?$`),
-      wants: `give the ids of at most ${MOST_IDS} commands, joined by commas`,
+      wants: `give the ids of at most ${LIMITS.guestPollIds.value} commands, joined by commas`,
     },
   ],
 ]);
@@ -47,7 +44,7 @@ export function parseGuestPoll(body: string): GuestPoll | Malformed {
   }
   return {
     session,
-    waitSeconds: Math.min(LONGEST_WAIT_SECONDS, Number(values.get('wait') ?? 0)),
+    waitSeconds: Math.min(LIMITS.guestPollSeconds.value, Number(values.get('wait') ?? 0)),
     running: new Set(running.filter((id) => id !== '')),
     output,
   };

@@ -1,7 +1,8 @@
 import { noteInstallStep } from '../commands/noteProgress.js';
 import type { Write } from '../db/write.js';
+import { LIMITS } from '../domain/limits.js';
 import { FACT, parseGuestBody, wholeNumber } from './guestBody.js';
-import { type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
+import type { GuestCall } from './guestCall.js';
 import { RateLimit } from './rateLimit.js';
 
 const RULES = new Map([
@@ -10,16 +11,14 @@ const RULES = new Map([
   ['of', wholeNumber(6)],
 ]);
 
-/** Each step is an event, which is kept for ever. */
-const STEPS_PER_SECOND = 1;
 /** More than install.bat has. */
 const STEPS_AT_ONCE = 100;
 
 /** `progress`: how far an installation is. Of no meaning from a VM. Steps that come too fast for people are lost. */
 export function progressCall(deps: { write: Write; now?: () => number }): GuestCall {
-  const limit = new RateLimit(STEPS_PER_SECOND, deps.now, undefined, STEPS_AT_ONCE);
+  const limit = new RateLimit(LIMITS.guestStepsPerSecond.value, deps.now, undefined, STEPS_AT_ONCE);
   return {
-    maxBodyBytes: SMALL_BODY_BYTES,
+    maxBodyBytes: LIMITS.guestBodyBytes.value,
     async answer({ image }, body) {
       const values = parseGuestBody(body, (key) => RULES.get(key));
       if ('malformed' in values) return values;

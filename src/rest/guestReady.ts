@@ -4,7 +4,8 @@ import { reportInstallFailed } from '../commands/reportInstallFailed.js';
 import { databaseTime } from '../db/clock.js';
 import { noteGuest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
-import { type GuestAnswer, type GuestCall, SMALL_BODY_BYTES } from './guestCall.js';
+import { LIMITS } from '../domain/limits.js';
+import type { GuestAnswer, GuestCall } from './guestCall.js';
 import { type GuestMessage, parseGuestReport } from './guestReport.js';
 
 /** An agent that does not name its start can not be asked to do anything. */
@@ -13,7 +14,7 @@ const NO_SESSION = '';
 /** `ready`: who the guest is, at every start of the agent. */
 export function readyCall(deps: AdmitDeps): GuestCall {
   return {
-    maxBodyBytes: SMALL_BODY_BYTES,
+    maxBodyBytes: LIMITS.guestBodyBytes.value,
     async answer({ vm, image }, body) {
       const now = databaseTime();
       const message = parseGuestReport(body);

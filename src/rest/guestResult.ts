@@ -1,10 +1,10 @@
 import type { DeliveryDeps } from '../commands/deliverCommand.js';
 import { type GuestResult, noteResult } from '../commands/noteResult.js';
 import { SENT_OUTPUT_CHARACTERS } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import { FACT, type Malformed, parseGuestBody, SESSION, UUID, type ValueRule, wholeNumber } from './guestBody.js';
 import type { GuestCall } from './guestCall.js';
 
-const MAX_BODY_BYTES = 512 * 1024;
 /** 2^50 bytes are a thousand TiB. */
 const SIZE_DIGITS = 15;
 const TEXT: ValueRule = { max: SENT_OUTPUT_CHARACTERS, raw: true };
@@ -25,7 +25,7 @@ const RULES = new Map<string, ValueRule>([
 /** `result`: how a command ended. The answer is the same whatever becomes of it. */
 export function resultCall(deps: DeliveryDeps): GuestCall {
   return {
-    maxBodyBytes: MAX_BODY_BYTES,
+    maxBodyBytes: LIMITS.guestResultBytes.value,
     async answer({ vm }, body) {
       const result = parseResult(body);
       if ('malformed' in result) return result;

@@ -6,6 +6,7 @@ import { ensureHotSpares } from '../commands/setPool.js';
 import { getGuest } from '../db/guests.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import { createHandOut, type HandOutDeps } from '../events/handOut.js';
 import { unwrap } from './refusals.js';
 import {
@@ -159,7 +160,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
   app.openapi(assign, async (c) => {
     const query = c.req.valid('query');
     const waitSeconds = query.wait_seconds ?? options.assignWaitSeconds;
-    unwrap(checked(() => wholeNumberOf('wait_seconds', waitSeconds, 0, 3600)));
+    unwrap(checked(() => wholeNumberOf('wait_seconds', waitSeconds, 0, LIMITS.waitSeconds.value)));
     const order = {
       vmType: query.vm_type,
       assignedTo: query.assigned_to,

@@ -6,6 +6,7 @@ import type { CommandDeps } from '../commands/deps.js';
 import type { VmFileDeps } from '../commands/vmFile.js';
 import type { Db } from '../db/client.js';
 import type { HealthReport } from '../domain/health.js';
+import { LIMITS } from '../domain/limits.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { Screens } from '../domain/screen.js';
 import type { Feed } from '../events/feed.js';
@@ -28,8 +29,6 @@ import { refuseInvalid } from './refuseInvalid.js';
 import { refuseUnknown } from './refuseUnknown.js';
 import { addScreenRoutes } from './screen.js';
 import { describeWebhook } from './webhook.js';
-
-const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface RestOptions {
   db: Db;
@@ -69,12 +68,12 @@ export function createRest(options: RestOptions) {
   addFileRoutes(app, { files: options, feed: options.feed, log });
   addOemRoutes(app, { oemBundles: options.oemBundles, log });
   // Guests' routes have a tighter limit of their own.
-  const limitUnknownLength = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: answerTooLarge });
+  const limitUnknownLength = bodyLimit({ maxSize: LIMITS.restBodyBytes.value, onError: answerTooLarge });
   app.use('/api/*', async (c, next) => {
     const length = c.req.header('content-length');
     if (length === undefined) return limitUnknownLength(c, next);
     // A body has no more bytes than this says.
-    return Number(length) > MAX_BODY_BYTES ? answerTooLarge(c) : next();
+    return Number(length) > LIMITS.restBodyBytes.value ? answerTooLarge(c) : next();
   });
 
   addHealthRoutes(app, options.health);
@@ -105,7 +104,7 @@ export function createRest(options: RestOptions) {
 
 function answerTooLarge(c: Context): Response {
   return c.json(
-    problem('TOO_LARGE', `the body has more than ${MAX_BODY_BYTES} bytes`, 'No route here needs so much.'),
+    problem('TOO_LARGE', `the body has more than ${LIMITS.restBodyBytes.value} bytes`, 'No route here needs so much.'),
     413,
   );
 }

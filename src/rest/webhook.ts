@@ -3,14 +3,12 @@ import type { Context, Hono } from 'hono';
 import { reportInstalledByAddress, reportReadyByAddress } from '../commands/reportGuest.js';
 import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
+import { LIMITS } from '../domain/limits.js';
 import { macOf } from '../domain/mac.js';
 import { RateLimit } from './rateLimit.js';
 import { problem } from './refusals.js';
 import { remoteAddress } from './remoteAddress.js';
 import { ok, Problem } from './schemas.js';
-
-/** Each call looks at every live machine. */
-const CALLS_PER_SECOND = 50;
 
 export interface WebhookOptions {
   db: Db;
@@ -29,7 +27,7 @@ type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
  * The vm_type in the path says nothing that the address does not say: the prototype's guests always put 11 there.
  */
 export function addWebhookRoutes(app: Hono, { db, write, readiness, webhook, now }: WebhookOptions): void {
-  const limit = new RateLimit(CALLS_PER_SECOND, now);
+  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, now);
   if (!webhook) {
     const fix = 'New guests report by /guest/v1. For those of the prototype set VAPIORC_WEBHOOK=on.';
     app.all('/webhook/*', (c) => c.json(problem('WEBHOOK_OFF', "the prototype's webhook is off", fix), 404));

@@ -6,6 +6,7 @@ import { type RunCommandInput, runCommand } from '../../src/commands/runCommand.
 import { type Command, commandsOfVm, outputOf } from '../../src/db/commands.js';
 import { guestOf, noteGuest } from '../../src/db/guests.js';
 import { Conflict, InvalidInput, NotFound } from '../../src/domain/errors.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { waitForCommand } from '../../src/events/waitForCommand.js';
 import { aVm } from '../support/rows.js';
@@ -29,6 +30,18 @@ const told = async (vmId: string) =>
     data,
     reason,
   }));
+
+test('so many commands wait in one VM, and no more', async () => {
+  const vm = await anAssigned();
+  const waiting = { vmId: vm.id, command: 'ver', timeoutSeconds: 600 };
+  await world.db.command.createMany({
+    data: Array.from({ length: LIMITS.commandsWaiting.value - 1 }, () => ({ id: randomUUID(), ...waiting })),
+  });
+
+  taken(await run(vm.id));
+  expect(await run(vm.id)).toBeInstanceOf(Conflict);
+  expect(await world.db.command.count({ where: { vmId: vm.id } })).toBe(LIMITS.commandsWaiting.value);
+});
 
 test('a command waits for its turn, and its event says nothing of what it is', async () => {
   const vm = await anAssigned();
@@ -101,7 +114,12 @@ describe('what is given', () => {
   test.each<[string, Partial<RunCommandInput>, string, string]>([
     ['no command', { command: '' }, 'command', 'empty'],
     ['only blanks', { command: ' \r\n' }, 'command', 'empty'],
-    ['one character too many', { command: `${lines(4)}\n`.padEnd(32_769, 'y') }, 'command', '32768'],
+    [
+      'one character too many',
+      { command: `${lines(4)}\n`.padEnd(LIMITS.commandCharacters.value + 1, 'y') },
+      'command',
+      '32768',
+    ],
     ['a line that is too long', { command: `a\n${'x'.repeat(8_001)}` }, 'command', '8191'],
     ['NUL', { command: 'a\0b' }, 'command', 'U+0000'],
     ['a path whose backslash was not doubled', { command: 'type C:\foo' }, 'command', 'U+000C'],
@@ -110,7 +128,7 @@ describe('what is given', () => {
     ['a late control character', { command: 'a\u0085b' }, 'command', 'U+0085'],
     ['half a character', { command: 'echo \uD800' }, 'command', 'Unicode'],
     ['no time', { timeoutSeconds: 0 }, 'timeoutSeconds', '86400'],
-    ['too much time', { timeoutSeconds: 86_401 }, 'timeoutSeconds', '86400'],
+    ['too much time', { timeoutSeconds: LIMITS.commandSeconds.value + 1 }, 'timeoutSeconds', '86400'],
     ['a time that is no number', { timeoutSeconds: Number.NaN }, 'timeoutSeconds', '86400'],
     ['half a second', { timeoutSeconds: 1.5 }, 'timeoutSeconds', 'whole'],
     ['a relative folder', { workingDirectory: 'work' }, 'workingDirectory', 'absolute'],

@@ -6,9 +6,9 @@ import {
   commandTransition,
   isCommandOver,
   isTruncated,
-  KEPT_OUTPUT_BYTES,
   SENT_OUTPUT_CHARACTERS,
 } from '../../src/domain/command.js';
+import { LIMITS } from '../../src/domain/limits.js';
 
 test('every event in every status', () => {
   const moves = COMMAND_STATUSES.flatMap((from) =>
@@ -44,8 +44,13 @@ test.each([
   ['all of it', 5n, 'hello', false],
   ['all of it, three bytes a character', 9n, '日本語', false],
   ['all of it, in UTF-16 with its mark', 12n, 'hello', false],
-  ['all that is kept', BigInt(KEPT_OUTPUT_BYTES), 'x'.repeat(KEPT_OUTPUT_BYTES), false],
-  ['one byte more than is kept', BigInt(KEPT_OUTPUT_BYTES) + 1n, 'x'.repeat(KEPT_OUTPUT_BYTES), true],
+  ['all that is kept', BigInt(LIMITS.commandOutputBytes.value), 'x'.repeat(LIMITS.commandOutputBytes.value), false],
+  [
+    'one byte more than is kept',
+    BigInt(LIMITS.commandOutputBytes.value) + 1n,
+    'x'.repeat(LIMITS.commandOutputBytes.value),
+    true,
+  ],
   ['none of it could be had', 4n, '', true],
   ['the beginning, without a share', 65_537n, 'x'.repeat(SENT_OUTPUT_CHARACTERS), true],
   ['all of it, without a share', 65_536n, 'x'.repeat(SENT_OUTPUT_CHARACTERS), false],

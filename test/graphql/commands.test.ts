@@ -4,7 +4,7 @@ import { deliverCommand } from '../../src/commands/deliverCommand.js';
 import { noteResult } from '../../src/commands/noteResult.js';
 import { releaseVm } from '../../src/commands/releaseVm.js';
 import { saveOutput } from '../../src/db/commands.js';
-import { KEPT_OUTPUT_BYTES } from '../../src/domain/command.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';
 import { aVm } from '../support/rows.js';
 import { errorOf, REFUSAL, read } from './support/ask.js';
@@ -74,11 +74,19 @@ test('the same idempotency key is the same command; another text under it is ref
 
 test.each<[string, object, object]>([
   ['no text', { command: '' }, { __typename: 'InvalidInput', field: 'command' }],
-  ['a text that is too long', { command: 'x'.repeat(32_769) }, { __typename: 'InvalidInput', field: 'command' }],
+  [
+    'a text that is too long',
+    { command: 'x'.repeat(LIMITS.commandCharacters.value + 1) },
+    { __typename: 'InvalidInput', field: 'command' },
+  ],
   ['a line that cmd.exe cannot read', { command: 'x'.repeat(8_200) }, { __typename: 'InvalidInput', field: 'command' }],
   ['a time out of range', { timeoutSeconds: 0 }, { __typename: 'InvalidInput', field: 'timeoutSeconds' }],
   ['a relative folder', { workingDirectory: 'src' }, { __typename: 'InvalidInput', field: 'workingDirectory' }],
-  ['a wait out of range', { waitSeconds: 3601 }, { __typename: 'InvalidInput', field: 'waitSeconds' }],
+  [
+    'a wait out of range',
+    { waitSeconds: LIMITS.waitSeconds.value + 1 },
+    { __typename: 'InvalidInput', field: 'waitSeconds' },
+  ],
   ['a VM that is not', { vmId: randomUUID() }, { __typename: 'NotFound' }],
   ['what is no id', { vmId: 'x' }, { __typename: 'InvalidInput', field: 'vmId' }],
   ["somebody else's VM", { assignedTo: 'task_2' }, { __typename: 'Conflict' }],
@@ -126,10 +134,14 @@ test('more output than is kept is said to be truncated', async () => {
   await deliver(command.commandId);
   await world.db.command.update({
     where: { id: command.commandId },
-    data: { stdoutBytes: BigInt(KEPT_OUTPUT_BYTES) + 1n },
+    data: { stdoutBytes: BigInt(LIMITS.commandOutputBytes.value) + 1n },
   });
   const { found } = await read(world, `query($id: ID!) { found: command(id: $id) { ${COMMAND} } }`, { id: command.id });
-  expect(found).toMatchObject({ stdoutTruncated: true, stderrTruncated: false, stdoutBytes: KEPT_OUTPUT_BYTES + 1 });
+  expect(found).toMatchObject({
+    stdoutTruncated: true,
+    stderrTruncated: false,
+    stdoutBytes: LIMITS.commandOutputBytes.value + 1,
+  });
 });
 
 test('a command that waits is cancelled at once, one that runs is asked to end, and asking twice changes nothing', async () => {

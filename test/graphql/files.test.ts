@@ -2,6 +2,7 @@ import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Vm } from '../../src/db/vms.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { aStorage, type TestStorage } from '../storage/aStorage.js';
 import { aVm } from '../support/rows.js';
@@ -60,16 +61,18 @@ test('a small file goes both ways', async () => {
 });
 
 test('a file of 1 MiB fits; a larger one is shown the way', async () => {
-  const content = Buffer.alloc(1024 * 1024, 7);
-  expect(await put({ path: 'in/x', contentBase64: content.toString('base64') })).toMatchObject({ size: 1024 * 1024 });
+  const content = Buffer.alloc(LIMITS.smallFileBytes.value, 7);
+  expect(await put({ path: 'in/x', contentBase64: content.toString('base64') })).toMatchObject({
+    size: LIMITS.smallFileBytes.value,
+  });
   expect((await readFile(join(files.root, 'in/x'))).equals(content)).toBe(true);
   expect(Buffer.from((await get('in/x')).contentBase64, 'base64').equals(content)).toBe(true);
 
-  const larger = await put({ path: 'in/y z', text: 'x'.repeat(1024 * 1024 + 1) });
+  const larger = await put({ path: 'in/y z', text: 'x'.repeat(LIMITS.smallFileBytes.value + 1) });
   expect(larger).toMatchObject({ __typename: 'InvalidInput', field: 'text' });
   expect(larger.fix).toContain(`PUT /api/vms/instances/${vm.id}/files/in/y%20z`);
   await writeFile(join(files.root, 'out/big file'), '');
-  await truncate(join(files.root, 'out/big file'), 1024 * 1024 + 1);
+  await truncate(join(files.root, 'out/big file'), LIMITS.smallFileBytes.value + 1);
   const big = await get('out/big file');
   expect(big).toMatchObject({ __typename: 'Conflict' });
   expect(big.fix).toContain(`GET /api/vms/instances/${vm.id}/files/out/big%20file`);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reportVmReady } from '../../src/commands/reportGuest.js';
 import { CapacityExhausted, Unavailable } from '../../src/domain/errors.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { ask, REFUSAL, read } from './support/ask.js';
@@ -256,8 +257,8 @@ describe('assignVm', () => {
     expect(await mutate('assignVm', { assignedTo: '  ' })).toEqual(
       refusal('InvalidInput', { field: 'assignedTo', value: '  ' }),
     );
-    expect(await mutate('assignVm', { assignedTo: 'a', waitSeconds: 3601 })).toEqual(
-      refusal('InvalidInput', { field: 'waitSeconds', value: '3601' }),
+    expect(await mutate('assignVm', { assignedTo: 'a', waitSeconds: LIMITS.waitSeconds.value + 1 })).toEqual(
+      refusal('InvalidInput', { field: 'waitSeconds', value: `${LIMITS.waitSeconds.value + 1}` }),
     );
     expect(await mutate('assignVm', { assignedTo: 'a', leaseSeconds: 0 })).toEqual(
       refusal('InvalidInput', { field: 'leaseSeconds', value: '0' }),

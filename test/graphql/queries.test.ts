@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/domain/limits.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { ask, errorOf, read } from './support/ask.js';
 import { createWorld, type World } from './support/world.js';
@@ -318,7 +319,7 @@ describe('pages', () => {
       (await read(world, `{ vms(vmType: "10" ${args}) { nodes { id } } }`)).vms.nodes.length;
 
     expect(await count('')).toBe(50);
-    expect(await count('first: 1000')).toBe(100);
+    expect(await count('first: 1000')).toBe(LIMITS.pageItems.value);
     expect(await count('first: 0')).toBe(0);
     expect((await errorOf(world, '{ vms(first: -1) { nodes { id } } }')).extensions).toMatchObject({
       code: 'BAD_USER_INPUT',

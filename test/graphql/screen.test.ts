@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/domain/limits.js';
 import { encodeNodeId } from '../../src/graphql/nodeId.js';
 import { encodePng } from '../../src/provisioner/encodePng.js';
 import { aScreen, type TestScreen } from '../provisioner/aScreen.js';
@@ -137,8 +138,10 @@ describe('sendKeys', () => {
     expect(await press({ vmId, text: 'abcä' })).toMatchObject({ field: 'text', value: 'ä' });
     expect(await press({ vmId, text: '\u{1F600}' })).toMatchObject({ field: 'text', value: '\u{1F600}' });
     expect(await press({ vmId, text: 'a\u0000b' })).toMatchObject({ field: 'text' });
-    expect(await press({ vmId, text: 'x'.repeat(1001) })).toMatchObject({ field: 'text' });
-    expect(await press({ vmId, keys: Array.from({ length: 101 }, () => 'a') })).toMatchObject({ field: 'keys' });
+    expect(await press({ vmId, text: 'x'.repeat(LIMITS.typedCharacters.value + 1) })).toMatchObject({ field: 'text' });
+    expect(await press({ vmId, keys: Array.from({ length: LIMITS.keyChords.value + 1 }, () => 'a') })).toMatchObject({
+      field: 'keys',
+    });
     expect(await press({ vmId, keys: [], text: '' })).toMatchObject({ field: 'keys' });
     expect(await press({ vmId })).toMatchObject({ field: 'keys' });
     expect(shown.typed()).toBe(before);
@@ -180,7 +183,7 @@ describe('click', () => {
     expect(await click({ vmId: id, x: 0, y: -1 })).toMatchObject({ field: 'y' });
     expect(await click({ vmId: id, x: 70_000, y: 0 })).toMatchObject({ field: 'x' });
     expect(await click({ vmId: id, x: 0, y: 0, count: 0 })).toMatchObject({ field: 'count' });
-    expect(await click({ vmId: id, x: 0, y: 0, count: 4 })).toMatchObject({ field: 'count' });
+    expect(await click({ vmId: id, x: 0, y: 0, count: LIMITS.clicks.value + 1 })).toMatchObject({ field: 'count' });
     expect(await click({ vmId: spare.id, x: 0, y: 0 })).toMatchObject({ code: 'CONFLICT' });
     expect(shown.pointed).toHaveLength(from);
   });

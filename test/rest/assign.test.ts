@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { releaseVm } from '../../src/commands/releaseVm.js';
 import { reportVmReady } from '../../src/commands/reportGuest.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { type Answer, call, expectProblem } from './support/call.js';
 import { anImage, aPool, aVm } from './support/rows.js';
 import { startWorld, until, type World } from './support/world.js';
@@ -198,7 +199,7 @@ describe('parameters', () => {
     ['assigned_to=x&assigned_to=y', 'assigned_to'],
     ['assigned_to=x&vm_type=me', 'vm_type'],
     ['assigned_to=x&wait_seconds=', 'wait_seconds'],
-    ['assigned_to=x&wait_seconds=3601', 'wait_seconds'],
+    [`assigned_to=x&wait_seconds=${LIMITS.waitSeconds.value + 1}`, 'wait_seconds'],
     ['assigned_to=x&wait_seconds=-1', 'wait_seconds'],
     ['assigned_to=x&wait_seconds=1.5', 'wait_seconds'],
     ['assigned_to=x&lease_seconds=0', 'lease_seconds'],

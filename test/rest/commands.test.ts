@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { guestToken } from '../../src/db/deployment.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';
 import { call, expectProblem } from './support/call.js';
 import { aVm } from './support/rows.js';
@@ -95,8 +96,20 @@ test.each<[string, unknown, number, string, object]>([
   ['an empty one', { command: '' }, 422, 'INVALID_INPUT', { field: 'command' }],
   ['a number', { command: 5 }, 422, 'INVALID_INPUT', { field: 'command', value: '5' }],
   ['a name that is not', { command: 'ver', timeout: 5 }, 422, 'INVALID_INPUT', { field: 'timeout', value: '5' }],
-  ['a long time', { command: 'ver', timeout_seconds: 86_401 }, 422, 'INVALID_INPUT', { field: 'timeout_seconds' }],
-  ['a long wait', { command: 'ver', wait_seconds: 3601 }, 422, 'INVALID_INPUT', { field: 'wait_seconds' }],
+  [
+    'a long time',
+    { command: 'ver', timeout_seconds: LIMITS.commandSeconds.value + 1 },
+    422,
+    'INVALID_INPUT',
+    { field: 'timeout_seconds' },
+  ],
+  [
+    'a long wait',
+    { command: 'ver', wait_seconds: LIMITS.waitSeconds.value + 1 },
+    422,
+    'INVALID_INPUT',
+    { field: 'wait_seconds' },
+  ],
   ['no JSON', '{"command":', 400, 'MALFORMED', {}],
 ])('%s is refused', async (_what, body, status, code, facts) => {
   expectProblem(await post(commands(), body), status, code, facts);
@@ -111,5 +124,10 @@ test('what is not there or not yours is refused', async () => {
   expectProblem(await call(world.url, 'GET', `/api/commands/${randomUUID()}`), 404, 'NOT_FOUND');
   expectProblem(await call(world.url, 'GET', '/api/commands/x'), 422, 'INVALID_INPUT', { field: 'command_id' });
   expectProblem(await call(world.url, 'GET', `${commands()}?before=${randomUUID()}`), 422, 'INVALID_INPUT');
-  expectProblem(await call(world.url, 'GET', `${commands()}?limit=101`), 422, 'INVALID_INPUT', { field: 'limit' });
+  expectProblem(
+    await call(world.url, 'GET', `${commands()}?limit=${LIMITS.pageItems.value + 1}`),
+    422,
+    'INVALID_INPUT',
+    { field: 'limit' },
+  );
 });

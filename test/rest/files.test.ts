@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { releaseVm } from '../../src/commands/releaseVm.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { until } from '../support/until.js';
 import { call, expectProblem } from './support/call.js';
@@ -197,7 +198,9 @@ test('a listing goes page by page, in order', async () => {
     next = body.next;
   }
   expect(seen).toEqual(['in/a', 'in/b', 'in/c', 'in/folder', 'in/ä', 'in/😀']);
-  expectProblem(await call(world.url, 'GET', at('in/?limit=1001')), 422, 'INVALID_INPUT', { field: 'limit' });
+  expectProblem(await call(world.url, 'GET', at(`in/?limit=${LIMITS.fileListItems.value + 1}`)), 422, 'INVALID_INPUT', {
+    field: 'limit',
+  });
   expectProblem(await call(world.url, 'GET', at('in/?limit=x')), 422, 'INVALID_INPUT', { field: 'limit' });
 });
 

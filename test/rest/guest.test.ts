@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { guestToken } from '../../src/db/deployment.js';
 import type { ImageStatus } from '../../src/domain/image.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { call } from './support/call.js';
 import { anImage, aVm } from './support/rows.js';
@@ -163,12 +164,20 @@ describe('a report that is no good', () => {
 test('more than fifty reports a second from one machine are too many; others are not affected', async () => {
   const [loud, quiet] = [await aVm(world.db), await aVm(world.db)];
 
-  const answers = await Promise.all(Array.from({ length: 80 }, () => report(loud.id, 'phase=ready')));
+  const answers = await Promise.all(
+    Array.from({ length: LIMITS.guestCallsPerSecond.value + 30 }, () => report(loud.id, 'phase=ready')),
+  );
 
   const refused = answers.filter(({ status }) => status === 429);
   expect(refused).toHaveLength(30);
   expect(refused[0]?.headers.get('retry-after')).toBe('1');
   expect((await report(quiet.id, 'phase=ready')).status).toBe(200);
+});
+
+test('a token is not looked at beyond its length', async () => {
+  const vm = await aVm(world.db, { status: 'BOOTING' });
+  const authorization = `Bearer ${guestToken(world.deployment, vm.id).padEnd(LIMITS.guestTokenCharacters.value + 1, 'x')}`;
+  expect((await fetch(`${world.url}/guest/v1/ready`, { method: 'POST', headers: { authorization } })).status).toBe(401);
 });
 
 test('a token never gets into the log', async () => {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { runCommand } from '../../src/commands/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { Agent } from './support/agent.js';
 import { anImage, aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
@@ -48,9 +49,9 @@ test('an installation that reports steps without end writes some of them, and th
   };
 
   await flood(200);
-  expect(await told()).toBe(104);
+  expect(await told()).toBe(100 + 4 * LIMITS.guestStepsPerSecond.value);
   await flood(80);
-  expect(await told()).toBe(106);
+  expect(await told()).toBe(100 + 6 * LIMITS.guestStepsPerSecond.value);
 });
 
 test.each(['ready', 'next'] as const)(

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { releaseVm } from '../../src/commands/releaseVm.js';
 import { runCommand } from '../../src/commands/runCommand.js';
 import { createWrite } from '../../src/db/write.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { openBus } from '../../src/events/bus.js';
+import { parseGuestPoll } from '../../src/rest/guestPoll.js';
 import { until } from '../support/until.js';
 import { Agent } from './support/agent.js';
 import { aVm } from './support/rows.js';
@@ -21,6 +23,12 @@ beforeAll(async () => {
 });
 beforeEach(() => world.empty());
 afterAll(() => scene.close());
+
+test('a poll waits no longer than it may', () => {
+  expect(parseGuestPoll(`session=a\nwait=${LIMITS.guestPollSeconds.value + 1}`)).toMatchObject({
+    waitSeconds: LIMITS.guestPollSeconds.value,
+  });
+});
 
 describe('a poll that waits', () => {
   test('is answered as soon as there is something, asked for at any server', async () => {

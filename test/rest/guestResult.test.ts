@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cancelCommand } from '../../src/commands/cancelCommand.js';
 import { releaseVm } from '../../src/commands/releaseVm.js';
 import { runCommand } from '../../src/commands/runCommand.js';
-import { isTruncated, KEPT_OUTPUT_BYTES } from '../../src/domain/command.js';
+import { isTruncated } from '../../src/domain/command.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { Agent, type GuestReply, type GuestValues } from './support/agent.js';
 import { aVm } from './support/rows.js';
 import { type Shares, startShares } from './support/shares.js';
@@ -82,14 +83,14 @@ describe('output', () => {
 
   test('is bounded, and says so', async () => {
     const { agent, id, wrote, folder } = await running();
-    wrote('stdout', `${'x'.repeat(KEPT_OUTPUT_BYTES - 1)}ü and more`);
+    wrote('stdout', `${'x'.repeat(LIMITS.commandOutputBytes.value - 1)}ü and more`);
     wrote('stderr', 'e');
     truncateSync(join(folder, 'stderr'), 5 * 1024 ** 3); // sparse
-    await agent.result(id, { stdout: KEPT_OUTPUT_BYTES + 10, stderr: 5 * 1024 ** 3 });
+    await agent.result(id, { stdout: LIMITS.commandOutputBytes.value + 10, stderr: 5 * 1024 ** 3 });
 
     const { stdoutBytes, stderrBytes, output } = await commandOf(id);
-    expect(output?.stdout).toBe('x'.repeat(KEPT_OUTPUT_BYTES - 1));
-    expect(output?.stderr).toHaveLength(KEPT_OUTPUT_BYTES);
+    expect(output?.stdout).toBe('x'.repeat(LIMITS.commandOutputBytes.value - 1));
+    expect(output?.stderr).toHaveLength(LIMITS.commandOutputBytes.value);
     expect(stderrBytes).toBe(BigInt(5 * 1024 ** 3));
     expect([isTruncated(stdoutBytes, output?.stdout ?? ''), isTruncated(stderrBytes, output?.stderr ?? '')]).toEqual([
       true,
@@ -99,7 +100,7 @@ describe('output', () => {
 
   test('of one byte over the limit is truncated even where the guest says less', async () => {
     const { agent, id, wrote } = await running();
-    wrote('stdout', 'x'.repeat(KEPT_OUTPUT_BYTES + 1));
+    wrote('stdout', 'x'.repeat(LIMITS.commandOutputBytes.value + 1));
     await agent.result(id, { stdout: 5 });
 
     const { stdoutBytes, output } = await commandOf(id);
@@ -207,7 +208,7 @@ describe('a guest that lies', () => {
     ['a negative wait', { wait: -1 }],
     ['a very long wait', { wait: 999 }],
     ['ids that are none', { running: '../../etc' }],
-    ['too many ids', { running: Array.from({ length: 201 }, () => randomUUID()).join(',') }],
+    ['too many ids', { running: Array.from({ length: LIMITS.guestPollIds.value + 1 }, () => randomUUID()).join(',') }],
     ['sizes that are none', { [`output.${randomUUID()}`]: '-1,NaN' }],
     ['gigantic sizes', { [`output.${randomUUID()}`]: `${'9'.repeat(16)},0` }],
   ])('in a poll, with %s: refused', async (_, values) => {
@@ -217,9 +218,15 @@ describe('a guest that lies', () => {
 
   test('that sends too much is refused before it is read', async () => {
     const { agent, id } = await running();
-    expect((await agent.call('next', `session=a\n${'#=x\n'.repeat(5_000)}`)).status).toBe(413);
-    expect((await agent.call('result', `id=${id}\nstate=lost\nx=${'y'.repeat(513 * 1024)}`)).status).toBe(413);
-    expect((await agent.call('result', `id=${id}\nstate=lost\n${'\n'.repeat(2_000)}`)).status).toBe(400);
+    expect((await agent.call('next', `session=a\n${'#=x\n'.repeat(LIMITS.guestBodyBytes.value / 4)}`)).status).toBe(
+      413,
+    );
+    expect(
+      (await agent.call('result', `id=${id}\nstate=lost\nx=${'y'.repeat(LIMITS.guestResultBytes.value)}`)).status,
+    ).toBe(413);
+    expect((await agent.call('result', `id=${id}\nstate=lost\n${'\n'.repeat(LIMITS.guestLines.value)}`)).status).toBe(
+      400,
+    );
     expect((await commandOf(id)).status).toBe('RUNNING');
   });
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HealthReport } from '../../src/domain/health.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { call, expectProblem } from './support/call.js';
 import { healthy, startWorld, type World } from './support/world.js';
 
@@ -141,7 +142,7 @@ describe('a fault', () => {
 });
 
 test('a body above 1 MiB is refused, with its length said or not', async () => {
-  const big = 'x'.repeat(1024 * 1024 + 1);
+  const big = 'x'.repeat(LIMITS.restBodyBytes.value + 1);
 
   expectProblem(await call(world.url, 'POST', '/api/vms/hot-spares/ensure', { body: big }), 413, 'TOO_LARGE');
   const streamed = { body: new Blob([big]).stream(), duplex: 'half' } as RequestInit;
