@@ -32,6 +32,11 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
       const inQuery = (name: string) => parseJson(url.searchParams.get(name) || 'null');
       inQuery('variables');
       refuseHash({ query: url.searchParams.get('query'), extensions: inQuery('extensions') });
+    } else {
+      res.setHeader('Allow', 'GET, POST');
+      const fix =
+        'Send operations by POST, queries by GET as well. With graphql-sse leave singleConnection out: each subscription has a connection of its own.';
+      throw refusal(405, 'METHOD_NOT_ALLOWED', `${req.method} is not for GraphQL`, fix);
     }
     const gone = new AbortController();
     setMaxListeners(0, gone.signal);

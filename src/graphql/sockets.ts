@@ -17,6 +17,7 @@ import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
 import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
+import { LEGACY_PROTOCOL, mayAgree, OTHER_PROTOCOL, refuseLegacy } from './otherProtocols.js';
 import type { Yoga } from './yoga.js';
 
 /** A caller that does not answer a ping before the next one is gone. */
@@ -71,7 +72,7 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.graphqlBodyBytes.value,
-    handleProtocols,
+    handleProtocols: (offered) => handleProtocols(offered) || (offered.has(LEGACY_PROTOCOL) && LEGACY_PROTOCOL),
     autoPong: false,
   });
 
@@ -85,6 +86,7 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
     }),
   );
   server.on('connection', (socket, req) => {
+    if (socket.protocol === LEGACY_PROTOCOL) return refuseLegacy(socket);
     const gone = new AbortController();
     setMaxListeners(0, gone.signal); // each operation listens
     const stopHeartbeat = heartbeat(socket);
@@ -139,6 +141,7 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
 
   return {
     accept(req, socket, head) {
+      if (!mayAgree(req)) return refuseUpgrade(req, socket, OTHER_PROTOCOL);
       server.handleUpgrade(req, socket, head, (ws) => server.emit('connection', ws, req));
     },
     async close() {

@@ -8,6 +8,7 @@ import type { Context, GraphqlDeps } from './context.js';
 import type { MaskError } from './faults.js';
 import { useLimits } from './limits.js';
 import { createLoaders } from './loaders.js';
+import { useNotAcceptable } from './notAcceptable.js';
 import { schema } from './schema.js';
 import { useSharedResults } from './sharedResults.js';
 import { useStreams } from './streams.js';
@@ -42,7 +43,7 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.
     maxRequestBodySize: false,
-    plugins: [useLimits(), useSharedResults(), useStreams()],
+    plugins: [useLimits(), useSharedResults(), useStreams(), useNotAcceptable()],
     // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({

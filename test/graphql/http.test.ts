@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { serverAudits } from 'graphql-http';
+import { createClient } from 'graphql-sse';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
@@ -156,6 +157,87 @@ describe('what costs too much', () => {
       specifiedByUrl: true,
     });
     expect((await read(world, query)).__schema.types.length).toBeGreaterThan(50);
+  });
+});
+
+describe('a client of another protocol is told in its own terms:', () => {
+  const NOT_ACCEPTABLE = {
+    errors: [
+      {
+        message: expect.any(String),
+        extensions: { code: 'NOT_ACCEPTABLE', fix: expect.stringMatching(/text\/event-stream.*graphql-ws/) },
+      },
+    ],
+  };
+
+  test.each([
+    ['of Apollo Client 3', 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0",application/json'],
+    [
+      'of Apollo Client 4',
+      'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9',
+    ],
+    ['that takes only JSON', 'application/json'],
+    ['that takes only parts', 'multipart/mixed'],
+  ])('a subscription by HTTP %s', async (_name, accept) => {
+    const body = JSON.stringify({ query: 'subscription { vmEvents { kind } }' });
+    const answer = await post(body, { 'content-type': 'application/json', accept });
+    expect(answer.status).toBe(406);
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    expect(await answer.json()).toEqual(NOT_ACCEPTABLE);
+    expect(world.feed.subscribers).toBe(0);
+  });
+
+  test('a query that is to be answered in XML', async () => {
+    const answer = await post(JSON_BODY, { 'content-type': 'application/json', accept: 'application/xml' });
+    expect(answer.status).toBe(406);
+    expect(await answer.json()).toEqual(NOT_ACCEPTABLE);
+  });
+
+  test.each(['multipart/mixed;deferSpec=20220824,application/json', 'multipart/mixed'])(
+    '@defer, accepting %s',
+    async (accept) => {
+      const body = JSON.stringify({ query: '{ ... @defer { __typename } }' });
+      const answer = await post(body, { 'content-type': 'application/json', accept });
+      expect(await answer.text()).toContain('"message":"Unknown directive \\"@defer\\"."');
+    },
+  );
+
+  test('files in the body of an operation', async () => {
+    const form = new FormData();
+    form.set('operations', '{"query":"mutation ($file: Upload!) { putFile(file: $file) { __typename } }"}');
+    form.set('map', '{"0":["variables.file"]}');
+    form.set('0', new Blob(['abc']), 'a.txt');
+    const answer = await fetch(world.url, { method: 'POST', body: form });
+    expect(answer.status).toBe(415);
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE', fix: expect.stringContaining('putFile') } }],
+    });
+  });
+
+  test('a mutation by GET', async () => {
+    const answer = await fetch(`${world.url}?query=${encodeURIComponent('mutation { __typename }')}`, {
+      headers: { accept: 'application/json' },
+    });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    expect(await answer.json()).toMatchObject({ errors: [{ message: expect.stringContaining('POST') }] });
+  });
+
+  test('graphql-sse with one connection for all', async () => {
+    const client = createClient({ url: world.url, singleConnection: true, retryAttempts: 0 });
+    const refused = await client
+      .iterate({ query: '{ __typename }' })
+      .next()
+      .catch((err: unknown) => err);
+    expect(refused).toMatchObject({ response: { status: 405 } });
+    client.dispose();
+  });
+
+  test.each(['PUT', 'DELETE', 'PATCH'])('%s', async (method) => {
+    const answer = await fetch(world.url, { method });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { code: 'METHOD_NOT_ALLOWED', fix: expect.stringContaining('singleConnection') } }],
+    });
   });
 });
 

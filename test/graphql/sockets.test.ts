@@ -75,13 +75,62 @@ describe('who may connect', () => {
   });
 
   test('only with the protocol that we speak', async () => {
-    for (const protocol of ['graphql-ws', undefined]) {
-      const socket = new WebSocket(world.socketUrl, protocol);
-      const failed = new Promise((resolve) => socket.on('error', resolve));
-      const closed = new Promise((resolve) => socket.on('close', resolve));
-      if (protocol) expect(String(await failed)).toContain('no subprotocol');
-      expect(await closed).toBe(protocol ? 1006 : 4406);
-    }
+    const [code] = await once(new WebSocket(world.socketUrl), 'close');
+    expect(code).toBe(4406);
+    const [, answer] = await once(new WebSocket(world.socketUrl, ['mqtt', 'wamp']), 'unexpected-response');
+    expect(answer.statusCode).toBe(400);
+    expect(JSON.parse(String((await answer.toArray())[0]))).toMatchObject({
+      errors: [
+        {
+          message: expect.stringContaining('subprotocols'),
+          extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED', fix: expect.stringContaining(PROTOCOL) },
+        },
+      ],
+    });
+  });
+
+  test('and one that speaks the old protocol too gets the new one', async () => {
+    const socket = new WebSocket(world.socketUrl, ['graphql-ws', PROTOCOL]);
+    await once(socket, 'open');
+    expect(socket.protocol).toBe(PROTOCOL);
+    socket.close();
+  });
+
+  test('but the old one is told so in its own terms', async () => {
+    const socket = new WebSocket(world.socketUrl, 'graphql-ws');
+    const messages: unknown[] = [];
+    socket.on('message', (data) => messages.push(JSON.parse((data as Buffer).toString())));
+    socket.on('open', () => {
+      socket.send(INIT);
+      socket.send('{"id":"1","type":"start","payload":{"query":"subscription { vmEvents { kind } }"}}');
+    });
+    const [code] = await once(socket, 'close');
+    expect(messages).toEqual([
+      {
+        type: 'connection_error',
+        payload: {
+          message: expect.stringContaining(PROTOCOL),
+          code: 'SUBPROTOCOL_NOT_SUPPORTED',
+          fix: expect.any(String),
+        },
+      },
+    ]);
+    expect(code).toBe(4406);
+    expect(world.feed.subscribers).toBe(0);
+  });
+
+  test('and one that does not go then is cut off', async () => {
+    const { hostname, port, host } = new URL(world.socketUrl);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `GET /graphql HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-ws\r\n\r\n`,
+    );
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+    });
+    await once(socket, 'close');
+    expect(text).toContain('"type":"connection_error"');
   });
 });
 
