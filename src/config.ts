@@ -5,6 +5,7 @@ import { vmTypeFacts } from './domain/vmTypes.js';
 
 /** Pinned: the guest image changes fast, and what vapiorc relies on was checked against this release. */
 const DEFAULT_IMAGE = 'dockurr/windows:6.05';
+const DOCKER_SOCKET = '/var/run/docker.sock';
 
 const count = (min: number, max: number) => {
   const error = `give a whole number from ${min} to ${max}`;
@@ -25,6 +26,8 @@ const serverUrl = (protocol: RegExp, example: string, mistakes: ((url: string) =
     if (message !== undefined) ctx.addIssue({ code: 'custom', message });
   });
 const flag = z.enum(['on', 'off'], 'give on or off');
+/** The kernel takes no longer path of a socket. */
+const SOCKET_PATH_BYTES = 107;
 
 const Env = z
   .object({
@@ -46,7 +49,12 @@ const Env = z
     VAPIORC_DOCKER_SOCKET: z
       .string()
       .startsWith('/', 'give the absolute path of the socket')
-      .default('/var/run/docker.sock'),
+      .refine(
+        (path) => Buffer.byteLength(path) <= SOCKET_PATH_BYTES,
+        `give a path of ${SOCKET_PATH_BYTES} bytes at most`,
+      )
+      .optional(),
+    DOCKER_HOST: z.string().optional(),
     VAPIORC_IMAGE: z.string().min(1).max(255).default(DEFAULT_IMAGE),
     VAPIORC_KVM: flag.default('on'),
     VAPIORC_NETWORK: z
@@ -129,6 +137,18 @@ const Env = z
       if (min !== undefined && value < min)
         bad(name, `Windows 11 needs at least ${min}: give that, and say less where an older one is created`);
     }
+    // One by TCP or SSH is on another host as a rule: its disks, its networks and its screens are out of reach.
+    if (
+      e.VAPIORC_PROVISIONER === 'docker' &&
+      e.VAPIORC_DOCKER_SOCKET === undefined &&
+      e.DOCKER_HOST !== undefined &&
+      socketOf(e.DOCKER_HOST) === undefined
+    ) {
+      bad(
+        'DOCKER_HOST',
+        `only a socket of this host can be used: give unix:///path/of/the.sock, or set VAPIORC_DOCKER_SOCKET=${DOCKER_SOCKET}, which wins`,
+      );
+    }
     const ports = e.VAPIORC_PORT_END - e.VAPIORC_PORT_START + 1;
     if (e.VAPIORC_HOT_SPARES > ports) {
       bad(
@@ -150,12 +170,13 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     const lines = parsed.error.issues.map((issue) => {
       const name = issue.path.join('.');
       const given = env[name];
-      const shown = given === undefined || /URL/.test(name) ? '' : ` (given: ${JSON.stringify(given)})`;
+      const shown = given === undefined || /URL|^DOCKER_HOST$/.test(name) ? '' : ` (given: ${JSON.stringify(given)})`;
       return `  ${name}: ${issue.message}${shown}`;
     });
     throw new Error(`bad configuration\n${lines.join('\n')}`);
   }
   const e = parsed.data;
+  const dockerHostSocket = socketOf(e.DOCKER_HOST);
   return {
     host: e.VAPIORC_HOST,
     port: e.VAPIORC_PORT,
@@ -168,7 +189,12 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     storagePath: resolve(e.VAPIORC_STORAGE_PATH),
     hostStoragePath: e.VAPIORC_HOST_STORAGE_PATH,
     provisioner: e.VAPIORC_PROVISIONER,
-    dockerSocket: e.VAPIORC_DOCKER_SOCKET,
+    dockerSocket: e.VAPIORC_DOCKER_SOCKET ?? dockerHostSocket ?? DOCKER_SOCKET,
+    /** Both name an engine, and not the same one. */
+    dockerHostLoses:
+      e.DOCKER_HOST !== undefined &&
+      e.VAPIORC_DOCKER_SOCKET !== undefined &&
+      e.VAPIORC_DOCKER_SOCKET !== dockerHostSocket,
     image: e.VAPIORC_IMAGE,
     kvm: e.VAPIORC_KVM === 'on',
     network: e.VAPIORC_NETWORK,
@@ -211,4 +237,10 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
 /** Every machine calls itself localhost: a page of that name is not therefore ours. */
 function nameOfOurs(host: string | undefined): string | undefined {
   return host === 'localhost' ? undefined : host;
+}
+
+/** The socket that a DOCKER_HOST names; undefined: it names none, or is not set. */
+function socketOf(dockerHost: string | undefined): string | undefined {
+  const path = /^unix:\/\/(\/.+)$/.exec(dockerHost ?? '')?.[1];
+  return path !== undefined && Buffer.byteLength(path) <= SOCKET_PATH_BYTES ? path : undefined;
 }

@@ -29,6 +29,37 @@ describe('the settings', () => {
     ]);
   });
 
+  test.each([
+    [{}, '/var/run/docker.sock', false],
+    [{ DOCKER_HOST: '' }, '/var/run/docker.sock', false],
+    [{ DOCKER_HOST: 'unix:///run/user/1000/docker.sock' }, '/run/user/1000/docker.sock', false],
+    [{ VAPIORC_DOCKER_SOCKET: '/a.sock', DOCKER_HOST: 'unix:///a.sock' }, '/a.sock', false],
+    [{ VAPIORC_DOCKER_SOCKET: '/a.sock', DOCKER_HOST: 'unix:///b.sock' }, '/a.sock', true],
+    [{ VAPIORC_DOCKER_SOCKET: '/a.sock', DOCKER_HOST: 'tcp://10.0.0.9:2375' }, '/a.sock', true],
+    [{ VAPIORC_PROVISIONER: 'simulated', DOCKER_HOST: 'tcp://10.0.0.9:2375' }, '/var/run/docker.sock', false],
+  ])('say which socket is Docker’s: %j', (env, dockerSocket, dockerHostLoses) =>
+    expect(loadConfig(env)).toMatchObject({ dockerSocket, dockerHostLoses }),
+  );
+  test.each([
+    'tcp://u:hunter2@10.0.0.9:2375',
+    'ssh://u:hunter2@host',
+    'npipe:////./pipe/docker_engine',
+    'unix://',
+    'x',
+  ])('refuse a DOCKER_HOST that is no socket of this host, with the setting that mends it: %s', (DOCKER_HOST) => {
+    const read = () => loadConfig({ DOCKER_HOST });
+    expect(read).toThrow(/DOCKER_HOST: .*give unix:\/\/\/.*VAPIORC_DOCKER_SOCKET=\S+, which wins/);
+    expect(read).not.toThrow(/hunter2/);
+    const [, name = '', value] = /(VAPIORC_\w+)=([^,]+),/.exec(String(catchOf(read))) ?? [];
+    expect(loadConfig({ DOCKER_HOST, [name]: value })).toMatchObject({ dockerSocket: value, dockerHostLoses: true });
+  });
+  test('refuse a path of a socket that is longer than the kernel takes', () => {
+    const longest = `/${'x'.repeat(106)}`;
+    expect(loadConfig({ VAPIORC_DOCKER_SOCKET: longest }).dockerSocket).toBe(longest);
+    expect(() => loadConfig({ VAPIORC_DOCKER_SOCKET: `${longest}x` })).toThrow(/VAPIORC_DOCKER_SOCKET: .*107 bytes/);
+    expect(() => loadConfig({ DOCKER_HOST: `unix://${longest}x` })).toThrow(/DOCKER_HOST/);
+  });
+
   test('that are bad are all named in one message, and a URL’s password is not shown', () => {
     const read = () =>
       loadConfig({
@@ -86,3 +117,11 @@ describe('the settings', () => {
     [{ VAPIORC_HOST_IP: 'a', VAPIORC_PUBLIC_HOST: 'b' }, 'old name of VAPIORC_PUBLIC_HOST'],
   ])('%j is refused with the fix', (env, words) => expect(() => loadConfig(env)).toThrow(words));
 });
+
+function catchOf(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (err) {
+    return err;
+  }
+}

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 export type DockerSettings = Pick<
   Config,
   | 'dockerSocket'
+  | 'dockerHostLoses'
   | 'image'
   | 'kvm'
   | 'network'

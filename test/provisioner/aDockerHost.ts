@@ -49,6 +49,7 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
   const log = createLog('silent');
   const settings: DockerSettings = {
     dockerSocket: '/var/run/docker.sock',
+    dockerHostLoses: false,
     image: STUB,
     kvm: false,
     network: `vapiorc_${deployment}`,
