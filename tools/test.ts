@@ -13,6 +13,9 @@ import { nodeRelease } from '../test/support/nodeRelease.js';
 const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['docker.io', () => onPath('dockerd') && onPath('docker')],
   ['iptables', () => onPath('iptables')],
+  ['iproute2', () => onPath('ip')],
+  ['procps', () => onPath('sysctl')],
+  ['podman', () => onPath('podman')],
   ['redis-server', () => onPath('redis-server')],
   ['postgresql-15', () => existsSync('/usr/lib/postgresql/15/bin/postgres')],
   ['pgbouncer', () => onPath('pgbouncer')],

@@ -134,6 +134,8 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
     StopTimeout: settings.stopTimeoutSeconds,
     HostConfig: {
       NetworkMode: settings.network,
+      // Where the engine remaps users, its root may neither read the storage nor open /dev/kvm.
+      UsernsMode: 'host',
       // Mounts, not Binds: with those a path that is missing on the Docker host would become an empty folder.
       Mounts: mounts.map(
         ({ target, source, readOnly }): MountSettings => ({

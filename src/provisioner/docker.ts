@@ -12,6 +12,7 @@ import { dial, notThere } from './dial.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import type { EngineCall } from './engineLimits.js';
+import { engineRefusal } from './examineEngine.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { health } from './health.js';
@@ -26,7 +27,6 @@ import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
 import { answersRdp } from './rdpProbe.js';
 import { needOf, Room } from './room.js';
 import type { DockerSettings } from './settings.js';
-import { kvmRefusal } from './start.js';
 import { Tools } from './tools.js';
 import { watchEvents } from './watchEvents.js';
 
@@ -161,7 +161,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     admit: (need) =>
       answer(parts, {}, async () => {
-        const refusal = (await kvmRefusal(parts)) ?? (await storage.claim());
+        const refusal = (await engineRefusal(parts)) ?? (await storage.claim());
         if (refusal) return refusal;
         // Asks the engine, and is remembered once it was shown.
         if (await parts.images.has(settings.image)) await hostPaths.prove(settings.image);

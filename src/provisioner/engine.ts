@@ -13,6 +13,9 @@ export class EngineLate extends Error {
   }
 }
 
+/** What answered is no engine. */
+export class NoEngine extends Error {}
+
 /** What dockerode asks its HTTP client. */
 interface Dial {
   path: string;
@@ -37,11 +40,18 @@ export function openEngine(socketPath: string, limitOf: (call: EngineCall) => nu
       done();
       const isOurs = signal.reason instanceof Late && signal.reason !== asked.abortSignal?.reason;
       if (fault && signal.aborted) return told(isOurs ? new EngineLate(call, limitMs) : signal.reason);
+      if (!fault && !asked.isStream && isStrange(call, answer))
+        return told(new NoEngine(`no answer of an engine to ${call.path}`));
       if (asked.isStream && asked.abortSignal && !fault) endWith(answer as Duplex, asked.abortSignal);
       told(fault, answer);
     });
   };
   return engine;
+}
+
+/** dockerode hands over as bytes what is no JSON. Of an engine only logs are that, and an answer without content. */
+function isStrange({ path }: EngineCall, answer: unknown): boolean {
+  return Buffer.isBuffer(answer) && answer.length > 0 && !path.endsWith('/logs');
 }
 
 /** The limit of a request ends where its stream begins; its caller's signal goes on. */

@@ -1,7 +1,16 @@
+import { problemsOf } from '../domain/check.js';
 import { Late } from '../domain/deadline.js';
 import { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import { shorten } from '../domain/shorten.js';
+import { UNPRINTABLE } from '../domain/unprintable.js';
 import { EngineLate, statusOf } from './engine.js';
 import { PortTaken } from './provisioner.js';
+import { refusalOf } from './refusalOf.js';
+import { SOCKET_CHECKS } from './socketChecks.js';
+import { socketFacts } from './socketFacts.js';
+
+/** UTF-16 units of the engine's own words that are shown. */
+const LONGEST_WORDS = 600;
 
 interface Asked {
   socket: string;
@@ -10,22 +19,23 @@ interface Asked {
 }
 
 /**
- * A fault of the engine in our words, or undefined when it is none that we know. The engine's own words are the only
- * thing to go by: it answers 500 to most of these.
+ * A fault of the engine in our words, or undefined when it is none of the engine's. Its own words are the only thing to go by: it answers
+ * 500 to most of these. What is none that we know is told in them.
  */
 export function engineFault(fault: unknown, asked: Asked): Unavailable | CapacityExhausted | PortTaken | undefined {
   if (!(fault instanceof Error)) return undefined;
-  const words = fault.message.trim().slice(0, 600);
+  const words = wordsOf(fault);
+  const status = statusOf(fault);
   if (fault instanceof EngineLate || fault instanceof Late)
     return new Unavailable(
       'docker',
       `the Docker Engine at ${asked.socket} does not answer: ${words}`,
       'Look at the logs of Docker, and at what it waits for: a disk, a registry, a container that does not end.',
     );
-  if (statusOf(fault) === undefined) return connectionFault(fault, words, asked);
+  if (status === undefined) return connectionFault(fault, words, asked);
 
   if (/port is already allocated|address already in use|ports are not available/i.test(words)) {
-    return asked.port === undefined ? undefined : new PortTaken(asked.port);
+    if (asked.port !== undefined) return new PortTaken(asked.port);
   }
   if (/no space left on device|disk quota exceeded/i.test(words)) {
     return new CapacityExhausted('disk', `the Docker host's disk is full: ${words}`, 'Free space on the Docker host.');
@@ -86,26 +96,24 @@ export function engineFault(fault: unknown, asked: Asked): Unavailable | Capacit
       'Remove or rename that container.',
     );
   }
-  return undefined;
+  if (/iptables|nftables/i.test(words)) {
+    return new Unavailable(
+      'network',
+      `Docker can not set up its firewall rules: ${words}`,
+      'Restart Docker, which makes its rules anew: something else, such as a firewall that was restarted, has removed them.',
+    );
+  }
+  return new Unavailable(
+    'docker',
+    `the Docker Engine refused with status ${status}: ${words || 'it did not say why'}`,
+    'Look at the logs of Docker (journalctl -u docker); it is tried again.',
+  );
 }
 
 function connectionFault(fault: Error, words: string, { socket }: Asked): Unavailable | undefined {
+  const facts = socketFacts(fault, socket);
+  if (facts) return refusalOf('docker', problemsOf(SOCKET_CHECKS, facts));
   const code = 'code' in fault ? fault.code : undefined;
-  const connecting = 'syscall' in fault && fault.syscall === 'connect';
-  if (connecting && (code === 'EACCES' || code === 'EPERM')) {
-    return new Unavailable(
-      'docker',
-      `no permission on the Docker socket ${socket}`,
-      'Add the user that runs vapiorc to the group docker and log in anew.',
-    );
-  }
-  if (connecting) {
-    return new Unavailable(
-      'docker',
-      `the Docker Engine does not answer at ${socket} (${String(code)})`,
-      'Start Docker, or set VAPIORC_DOCKER_SOCKET.',
-    );
-  }
   if (code === 'ECONNRESET' || code === 'EPIPE' || /socket hang up/.test(words)) {
     return new Unavailable(
       'docker',
@@ -114,4 +122,10 @@ function connectionFault(fault: Error, words: string, { socket }: Asked): Unavai
     );
   }
   return undefined;
+}
+
+/** The engine's own words, without what its client puts before them; fit to be shown. */
+function wordsOf(fault: Error): string {
+  const words = fault.message.replace(/^\(HTTP code \d+\) (?:[a-z ]+ )?- /, '');
+  return shorten(words.replace(UNPRINTABLE, ' ').trim(), LONGEST_WORDS);
 }

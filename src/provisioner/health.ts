@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { healthOf } from '../domain/check.js';
 import { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import { translate } from './answer.js';
-import { findNetwork } from './network.js';
+import { examineEngine, kvmRefusal } from './examineEngine.js';
 import type { Parts } from './parts.js';
-import { kvmRefusal } from './start.js';
 
 const LIMIT_MS = 4500;
 /** Below this a guest that writes a lot may fill the disk before anybody looks. */
@@ -35,19 +35,19 @@ async function look(parts: Parts, part: (parts: Parts) => Promise<PartHealth>): 
 }
 
 async function engineHealth(parts: Parts): Promise<PartHealth> {
-  const { engine, settings, images } = parts;
-  const { Version } = (await engine.version()) as { Version: string };
+  const { settings, images } = parts;
+  const { engine, ofEngine, ofNetwork } = await examineEngine(parts);
+  const problems = [...ofEngine, ...ofNetwork];
   const noKvm = await kvmRefusal(parts);
-  if (noKvm) return down(noKvm);
-  const network = await findNetwork(engine, settings.network);
-  if (network && !network.isolated) {
-    return {
-      status: 'DEGRADED',
-      message: `guests in the Docker network ${settings.network} can reach each other, and VNC in each has no password. Remove the network (it is then made as it should be), or give another VAPIORC_NETWORK.`,
-    };
-  }
-  const pulled = (await images.has(settings.image)) ? '' : `; ${settings.image} is pulled when it is first needed`;
-  return { status: 'OK', message: `Docker ${Version}, ${settings.kvm ? 'KVM' : 'without KVM (slow)'}${pulled}` };
+  if (noKvm) problems.push({ message: noKvm.message, fix: noKvm.fix.replace(/\.$/, ''), fatal: true });
+  if (problems.some(({ fatal }) => fatal)) return healthOf(problems, '');
+  const found = [
+    `Docker ${engine.version}, ${settings.kvm ? 'KVM' : 'without KVM (slow)'}`,
+    ...(engine.remapsUsers ? ["its userns-remap is left out for VMs' containers"] : []),
+    ...(settings.dockerHostLoses ? ['DOCKER_HOST is not used: VAPIORC_DOCKER_SOCKET is set and wins'] : []),
+    ...((await images.has(settings.image)) ? [] : [`${settings.image} is pulled when it is first needed`]),
+  ];
+  return healthOf(problems, found.join('; '));
 }
 
 async function storageHealth({ storage, hostPaths, images, settings }: Parts): Promise<PartHealth> {

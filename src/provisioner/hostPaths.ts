@@ -74,6 +74,7 @@ export function createHostPaths(deps: {
         mounts: tried.map((source, index) => ({ target: `/vapiorc-proof/${index}`, source, readOnly: true })),
         limitMs: PROOF_LIMIT_MS,
       });
+      if (/permission denied/i.test(stderr)) throw denied(tried, stderr);
       if (stdout !== files.map(() => `${nonce}\n`).join(''))
         throw wrong(`a file written here is not seen there (${stderr.trim().slice(0, 200)})`);
     } catch (fault) {
@@ -84,6 +85,14 @@ export function createHostPaths(deps: {
       for (const file of files) await rm(file, { force: true });
     }
   }
+
+  /** The path may be right, but nobody can tell. */
+  const denied = (tried: string[], stderr: string): Unavailable =>
+    new Unavailable(
+      'storage',
+      `containers may not read the storage ${layout.root} (${parentOf(tried)} on the Docker host): ${stderr.trim().slice(0, 200)}`,
+      "Let root of a container read it: the guest image must run as root, a label of SELinux must allow it (chcon -Rt container_file_t), a share of another host must not take root's rights (no_root_squash).",
+    );
 
   return {
     toHost,

@@ -1,3 +1,5 @@
+import { BlockList } from 'node:net';
+import type { NetworkInterfaceInfo } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
 
 /** The Docker host's IPv4 address in a network, and the network's addresses ("172.20.0.0/16"). */
@@ -14,6 +16,28 @@ export function hostRange({ IPAM }: Pick<NetworkInspectInfo, 'IPAM'>): HostRange
   const range = IPAM?.Config?.find(({ Subnet }) => Subnet !== undefined && /^\d+(\.\d+){3}\/\d+$/.test(Subnet));
   if (range?.Subnet === undefined) return undefined;
   return { subnet: range.Subnet, gateway: range.Gateway || firstAddress(range.Subnet) };
+}
+
+/** Another interface of the host, beside the network's own bridge, that has some of its addresses; undefined: none has. */
+export function sharesWith(
+  { gateway, subnet }: HostRange,
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>,
+  bridge: string,
+): string | undefined {
+  const others = Object.entries(interfaces).filter(([name]) => name !== bridge);
+  // Of two ranges that meet, one lies within the other.
+  return others.find(([, addresses = []]) =>
+    addresses.some(({ family, address, cidr }) => {
+      return family === 'IPv4' && (contains(subnet, address) || (cidr !== null && contains(cidr, gateway)));
+    }),
+  )?.[0];
+}
+
+function contains(range: string, address: string): boolean {
+  const [base = '', bits = ''] = range.split('/');
+  const list = new BlockList();
+  list.addSubnet(base, Number(bits));
+  return list.check(address);
 }
 
 function firstAddress(subnet: string): string {

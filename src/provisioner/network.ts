@@ -1,19 +1,26 @@
+import type { networkInterfaces } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
-import { Unavailable } from '../domain/errors.js';
+import { type Problem, problemsOf } from '../domain/check.js';
 import { type Engine, statusOf, unlessGone } from './engine.js';
-import { hostRange } from './hostRange.js';
+import { hostRange, sharesWith } from './hostRange.js';
 import { LABEL } from './labels.js';
+import { NETWORK_CHECKS, type NetworkFacts } from './networkChecks.js';
+import { refusalOf } from './refusalOf.js';
 
 const ICC = 'com.docker.network.bridge.enable_icc';
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
+/** What every engine has. */
+const BUILT_IN = ['bridge', 'host', 'none'];
 
 export interface GuestNetwork {
   /** Address of the Docker host in this network. */
   gateway: string;
   /** Its IPv4 addresses, "172.20.0.0/16". */
   subnet: string;
-  /** Whether its containers are kept from talking to each other. */
-  isolated: boolean;
 }
+
+/** The interfaces of the Docker host, by name; none of them where they can't be seen from here. */
+export type Interfaces = ReturnType<typeof networkInterfaces>;
 
 /** Docker's own default network; every engine has it unless it was told not to. */
 const DEFAULT_BRIDGE = 'bridge';
@@ -24,30 +31,41 @@ const DEFAULT_BRIDGE = 'bridge';
  */
 export async function userModeGateway(engine: Engine, network: string): Promise<string | undefined> {
   if (network === DEFAULT_BRIDGE) return undefined;
-  const found = (await unlessGone(engine.getNetwork(DEFAULT_BRIDGE).inspect())) as NetworkInspectInfo | undefined;
+  const found = await inspectNetwork(engine, DEFAULT_BRIDGE);
   return found && hostRange(found)?.gateway;
 }
 
-/** The network as it is, or undefined when there is none of that name. */
+/** What is wrong with the VMs' network; nothing is where it is still to be made. */
+export async function examineNetwork(engine: Engine, name: string, interfaces: Interfaces): Promise<Problem[]> {
+  const found = await inspectNetwork(engine, name);
+  return found === undefined ? [] : problemsOf(NETWORK_CHECKS, networkFacts(found, interfaces));
+}
+
+/** The network as it is, or undefined when there is none of that name. @throws Unavailable  it is not fit for guests. */
 export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
-  const found = (await unlessGone(engine.getNetwork(name).inspect())) as NetworkInspectInfo | undefined;
+  const found = await inspectNetwork(engine, name);
   if (found === undefined) return undefined;
-  if (found.Driver !== 'bridge') {
-    throw new Unavailable(
-      'network',
-      `the Docker network ${name} has the driver ${found.Driver}: its guests do not reach this host, nor does this host publish their ports`,
-      'Give another VAPIORC_NETWORK: a bridge network of that name is then made.',
-    );
-  }
+  const refusal = refusalOf('network', problemsOf(NETWORK_CHECKS, networkFacts(found, {})));
+  if (refusal) throw refusal;
+  return hostRange(found);
+}
+
+function inspectNetwork(engine: Engine, name: string): Promise<NetworkInspectInfo | undefined> {
+  return unlessGone(engine.getNetwork(name).inspect() as Promise<NetworkInspectInfo>);
+}
+
+function networkFacts(found: NetworkInspectInfo, interfaces: Interfaces): NetworkFacts {
   const range = hostRange(found);
-  if (range === undefined) {
-    throw new Unavailable(
-      'network',
-      `the Docker network ${name} has no IPv4 addresses, so guests would not reach this server`,
-      'Remove that network, or give another VAPIORC_NETWORK: it is then made.',
-    );
-  }
-  return { ...range, isolated: found.Options?.[ICC] === 'false' };
+  const bridge = found.Options?.[BRIDGE_NAME] ?? `br-${found.Id.slice(0, 12)}`;
+  return {
+    name: found.Name,
+    driver: found.Driver,
+    isInternal: found.Internal,
+    subnet: range?.subnet,
+    isIsolated: found.Options?.[ICC] === 'false',
+    isBuiltIn: BUILT_IN.includes(found.Name),
+    sharesWith: range && sharesWith(range, interfaces, bridge),
+  };
 }
 
 /** The networks that any deployment of vapiorc on this engine has made for its VMs: who is in one of them is a guest. */

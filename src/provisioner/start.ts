@@ -1,7 +1,7 @@
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Lead } from '../domain/lead.js';
 import { statusOf } from './engine.js';
-import { kvmProblem, readKvmFacts } from './kvm.js';
+import { engineRefusal } from './examineEngine.js';
 import { ensureNetwork } from './network.js';
 import type { Parts } from './parts.js';
 import {
@@ -41,7 +41,7 @@ export async function start(parts: Parts, lead: Lead, order: Order): Promise<Sta
   const before = await machines.find(ref);
   if (before && before.State.Status !== 'created') return { engineId: before.Id, containerImage: before.Config.Image };
 
-  const refusal = (await kvmRefusal(parts)) ?? (await storage.claim());
+  const refusal = (await engineRefusal(parts)) ?? (await storage.claim());
   if (refusal) throw refusal;
   if (!(await images.has(image))) {
     const full = await room.refusal(needOf(order.need), { id: ref.id });
@@ -64,11 +64,6 @@ export async function start(parts: Parts, lead: Lead, order: Order): Promise<Sta
       }),
     );
   return starts.add(run);
-}
-
-/** Why no machine can run here, as far as KVM goes. */
-export async function kvmRefusal({ settings, hostPaths }: Pick<Parts, 'settings' | 'hostPaths'>) {
-  return settings.kvm ? kvmProblem(await readKvmFacts(await hostPaths.inContainer())) : undefined;
 }
 
 async function createAndStart(parts: Parts, lead: Lead, { ref, prepare }: Order): Promise<string> {

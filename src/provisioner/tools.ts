@@ -75,6 +75,7 @@ export class Tools {
       ...(tool.workingDir === undefined ? {} : { WorkingDir: tool.workingDir }),
       HostConfig: {
         NetworkMode: 'none',
+        UsernsMode: 'host', // as machines have it
         Mounts: tool.mounts.map(
           ({ target, source, readOnly }): MountSettings => ({
             Type: 'bind',

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Unavailable } from '../../src/domain/errors.js';
 import { engineFault } from '../../src/provisioner/engineFault.js';
 import { PortTaken } from '../../src/provisioner/provisioner.js';
 
@@ -11,7 +12,14 @@ const system = (code: string, syscall?: string) =>
 test.each([
   ['no engine', system('ENOENT', 'connect'), 'docker', /Start Docker/],
   ['engine stopped', system('ECONNREFUSED', 'connect'), 'docker', /Start Docker/],
-  ['no permission', system('EACCES', 'connect'), 'docker', /group docker/],
+  ['no permission, even for root', system('EACCES', 'connect'), 'docker', /as root of the host/],
+  ['no socket', system('ECONNREFUSED', 'connect'), 'docker', /VAPIORC_DOCKER_SOCKET/],
+  [
+    'no HTTP',
+    Object.assign(new Error('Parse Error'), { code: 'HPE_INVALID_CONSTANT' }),
+    'docker',
+    /VAPIORC_DOCKER_SOCKET/,
+  ],
   ['engine restarted', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), 'docker', /logs of Docker/],
   ['image not there', answered(404, 'No such image: dockurr/windows:6.05'), 'image', /VAPIORC_IMAGE/],
   [
@@ -79,6 +87,17 @@ test.each([
     /prune/,
   ],
   [
+    'no firewall rules',
+    answered(
+      500,
+      'Failed to Setup IP tables: Unable to enable SKIP DNAT rule: (iptables failed: No chain/target/match)',
+    ),
+    'network',
+    /Restart Docker/,
+  ],
+  ['something new', answered(500, 'something new'), 'docker', /logs of Docker/],
+  ['a denial by a plugin', answered(403, 'authorization denied by plugin x'), 'docker', /logs of Docker/],
+  [
     'our name taken',
     answered(409, 'Conflict. The container name "/vapiorc_vm_1" is already in use by container "abc"'),
     'docker',
@@ -103,8 +122,15 @@ test('a full disk of the engine is a lack of room', () => {
   expect(engineFault(fault, asked)).toMatchObject({ code: 'CAPACITY_EXHAUSTED', resource: 'disk' });
 });
 
-test.each([answered(500, 'something new'), new TypeError('our own mistake'), 'a string', undefined])(
-  'what nobody knows stays a fault: %s',
+test('what the engine says is shown as it is, cut and cleaned', () => {
+  const refusal = engineFault(answered(500, `server error - odd\u001b[1m\n${'x'.repeat(5000)}`), asked) as Unavailable;
+  expect(refusal.message).toMatch(/^the Docker Engine refused with status 500: /);
+  expect(refusal.message).toContain('odd [1m x');
+  expect(refusal.message.length).toBeLessThan(700);
+});
+
+test.each([new TypeError('our own mistake'), 'a string', undefined])(
+  'what is none of the engine’s stays a fault: %s',
   (fault) => {
     expect(engineFault(fault, asked)).toBeUndefined();
   },

@@ -1,15 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { until } from '../support/until.js';
 import * as api from './support/api.js';
 import { ROOT } from './support/build.js';
 import { aDeployment, type Deployment } from './support/deployment.js';
-import { createProxy } from './support/proxy.js';
+import { createProxy, type Outage } from './support/proxy.js';
+import type { Server } from './support/server.js';
 
 const SOCKET = '/var/run/docker.sock';
 const NOBODY = 65_534;
@@ -62,25 +64,103 @@ test('without Docker it starts, says what is missing, refuses what needs it, and
   await engine.close();
 });
 
-test('without the right to use Docker it says which group to join', { timeout: 60_000 }, async () => {
-  // The folder of the checkout may be closed to others: the user gets it at a place of its own.
-  const { folder, storage } = deployment;
-  const [app, node] = [join(folder, 'app'), join(folder, 'node')];
-  await mkdir(app);
-  await writeFile(node, '');
-  await mkdir(storage);
-  await chown(storage, NOBODY, NOBODY);
-  const user = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "${node}" "${app}/dist/main.js"`;
-  const mounts = `mount --bind "${ROOT}" "${app}"; mount --bind "${process.execPath}" "${node}"; ${user}`;
-  const server = deployment.launch({ DATABASE_URL: '' }, withMounts(mounts)); // the embedded Postgres as this user, too
+describe('a user who may not use Docker', () => {
+  /** The built server as nobody, who is in these groups. The folder of the checkout may be closed to others: it gets it at a place of its own. */
+  async function launchAsNobody(groups: string, settings: Record<string, string>): Promise<Server> {
+    const { folder, storage } = deployment;
+    const [app, node] = [join(folder, 'app'), join(folder, 'node')];
+    for (const place of [app, storage]) await mkdir(place, { recursive: true });
+    await writeFile(node, '');
+    await chown(storage, NOBODY, NOBODY);
+    const user = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} ${groups} "${node}" "${app}/dist/main.js"`;
+    const mounts = `mount --bind "${ROOT}" "${app}"; mount --bind "${process.execPath}" "${node}"; ${user}`;
+    return deployment.launch(settings, withMounts(mounts));
+  }
+  const ofDocker = () => execFileSync('stat', ['--format=%g', SOCKET], { encoding: 'utf8' }).trim();
 
-  expect(await server.banner()).toMatch(/no permission on the Docker socket .*group docker/);
-  expect(await api.tryCreateImage(server)).toMatchObject({
-    __typename: 'Unavailable',
-    message: `no permission on the Docker socket ${SOCKET}`,
-    fix: expect.stringContaining('group docker'),
+  /** Refused with this when it starts and when it is asked; with the advice followed it works. */
+  async function refusedUntil(
+    {
+      message,
+      fix,
+      ...settings
+    }: { VAPIORC_DOCKER_SOCKET: string; DATABASE_URL?: string; message: string; fix: RegExp },
+    follow: (advice: string) => Promise<string>,
+  ): Promise<void> {
+    const first = await launchAsNobody('--clear-groups', settings);
+    expect(await first.banner()).toContain(message);
+    const refusal = await api.tryCreateImage(first);
+    expect(refusal).toMatchObject({ __typename: 'Unavailable', message, fix: expect.stringMatching(fix) });
+    expect((await api.health(first)).body.provisioner).toMatchObject({ status: 'down' });
+    await first.stop();
+
+    const second = await launchAsNobody(await follow('fix' in refusal ? refusal.fix : ''), settings);
+    expect(await second.banner()).toMatch(/ok +provisioner +Docker/);
+    await second.stop();
+  }
+  async function aSocket(path: string, mode: number): Promise<Outage> {
+    const engine = createProxy({ path }, { path: SOCKET });
+    await engine.open();
+    await chmod(path, mode);
+    return engine;
+  }
+
+  test('is told which group to join', { timeout: 90_000 }, () =>
+    refusedUntil(
+      {
+        VAPIORC_DOCKER_SOCKET: SOCKET,
+        DATABASE_URL: '',
+        message: `no permission on the Docker socket ${SOCKET}`,
+        fix: /user nobody to the group docker/,
+      },
+      async () => `--groups=${ofDocker()}`,
+    ),
+  );
+
+  test('and no group may is told so', { timeout: 90_000 }, async () => {
+    const socket = join(deployment.folder, 'own.sock');
+    const engine = await aSocket(socket, 0o600);
+    const message = `no permission on the Docker socket ${socket}`;
+    await refusedUntil(
+      { VAPIORC_DOCKER_SOCKET: socket, message, fix: /^Run vapiorc as the user root, .*chgrp docker/ },
+      async (advice) => {
+        execFileSync('sh', ['-c', /chgrp docker .*(?=\.$)/.exec(advice)?.[0] ?? 'false']);
+        return `--groups=${ofDocker()}`;
+      },
+    );
+    await engine.close();
   });
-  await server.stop();
+
+  test('and can not even pass to the socket is told which folder is closed', { timeout: 90_000 }, async () => {
+    const closed = join(deployment.folder, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const socket = join(closed, 'docker.sock');
+    const engine = await aSocket(socket, 0o666);
+    const message = `no permission on the way to the Docker socket ${socket}: the folder ${closed} does not let nobody in`;
+    await refusedUntil({ VAPIORC_DOCKER_SOCKET: socket, message, fix: /^Let nobody pass/ }, async (advice) => {
+      execFileSync('sh', ['-c', /chmod [^)]*/.exec(advice)?.[0] ?? 'false']);
+      return '--clear-groups';
+    });
+    await engine.close();
+  });
+});
+
+test('DOCKER_HOST names the socket where nothing else does; one of another host ends the server, with the setting that mends it', {
+  timeout: 90_000,
+}, async () => {
+  const socket = join(deployment.folder, 'its.sock');
+  const ofSocket = deployment.launch({ DOCKER_HOST: `unix://${socket}` });
+  expect(await ofSocket.banner()).toMatch(new RegExp(`down +provisioner +.*${socket}: there is no such socket`));
+  await ofSocket.stop();
+
+  const remote = deployment.launch({ DOCKER_HOST: 'tcp://203.0.113.1:2375' });
+  expect(await remote.exited()).toBe(1);
+  const [, name = '', value = ''] = /DOCKER_HOST: .*(VAPIORC_DOCKER_SOCKET)=([^,]+),/.exec(remote.stdout()) ?? [];
+  const mended = await deployment.start({ DOCKER_HOST: 'tcp://203.0.113.1:2375', [name]: value });
+  expect(mended.stdout()).toMatch(
+    /ok +provisioner +Docker .*DOCKER_HOST is not used: VAPIORC_DOCKER_SOCKET is set and wins/,
+  );
+  await mended.stop();
 });
 
 test.skipIf(hasKvm)('without KVM a golden image is refused at once, not after half an hour', async () => {
