@@ -9,6 +9,8 @@ import { Turns } from './turns.js';
 /** How many of the newest events are kept in memory for all subscribers together. */
 const KEPT = 10_000;
 const PAGE = 1_000;
+/** How many subscribers take what is new before the process does other things. */
+const WOKEN_AT_ONCE = 64;
 /** What a subscriber is given at a time while it is behind. */
 const PIECE = LIMITS.replayEvents.value;
 /** A lost hint costs at most this. */
@@ -17,8 +19,8 @@ const TICK_MS = 5_000;
 /**
  * The one reader of the event log in this process. A hint or a tick makes it read what is new, once, however many subscribe;
  * subscribers hold a cursor each and take from memory, or from the database where they are further behind than memory goes.
- * So a slow subscriber costs nothing and misses nothing. Those that are behind take turns: however many there are, what is new is read
- * and told, and the database has room for other reads.
+ * So a slow subscriber costs nothing and misses nothing. They take turns: however many there are, and however far behind, what is new is
+ * read and told, the database has room for other reads and the process for other work.
  */
 export class Feed {
   #recent: Event[] = [];
@@ -27,6 +29,7 @@ export class Feed {
   /** Events up to here have been read. */
   #head = 0n;
   readonly #replays = new Turns(LIMITS.replaysAtOnce.value);
+  readonly #wakes = new Turns(WOKEN_AT_ONCE);
   #stopped = false;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
@@ -88,7 +91,7 @@ export class Feed {
     let seen = cursor;
     while (!signal.aborted) {
       if (seen >= this.#head) {
-        seen = await this.#next(seen, filter, signal);
+        seen = await this.#next(seen, filter, signal, caller);
         continue;
       }
       const isNew = seen >= this.#recentAfter && this.#head - seen <= PIECE;
@@ -177,9 +180,10 @@ export class Feed {
 
   /**
    * Waits for an event that passes; answers the place from which to read on. Those that do not pass are stepped over without
-   * waking anybody: with a thousand subscribers, each for its own VM, an event concerns one.
+   * waking anybody: with a thousand subscribers, each for its own VM, an event concerns one. Where it concerns thousands they take turns,
+   * caller by caller; what comes meanwhile each takes in the same turn.
    */
-  #next(seen: bigint, filter: EventFilter, signal: AbortSignal): Promise<bigint> {
+  #next(seen: bigint, filter: EventFilter, signal: AbortSignal, caller: string): Promise<bigint> {
     return new Promise((resolve) => {
       let at = seen;
       const done = () => {
@@ -189,8 +193,10 @@ export class Feed {
       };
       const waiter: Waiter = {
         see: (events) => {
-          if (events.some((event) => passes(event, filter))) done();
-          else at = events.at(-1)?.seq ?? at;
+          if (events.some((event) => passes(event, filter))) {
+            this.#waiters.delete(waiter);
+            void this.#wakes.run(caller, done);
+          } else at = events.at(-1)?.seq ?? at;
         },
       };
       this.#waiters.add(waiter);

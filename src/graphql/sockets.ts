@@ -125,7 +125,10 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) => send(socket, data, wrote),
+        send: (data) => {
+          writeAtOnce(req.socket);
+          return send(socket, data, wrote);
+        },
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handOn) => socket.on('message', (data, isBinary) => void take(data, isBinary, handOn)),
       },
@@ -206,6 +209,13 @@ function isFromClient(text: string): boolean {
 function tooMany(where: string, fix: string): GraphQLError {
   const extensions = { code: TOO_MANY_OPERATIONS.code, fix };
   return new GraphQLError(`too many operations are under way ${where}`, { extensions });
+}
+
+/** What is sent in one turn of the process goes out in one write: an event may be told to each of a hundred operations. */
+function writeAtOnce(connection: Duplex): void {
+  if (connection.writableCorked > 0 || connection.destroyed) return;
+  connection.cork();
+  setImmediate(() => connection.uncork());
 }
 
 /** Resolves when the data was handed to the network, so that an operation makes no more than its caller takes. */

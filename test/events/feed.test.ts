@@ -131,6 +131,29 @@ describe('a subscriber', () => {
     await events.return();
   });
 
+  test('among thousands of one caller is told as soon as its own turn comes, and the process does other things meanwhile', async () => {
+    const stop = new AbortController();
+    const told: string[] = [];
+    let turnsOfOthers = 0;
+    const follow = async (caller: string) => {
+      for await (const _event of world.feed.subscribe(world.feed.head, {}, stop.signal, caller)) told.push(caller);
+    };
+    const all = [...Array.from({ length: 2_000 }, () => follow('loud')), follow('quiet')];
+    let isOver = false;
+    const others = () => {
+      if (told.length > 0 && told.length < all.length) turnsOfOthers++;
+      if (!isOver) setImmediate(others);
+    };
+    others();
+    await tell('x');
+    await until('all are told', async () => told.length === all.length);
+    isOver = true;
+    expect(told.indexOf('quiet')).toBeLessThan(200);
+    expect(turnsOfOthers).toBeGreaterThan(10);
+    stop.abort();
+    await Promise.all(all);
+  });
+
   test('ends when its caller goes', async () => {
     const stop = new AbortController();
     const waiting = world.feed.subscribe(world.feed.head, {}, stop.signal).next();
