@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Closer, closeAll } from './closers.js';
 import type { Config } from './config.js';
 import type { Core } from './core.js';
-import { startEmbeddedPostgres } from './db/embedded.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.js';
 import { ensureDatabase, migrate, waitForDatabase } from './db/migrate.js';
 import { refuseUnfit } from './db/refuseUnfit.js';
 import type { HealthReport } from './domain/health.js';
@@ -102,7 +102,11 @@ export async function start(config: Config, log: Logger): Promise<App> {
     // Loading most of the code takes as long as starting Postgres: side by side.
     const code = import('./core.js');
     code.catch(() => {}); // awaited below
-    const url = config.databaseUrl ?? (await embedded(config, log, closers));
+    const database =
+      config.databaseUrl === undefined
+        ? await embedded(config, log, closers)
+        : { url: config.databaseUrl, elsewhere: undefined };
+    const { url } = database;
     const { startCore } = await code;
     for (;;) {
       const opened: Closer[] = [];
@@ -111,7 +115,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
         await ensureDatabase(url, log);
         await refuseUnfit(url, config.databaseConnections);
         await migrate(url, MIGRATIONS, log);
-        core = await startCore(config, url, log, opened);
+        core = await startCore(config, database, log, opened);
         closers.push(...opened);
         return await core.health();
       } catch (err) {
@@ -136,7 +140,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
   return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, ready, stop };
 }
 
-async function embedded(config: Config, log: Logger, closers: Closer[]): Promise<string> {
+async function embedded(config: Config, log: Logger, closers: Closer[]): Promise<EmbeddedPostgres> {
   const dir = join(config.storagePath, 'postgres');
   const postgres = await startEmbeddedPostgres({ dir, log }).catch((err: NodeJS.ErrnoException) => {
     if (err.syscall === undefined) throw err;
@@ -146,5 +150,5 @@ async function embedded(config: Config, log: Logger, closers: Closer[]): Promise
     );
   });
   closers.push({ name: 'embedded postgres', close: () => postgres.stop() });
-  return postgres.url;
+  return postgres;
 }

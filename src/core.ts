@@ -11,7 +11,7 @@ import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
 import { databaseTime, followClock } from './db/clock.js';
 import { damagedImages } from './db/damagedImages.js';
-import { createDatabaseHealth } from './db/databaseHealth.js';
+import { createDatabaseHealth, type DatabasePlace } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
 import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
@@ -58,7 +58,13 @@ export interface Core {
 }
 
 /** Builds and wires everything that needs the database, once. Each thing that must be closed is pushed as it is opened. */
-export async function startCore(config: Config, databaseUrl: string, log: Logger, closers: Closer[]): Promise<Core> {
+export async function startCore(
+  config: Config,
+  database: DatabasePlace,
+  log: Logger,
+  closers: Closer[],
+): Promise<Core> {
+  const databaseUrl = database.url;
   const opened = (name: string, close: () => Promise<void>) => closers.push({ name, close });
 
   const db = openDatabase(databaseUrl, config.databaseConnections);
@@ -135,7 +141,7 @@ export async function startCore(config: Config, databaseUrl: string, log: Logger
   // Closed before the doors, so that no guest that waits keeps one open.
   opened('guest calls', () => guestRoutes.stop());
 
-  const databaseHealth = createDatabaseHealth(db, databaseUrl, config.databaseConnections);
+  const databaseHealth = createDatabaseHealth(db, database, config.databaseConnections);
   const look = async (): Promise<HealthReport> => {
     const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
     const damaged = await damagedImages(db).catch(() => undefined); // a database that is away says so itself

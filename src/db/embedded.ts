@@ -10,7 +10,8 @@
  * - It never runs as root, and listens on 127.0.0.1 only, with a generated password.
  */
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Logger } from '../log.js';
 import { openFile, takeLock, tryLock } from './fileLock.js';
 import { readText } from './files.js';
@@ -25,6 +26,8 @@ const DATABASE = 'vapiorc';
 export interface EmbeddedPostgres {
   /** Names the database `vapiorc`, which `migrate` makes when it is missing. Holds the password. */
   url: string;
+  /** Its folder, where that is not in `dir`: a backup of what `dir` is in does not hold it. */
+  elsewhere: string | undefined;
   /** True when the postmaster was running already. */
   adopted: boolean;
   /** Stops Postgres, unless another server uses it too. May be called again. */
@@ -56,7 +59,10 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const packaged = packageFolder();
   await refuseForeignData(dir, packaged);
   const account = await chooseAccount(join(dir, 'data'));
-  const home = await placeHome(dir, account, fallbackRoot, log);
+  const home = await placeHome(dir, account, fallbackRoot);
+  const elsewhere = home === join(await realpath(dirname(dir)), basename(dir)) ? undefined : home;
+  if (elsewhere !== undefined)
+    log.warn({ dir, elsewhere }, 'the embedded database lies outside the storage: back it up and remove it with that');
   const bin = await runnableBinaries(packaged, home, account);
   const cluster: Cluster = { home, data: join(home, 'data'), bin, account, settings, limitMs, log };
 
@@ -80,6 +86,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     };
     return {
       url: `postgresql://${ROLE}:${await readText(join(home, 'password'))}@127.0.0.1:${port}/${DATABASE}`,
+      elsewhere,
       adopted,
       stop: () => {
         stopped ??= stop();

@@ -1,6 +1,5 @@
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Logger } from '../log.js';
 import { exists, readText } from './files.js';
 import { OWN, packageVersion } from './postgresBinaries.js';
 import { type Account, run } from './runCommand.js';
@@ -54,7 +53,7 @@ export async function chooseAccount(data: string): Promise<Account> {
  * The real folder of the cluster. Root's repository is often closed to everybody else (/root has mode 700), and then the
  * cluster lives below `fallbackRoot`, with `dir` a link to it.
  */
-export async function placeHome(dir: string, account: Account, fallbackRoot: string, log: Logger): Promise<string> {
+export async function placeHome(dir: string, account: Account, fallbackRoot: string): Promise<string> {
   await fs.mkdir(dirname(dir), { recursive: true });
   if (!(await exists(dir))) {
     await letThrough(dirname(dir), account);
@@ -70,10 +69,6 @@ export async function placeHome(dir: string, account: Account, fallbackRoot: str
       await fs.chmod(elsewhere, 0o755);
       try {
         await fs.symlink(elsewhere, dir);
-        log.info(
-          { dir, elsewhere, uid: account.uid },
-          'embedded postgres is kept elsewhere: its user can not enter the storage folder',
-        );
       } catch (err) {
         await fs.rmdir(elsewhere);
         if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw err; // another server was faster: its link counts

@@ -389,7 +389,29 @@ describe.runIf(isRoot)('as root', () => {
     expect(await fs.readdir(join(base, 'elsewhere'))).toHaveLength(1);
     await remember(all[0].url);
     await Promise.all(all.map((postgres) => postgres.stop()));
-    expect(await recall((await start(options)).url)).toEqual([{ n: 42 }]);
+    lines = [];
+    const again = await start(options);
+    expect(await recall(again.url)).toEqual([{ n: 42 }]);
+    // Each start says that a backup of the storage lacks it, not the first one alone.
+    expect(again.elsewhere).toMatch(join(base, 'elsewhere', 'postgres-'));
+    expect(lines.join('')).toContain('lies outside the storage');
+  });
+
+  test('and is moved into the storage, once its user may pass, as health says', async () => {
+    const closed = join(base, 'closed');
+    await fs.mkdir(closed, { mode: 0o700 });
+    const options = { dir: join(closed, 'storage', 'postgres'), fallbackRoot: join(base, 'elsewhere') };
+    const first = await start(options);
+    await remember(first.url);
+    await first.stop();
+
+    await fs.chmod(closed, 0o711);
+    await fs.unlink(options.dir);
+    await fs.rename(first.elsewhere ?? '', options.dir);
+
+    const second = await start(options);
+    expect(second.elsewhere).toBeUndefined();
+    expect(await recall(second.url)).toEqual([{ n: 42 }]);
   });
 
   test('a database whose folder was closed afterwards: the error says what to open', async () => {

@@ -46,7 +46,8 @@ describe("a Postgres 15 of the user's own", () => {
   test('is asked again by health', async () => {
     await start(postgres.url('asked'));
     const db = openDatabase(postgres.url('asked'), 2);
-    expect(await createDatabaseHealth(db, postgres.url('asked'), 2)()).toMatchObject({ status: 'OK' });
+    const place = { url: postgres.url('asked'), elsewhere: undefined };
+    expect(await createDatabaseHealth(db, place, 2)()).toMatchObject({ status: 'OK' });
     await db.$disconnect();
   });
 

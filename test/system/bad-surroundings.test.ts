@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -211,6 +211,22 @@ test('the embedded database on a read-only storage: the server ends, and says wh
   );
   expect(await server.exited()).toBe(1);
   expect(server.stdout()).toMatch(/vapiorc cannot start: .*read-only/);
+});
+
+test('the embedded database where others can not enter the storage: each start and health say where it is', async () => {
+  await chmod(deployment.folder, 0o700);
+  const server = deployment.launch({ DATABASE_URL: '' });
+  const said = await server.banner();
+  const elsewhere = await readlink(join(deployment.storage, 'postgres'));
+  try {
+    expect(said).toContain(`its files are in ${elsewhere}, outside the storage`);
+    expect(server.stderr()).toContain('the embedded database lies outside the storage');
+    const { body } = await api.health(server);
+    expect(body.database).toMatchObject({ status: 'ok', message: expect.stringContaining(`${elsewhere}, outside`) });
+  } finally {
+    await server.stop();
+    await rm(elsewhere, { recursive: true });
+  }
 });
 
 test('a port range that strangers hold is told with the setting that mends it', async () => {
