@@ -5,9 +5,6 @@ import { GuestListener } from './guestListener.js';
 import { isInSubnet, isLoopback } from './hostCheck.js';
 
 const RETRY_MS = 5_000;
-const NO_BRIDGE =
-  'Docker has no network "bridge", whose address is the one of this host that they reach. Take "bridge": "none" out of Docker\'s daemon.json and restart Docker, or set VAPIORC_NETWORK_MODE=nat';
-
 /** The addresses of the Docker host that lead guests here. */
 export interface GuestWays {
   /** Of the VMs' own network; NAT guests come to it. */
@@ -15,6 +12,8 @@ export interface GuestWays {
   subnet: string;
   /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
   userModeGateway?: string | undefined;
+  /** Why there is none, and what to do. */
+  userModeProblem?: string | undefined;
   /** Networks of the VMs of other deployments on the same engine; our own may be among them. */
   others?: readonly { gateway: string; subnet: string }[];
 }
@@ -97,10 +96,10 @@ export class GuestDoor {
     const before = [this.#nat.address, this.#user.address].join();
     try {
       this.#ways = await network();
-      const { gateway, userModeGateway } = this.#ways;
+      const { gateway, userModeGateway, userModeProblem = 'there is no way for them' } = this.#ways;
       const opened = await Promise.allSettled([
         this.#nat.open(gateway),
-        userModeGateway === undefined ? this.#user.close(NO_BRIDGE) : this.#user.open(userModeGateway),
+        userModeGateway === undefined ? this.#user.close(userModeProblem) : this.#user.open(userModeGateway),
       ]);
       for (const one of opened)
         if (one.status === 'rejected') log.debug({ err: one.reason }, 'guest door stays closed');

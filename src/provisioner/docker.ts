@@ -12,7 +12,7 @@ import { dial, notThere } from './dial.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import type { EngineCall } from './engineLimits.js';
-import { engineRefusal } from './examineEngine.js';
+import { engineRefusal, unfitEngine } from './examineEngine.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { health } from './health.js';
@@ -20,7 +20,7 @@ import { createHostPaths } from './hostPaths.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, type GuestNetwork, guestNetworks, userModeGateway } from './network.js';
+import { ensureNetwork, type GuestNetwork, guestNetworks, type UserMode, userMode } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
@@ -36,9 +36,7 @@ export interface DockerProvisioner extends Provisioner {
    * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
    * @throws Unavailable
    */
-  guestNetwork(): Promise<
-    GuestNetwork & { userModeGateway: string | undefined; others: readonly { gateway: string; subnet: string }[] }
-  >;
+  guestNetwork(): Promise<GuestNetwork & UserMode & { others: readonly { gateway: string; subnet: string }[] }>;
 }
 
 export interface DockerOptions {
@@ -184,11 +182,15 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     health: () => health(parts),
 
     guestNetwork: () =>
-      orThrow(async () => ({
-        ...(await ensureNetwork(engine, settings.network, deployment)),
-        userModeGateway: await userModeGateway(engine, settings.network),
-        others: await guestNetworks(engine),
-      })),
+      orThrow(async () => {
+        const refusal = await unfitEngine(parts);
+        if (refusal) throw refusal;
+        return {
+          ...(await ensureNetwork(engine, settings.network, deployment)),
+          ...(await userMode(engine, settings.network)),
+          others: await guestNetworks(engine),
+        };
+      }),
 
     async close() {
       for (const stop of watches) stop();

@@ -41,6 +41,11 @@ export async function examineEngine(parts: Asked): Promise<Examined> {
   return { engine, ofEngine, ofNetwork: await examineNetwork(parts.engine, parts.settings.network, interfaces) };
 }
 
+/** Why nothing may be made on this engine, be it a network. @throws as `examineEngine` */
+export async function unfitEngine(parts: Asked): Promise<Unavailable | undefined> {
+  return refusalOf('docker', problemsOf(ENGINE_CHECKS, await askEngine(parts)));
+}
+
 /** Why no machine can run on this engine; undefined: nothing is known against it. @throws as `examineEngine` */
 export async function engineRefusal(parts: Asked): Promise<Unavailable | undefined> {
   const { ofEngine, ofNetwork } = await examineEngine(parts);

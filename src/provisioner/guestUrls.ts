@@ -1,4 +1,4 @@
-import { userModeGateway } from './network.js';
+import { userMode } from './network.js';
 import type { Parts } from './parts.js';
 
 /**
@@ -11,7 +11,7 @@ export async function guestUrls({
   guestUrl,
   settings,
 }: Pick<Parts, 'engine' | 'guestUrl' | 'settings'>): Promise<{ server: string; fallback?: string }> {
-  const address = await userModeGateway(engine, settings.network);
+  const { userModeGateway: address } = await userMode(engine, settings.network);
   if (address === undefined) return { server: guestUrl };
   const fallback = guestUrl.replace(/^(https?:\/\/)[^/:]+/, `$1${address}`);
   return { server: settings.networkMode === 'user' ? fallback : guestUrl, fallback };

@@ -24,15 +24,28 @@ export type Interfaces = ReturnType<typeof networkInterfaces>;
 
 /** Docker's own default network; every engine has it unless it was told not to. */
 const DEFAULT_BRIDGE = 'bridge';
+const OTHERWISE = 'or set VAPIORC_NETWORK_MODE=nat';
+const WITHOUT_BRIDGE = {
+  none: `Docker has no network "bridge", whose address is the one of this host that they reach. Take "bridge": "none" out of Docker's daemon.json and restart Docker, ${OTHERWISE}`,
+  own: `the VMs' network is Docker's network "bridge" itself, whose address is hidden from them. Give another VAPIORC_NETWORK, ${OTHERWISE}`,
+  noAddress: `Docker's network "bridge" has no IPv4 address. Give it one ("bip" in Docker's daemon.json) and restart Docker, ${OTHERWISE}`,
+};
+
+/** Where guests in user-mode networking reach this host, or why they do not. */
+export type UserMode =
+  | { userModeGateway: string; userModeProblem?: undefined }
+  | { userModeGateway?: undefined; userModeProblem: string };
 
 /**
  * The address of the Docker host in Docker's default network: containers of every other network reach it, and so do guests in user-mode
- * networking. Undefined: there is none, or the VMs' network is that one, whose gateway is hidden from them.
+ * networking, from whom that of the VMs' own network is hidden.
  */
-export async function userModeGateway(engine: Engine, network: string): Promise<string | undefined> {
-  if (network === DEFAULT_BRIDGE) return undefined;
+export async function userMode(engine: Engine, network: string): Promise<UserMode> {
+  if (network === DEFAULT_BRIDGE) return { userModeProblem: WITHOUT_BRIDGE.own };
   const found = await inspectNetwork(engine, DEFAULT_BRIDGE);
-  return found && hostRange(found)?.gateway;
+  if (found === undefined) return { userModeProblem: WITHOUT_BRIDGE.none };
+  const range = hostRange(found);
+  return range ? { userModeGateway: range.gateway } : { userModeProblem: WITHOUT_BRIDGE.noAddress };
 }
 
 /** What is wrong with the VMs' network; nothing is where it is still to be made. */

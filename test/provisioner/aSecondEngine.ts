@@ -14,8 +14,8 @@ export interface SecondEngine {
   docker: Docker;
   /** Runs a program in its network, which is its own: two daemons in one would take each other's firewall rules away. */
   inNetwork: (...command: string[]) => void;
-  /** Ends it and starts it anew with all that it has. */
-  restart: () => Promise<void>;
+  /** Ends it and starts it anew with all that it has; first it has no default network. */
+  restart: (how?: { bridge: boolean }) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -27,18 +27,19 @@ export async function aRemappingEngine(image: string): Promise<SecondEngine> {
   const socket = path('docker.sock');
   const second = new Docker({ socketPath: socket, host: undefined });
   await writeFile(path('ranges'), 'nobody:100000:65536\n');
-  const line = [
-    `mount --bind ${path('ranges')} /etc/subuid && mount --bind ${path('ranges')} /etc/subgid && ip link set lo up`,
-    `exec dockerd --userns-remap=nobody:nogroup --bridge=none --host=unix://${socket} --data-root=${path('data')} --exec-root=${path('exec')} --pidfile=${path('pid')}`,
-  ].join(' && ');
+  const line = (bridge: boolean) =>
+    [
+      `mount --bind ${path('ranges')} /etc/subuid && mount --bind ${path('ranges')} /etc/subgid && ip link set lo up`,
+      `exec dockerd --userns-remap=nobody:nogroup ${bridge ? '' : '--bridge=none '}--host=unix://${socket} --data-root=${path('data')} --exec-root=${path('exec')} --pidfile=${path('pid')}`,
+    ].join(' && ');
   // A machine that is new has no such files to put ours before.
   for (const file of ['/etc/subuid', '/etc/subgid']) closeSync(openSync(file, 'a'));
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
   let daemon: ChildProcess;
-  async function start(): Promise<void> {
+  async function start({ bridge } = { bridge: false }): Promise<void> {
     const log = openSync(path('log'), 'a');
-    daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', line], { stdio: ['ignore', log, log], env });
+    daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', line(bridge)], { stdio: ['ignore', log, log], env });
     closeSync(log);
     await until('the second Docker answers', 30_000, async () => {
       if (daemon.exitCode !== null) throw new Error(`it ended:\n${readFileSync(path('log'), 'utf8').slice(-2000)}`);
@@ -64,9 +65,9 @@ export async function aRemappingEngine(image: string): Promise<SecondEngine> {
       const { status, stderr } = spawnSync('nsenter', [`--net=/proc/${daemon.pid}/ns/net`, ...command], { env });
       if (status !== 0) throw new Error(`${command.join(' ')} failed: ${String(stderr)}`);
     },
-    async restart() {
+    async restart(how) {
       await end();
-      await start();
+      await start(how);
     },
     async stop() {
       await end();

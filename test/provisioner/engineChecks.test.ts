@@ -120,6 +120,7 @@ test('Podman is known by its name and refused, for it drops what keeps guests ap
         .health()
         .then(({ provisioner }) => !/does not answer/.test(provisioner.message)),
     );
+    await expect(host.another({ dockerSocket: socket }).guestNetwork()).rejects.toMatchObject({ part: 'docker' });
     const fix = await refused({ dockerSocket: socket }, 'docker', /is Podman \d.*enable_icc/, /Docker Engine/);
     await works({ dockerSocket: / (\/\S+) as a rule/.exec(fix)?.[1] ?? '' });
   } finally {
@@ -253,6 +254,13 @@ describe('a network of VMs', () => {
       message: expect.stringMatching(/can reach each other.*VAPIORC_NETWORK/),
     });
     expect(ofDefault.message).not.toContain('network rm');
+  });
+
+  test('that is Docker’s default one hides this host from guests in user mode: that is told, and the advice helps', async () => {
+    expect(await host.another({ network: 'bridge' }).guestNetwork()).toMatchObject({
+      userModeProblem: expect.stringMatching(/is Docker's network "bridge" itself.* Give another VAPIORC_NETWORK/),
+    });
+    expect(await host.provisioner.guestNetwork()).toHaveProperty('userModeGateway', expect.stringMatching(/^[\d.]+$/));
   });
 
   test('whose addresses another interface of this host has too is told of; the advice helps', async () => {

@@ -77,3 +77,14 @@ test('an engine that fails with 500 is told in its own words, and the advice hel
   await engine.restart();
   await host.provisioner.destroy(await installing());
 });
+
+test('an engine without a default network is no way for guests in user mode: that is told, and the advice helps', async () => {
+  const { userModeProblem } = await host.provisioner.guestNetwork();
+  expect(userModeProblem).toMatch(
+    /^Docker has no network "bridge".* Take "bridge": "none" out of .* and restart Docker/,
+  );
+
+  await engine.restart({ bridge: true });
+
+  expect(await host.provisioner.guestNetwork()).toHaveProperty('userModeGateway', expect.stringMatching(/^[\d.]+$/));
+});
