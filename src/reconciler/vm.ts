@@ -93,7 +93,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     return breakVm(deps, vm, err.message);
   }
   if (started instanceof Refusal) {
-    await blockPool(deps, vm.vmType, started.message);
+    await blockPool(deps, vm.vmType, `${started.message}. ${started.fix}`);
     return 'refused';
   }
   const { engineId } = started;

@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { until } from '../support/until.js';
 import * as api from './support/api.js';
 import { ROOT } from './support/build.js';
-import { aDeployment, type Deployment } from './support/deployment.js';
+import { aDeployment, type Deployment, docker, removeMachines, removeNetwork } from './support/deployment.js';
 import { createProxy, type Outage } from './support/proxy.js';
 import type { Server } from './support/server.js';
 
@@ -161,6 +161,35 @@ test('DOCKER_HOST names the socket where nothing else does; one of another host 
     /ok +provisioner +Docker .*DOCKER_HOST is not used: VAPIORC_DOCKER_SOCKET is set and wins/,
   );
   await mended.stop();
+});
+
+test('a network that is not fit for VMs any more: nothing begins, the pool says why, and the advice helps', {
+  timeout: 180_000,
+}, async () => {
+  const first = await deployment.start();
+  await api.imageReady(first, (await api.createImage(first)).id);
+  await first.stop();
+
+  const VAPIORC_NETWORK = `${deployment.network}_internal`;
+  await docker.createNetwork({ Name: VAPIORC_NETWORK, Internal: true });
+  try {
+    const server = await deployment.start({ VAPIORC_NETWORK });
+    expect(server.stdout()).toMatch(/down +provisioner +.* is internal/);
+    expect(await api.tryCreateImage(server)).toMatchObject({ __typename: 'Unavailable', code: 'UNAVAILABLE' });
+    const blocked = await until('the pool says it', async () => {
+      const { blocked } = (await api.getPool(server)) ?? {};
+      return blocked?.includes('is internal') && blocked;
+    });
+
+    execFileSync('sh', ['-c', /docker network rm [\w.]+/.exec(blocked)?.[0] ?? 'false']);
+
+    await api.sparesReady(server, 2);
+    await until('the pool says nothing any more', async () => (await api.getPool(server))?.blocked === null);
+    await server.stop();
+  } finally {
+    await removeMachines(deployment.storage);
+    await removeNetwork(VAPIORC_NETWORK);
+  }
 });
 
 test.skipIf(hasKvm)('without KVM a golden image is refused at once, not after half an hour', async () => {
