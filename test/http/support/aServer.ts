@@ -31,19 +31,24 @@ export function closeOf(socket: Socket): Promise<void> {
 }
 
 /**
- * The whole server in this process, on every address of this machine, with a Docker Engine that knows nothing but its networks, once
+ * The whole server in this process, on every address of this machine, with a Docker Engine that knows nothing but itself and its networks, once
  * they are there: all of 127.0.0.0/8 but 127.0.0.1 are guests.
  */
 export async function aServer(over: Record<string, string> = {}): Promise<TestServer> {
   let hasNetworks = false;
   const engine = createServer((req, res) => {
     res.writeHead(hasNetworks ? 200 : 500, { 'content-type': 'application/json' });
-    const networks = JSON.stringify({
+    const network = {
+      Id: '0123456789ab',
+      Name: 'vapiorc_default',
       Driver: 'bridge',
+      Internal: false,
       IPAM: { Config: [{ Gateway: '127.0.0.1', Subnet: '127.0.0.0/8' }] },
       Options: {},
-    });
-    res.end(/\/(containers\/json|networks\?)/.test(req.url ?? '') ? '[]' : networks);
+    };
+    const version = { Version: '20.10.24', ApiVersion: '1.41', Os: 'linux', Arch: 'amd64' };
+    const isList = /\/(containers\/json|networks\?)/.test(req.url ?? '');
+    res.end(JSON.stringify(isList ? [] : { ...version, ...network }));
   });
   const folder = await mkdtemp(join(tmpdir(), 'vapiorc-port-'));
   const database = await createTestDatabase();
