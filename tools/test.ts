@@ -21,6 +21,7 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['pgbouncer', () => onPath('pgbouncer')],
   ['openssl', () => onPath('openssl')],
   ['nginx', () => onPath('nginx')],
+  ['haproxy', () => onPath('haproxy')],
   ['qemu-system-x86', () => onPath('qemu-system-x86_64')],
   ['qemu-utils', () => onPath('qemu-img')],
   ['busybox-static', () => existsSync('/bin/busybox') || existsSync('/usr/bin/busybox')],

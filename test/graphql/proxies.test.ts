@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Nginx, startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/nginx.js';
+import type { RunningProxy } from '../support/runProxy.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from './support/world.js';
 
 let world: World;
-let proxy: Nginx;
+let proxy: RunningProxy;
 beforeAll(async () => {
   world = await createWorld();
   proxy = await startNginx(new URL(world.url).origin);

@@ -1,6 +1,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Nginx, startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/nginx.js';
+import type { RunningProxy } from '../support/runProxy.js';
 import { aPool } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
@@ -8,7 +9,7 @@ const CHROMIUM = '/usr/bin/chromium';
 
 let world: World;
 let browser: Browser;
-let proxy: Nginx;
+let proxy: RunningProxy;
 
 beforeAll(async () => {
   world = await startWorld();

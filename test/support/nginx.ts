@@ -1,61 +1,30 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { anyPort } from './anyPort.js';
-import { until } from './until.js';
+import { type ProxyOptions, type RunningProxy, runProxy } from './runProxy.js';
 
-export interface Nginx {
-  /** The server behind it, at a path of its own: http://127.0.0.1:<port>/vapiorc */
-  below: string;
-  stop(): Promise<void>;
-}
+const UPGRADE =
+  'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;';
 
-/**
- * Debian's nginx with a bare `proxy_pass`, as people write it first.
- *
- * @throws Error  when it is not installed: a missing engine is a failure, not a skip.
- */
-export async function startNginx(server: string): Promise<Nginx> {
-  const folder = await mkdtemp(join(tmpdir(), 'vapiorc-nginx-'));
-  const port = await anyPort();
-  const conf = join(folder, 'nginx.conf');
-  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder}/${name};`,
-  );
-  await writeFile(
-    conf,
-    `daemon off; master_process off; pid ${folder}/pid; error_log stderr crit;
+/** Debian's nginx with a bare `proxy_pass`, as people write it first. With a certificate it has what WebSockets need as well. */
+export function startNginx(server: string, options: ProxyOptions = {}): Promise<RunningProxy> {
+  const { certificate, idleSeconds } = options;
+  const tls = certificate && `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile};`;
+  const temp = (folder: string) =>
+    ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`);
+  return runProxy(
+    'nginx',
+    options,
+    (port, folder) => `daemon off; master_process off; pid ${folder}/pid; error_log stderr crit;
 events {}
 http {
-  access_log off; ${temp.join(' ')}
+  access_log off; ${temp(folder).join(' ')}
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${tls ? ' ssl' : ''}; ${tls ?? ''}
+    ${idleSeconds ? `proxy_read_timeout ${idleSeconds}s;` : ''}
+    ${tls ? `location /vapiorc/graphql { proxy_pass ${server}/graphql; ${UPGRADE} }` : ''}
     location /vapiorc/ { proxy_pass ${server}/; }
   }
 }
 `,
+    (conf) => ['-c', conf, '-e', 'stderr'],
   );
-  const child = spawn('nginx', ['-c', conf, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const exited = once(child, 'exit'); // rejects when there is no such program
-  exited.catch(() => {});
-  const answers = () =>
-    new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-  await Promise.race([
-    until('nginx answers', answers),
-    exited.then(([code]) => Promise.reject(new Error(`nginx ended with ${code}`))),
-  ]);
-  return {
-    below: `http://127.0.0.1:${port}/vapiorc`,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
 }
