@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import * as api from './support/api.js';
-import { aDeployment, type Deployment } from './support/deployment.js';
+import { aDeployment, type Deployment, docker } from './support/deployment.js';
 
 let deployment: Deployment | undefined;
 let database: TestDatabase | undefined;
@@ -39,4 +39,18 @@ test('many who ask for its health at once make the server look once or twice, no
   expect(asked).toBeLessThan(20);
   await server.stop();
   engine.close();
+});
+
+test('no installation is sent to the gateway of the VMs’ network for its medium', { timeout: 90_000 }, async () => {
+  database = await createTestDatabase();
+  deployment = await aDeployment({ DATABASE_URL: database.url });
+  const server = await deployment.start();
+  const { IPAM } = await docker.getNetwork(deployment.network).inspect();
+  const isoUrl = `http://${IPAM?.Config?.[0]?.Gateway}/w.iso`;
+
+  expect(await api.tryCreateImage(server, { isoUrl })).toMatchObject({
+    __typename: 'InvalidInput',
+    fix: expect.stringContaining('network of the VMs'),
+  });
+  await server.stop();
 });
