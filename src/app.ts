@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Closer, closeAll } from './closers.js';
 import type { Config } from './config.js';
 import type { Core } from './core.js';
+import type { DatabasePlace } from './db/databaseHealth.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.js';
 import { ensureDatabase, migrate, waitForDatabase } from './db/migrate.js';
 import { refuseUnfit } from './db/refuseUnfit.js';
@@ -102,14 +103,15 @@ export async function start(config: Config, log: Logger): Promise<App> {
     // Loading most of the code takes as long as starting Postgres: side by side.
     const code = import('./core.js');
     code.catch(() => {}); // awaited below
-    const database =
+    const database: DatabasePlace =
       config.databaseUrl === undefined
         ? await embedded(config, log, closers)
         : { url: config.databaseUrl, elsewhere: undefined };
-    const { url } = database;
+    const { url, reserve } = database;
     const { startCore } = await code;
     for (;;) {
       const opened: Closer[] = [];
+      const since = performance.now();
       try {
         await waitForDatabase(url, DATABASE_WAIT_MS);
         await ensureDatabase(url, log);
@@ -120,6 +122,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
         return await core.health();
       } catch (err) {
         await closeAll(opened, log).catch(() => {}); // each failure is in the log
+        if (await reserve?.relieve(err, since)) continue;
         if (config.databaseUrl === undefined || stopping.signal.aborted) throw err;
         const message = (err as Error).message;
         if (message !== waiting) log.error({ err }, 'the database cannot be used; trying on');

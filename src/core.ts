@@ -64,7 +64,7 @@ export async function startCore(
   log: Logger,
   closers: Closer[],
 ): Promise<Core> {
-  const databaseUrl = database.url;
+  const { url: databaseUrl, reserve } = database;
   const opened = (name: string, close: () => Promise<void>) => closers.push({ name, close });
 
   const db = openDatabase(databaseUrl, config.databaseConnections);
@@ -75,7 +75,7 @@ export async function startCore(
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
   opened('bus', () => bus.close());
   const hint = (seq: bigint) => bus.publish(seq);
-  const write = createWrite(db, hint);
+  const write = createWrite(db, hint, { reserve });
   const feed = new Feed({ db, bus, log });
   await feed.start();
   opened('feed', () => feed.stop());
@@ -185,12 +185,13 @@ export async function startCore(
   const leader = new Leader({
     url: databaseUrl,
     log,
+    reserve,
     lead: async (term, over) => {
       const reconciler = new Reconciler(
         {
           ...config,
           db,
-          write: createWrite(db, hint, term),
+          write: createWrite(db, hint, { term, reserve }),
           provisioner: leading(provisioner, leadOf(db, term, over)),
           deployment,
           log,

@@ -48,6 +48,7 @@ export function createAssignVm({ write, stopped }: Pick<CommandDeps, 'write'> & 
     size: BATCH,
     run: (orders) =>
       assignAll(write, orders).catch((err: unknown) => {
+        if (err instanceof Unavailable) return orders.map(() => err); // nothing was begun
         if (isAway(err)) takeBack.add(orders.flatMap(({ id, idempotencyKey }) => (idempotencyKey === null ? id : [])));
         throw err;
       }),

@@ -13,14 +13,17 @@ export async function cancelAssignment(
 ): Promise<Assignment | NotFound | Conflict | InvalidInput> {
   const id = checked(() => uuidOf('id', given.id));
   if (id instanceof Error) return id;
-  return write(async (tx, tell) => {
-    const ended = await cancelQueued(tx, tell, id, 'cancelled', 'api');
-    if (ended) return ended;
-    const assignment = await tx.assignment.findUnique({ where: { id } });
-    if (assignment === null) return new NotFound('assignment', given.id);
-    if (assignment.status === 'ENDED') return assignment;
-    return new Conflict(`assignment ${id} has its VM (${assignment.vmId})`, 'Release the VM with releaseVm.');
-  });
+  return write(
+    async (tx, tell) => {
+      const ended = await cancelQueued(tx, tell, id, 'cancelled', 'api');
+      if (ended) return ended;
+      const assignment = await tx.assignment.findUnique({ where: { id } });
+      if (assignment === null) return new NotFound('assignment', given.id);
+      if (assignment.status === 'ENDED') return assignment;
+      return new Conflict(`assignment ${id} has its VM (${assignment.vmId})`, 'Release the VM with releaseVm.');
+    },
+    { makesRoom: true },
+  );
 }
 
 /** Ends a request that is still queued, within a transaction. Undefined: it is not. */

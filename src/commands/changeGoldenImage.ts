@@ -10,13 +10,21 @@ import { checked, uuidOf } from './input.js';
 type Result = GoldenImage | NotFound | Conflict | InvalidInput;
 type Change = (tx: Tx, image: GoldenImage, tell: (event: NewEvent) => void) => Promise<GoldenImage | Conflict>;
 
-async function change({ write }: Pick<CommandDeps, 'write'>, given: { id: string }, apply: Change): Promise<Result> {
+async function change(
+  { write }: Pick<CommandDeps, 'write'>,
+  given: { id: string },
+  apply: Change,
+  makesRoom = false,
+): Promise<Result> {
   const id = checked(() => uuidOf('id', given.id));
   if (id instanceof Error) return id;
-  return write(async (tx, tell) => {
-    const image = await lockImage(tx, id);
-    return image === null ? new NotFound('golden image', given.id) : apply(tx, image, tell);
-  });
+  return write(
+    async (tx, tell) => {
+      const image = await lockImage(tx, id);
+      return image === null ? new NotFound('golden image', given.id) : apply(tx, image, tell);
+    },
+    { makesRoom },
+  );
 }
 
 /** The row is held and its status was looked at, so the move can't fail. */
@@ -70,51 +78,61 @@ export function promoteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id
  * Where it was the current one, the newest other READY version takes its place.
  */
 export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
-  return change(deps, given, async (tx, image, tell) => {
-    if (image.status === 'RETIRED' || image.status === 'DELETED') return image;
-    if (image.status !== 'READY') {
-      return new Conflict(
-        `golden image ${image.id} is ${image.status}`,
-        'Only a READY image can be retired; one that is not ready yet can be deleted.',
-      );
-    }
-    const moved = await move(tx, image, 'RETIRED', { current: false });
-    const next = image.current ? await newestReady(tx, image.vmType) : null;
-    tell({ kind: 'GOLDEN_IMAGE_RETIRED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
-    if (next) {
-      await makeCurrent(tx, next);
-      tell({
-        kind: 'GOLDEN_IMAGE_PROMOTED',
-        actor: 'api',
-        vmType: next.vmType,
-        goldenImageId: next.id,
-        data: { version: next.version },
-      });
-    }
-    return moved;
-  });
+  return change(
+    deps,
+    given,
+    async (tx, image, tell) => {
+      if (image.status === 'RETIRED' || image.status === 'DELETED') return image;
+      if (image.status !== 'READY') {
+        return new Conflict(
+          `golden image ${image.id} is ${image.status}`,
+          'Only a READY image can be retired; one that is not ready yet can be deleted.',
+        );
+      }
+      const moved = await move(tx, image, 'RETIRED', { current: false });
+      const next = image.current ? await newestReady(tx, image.vmType) : null;
+      tell({ kind: 'GOLDEN_IMAGE_RETIRED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+      if (next) {
+        await makeCurrent(tx, next);
+        tell({
+          kind: 'GOLDEN_IMAGE_PROMOTED',
+          actor: 'api',
+          vmType: next.vmType,
+          goldenImageId: next.id,
+          data: { version: next.version },
+        });
+      }
+      return moved;
+    },
+    true,
+  );
 }
 
 /** Deletes a retired or failed image with its files, or calls an installation off. Refused while clones live on its disk. */
 export function deleteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
-  return change(deps, given, async (tx, image, tell) => {
-    if (image.status === 'DELETED') return image;
-    const clones = await liveClones(tx, image.id);
-    if (clones > 0) {
-      return new Conflict(
-        `golden image ${image.id} has ${clones} living clone${clones === 1 ? '' : 's'}, which need its disk`,
-        'Retire it, release the VMs that use it, then delete it.',
-      );
-    }
-    if (image.status === 'READY') {
-      return new Conflict(
-        `golden image ${image.id} is ${image.status}`,
-        'Retire it first (retireGoldenImage), then delete it.',
-      );
-    }
-    const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
-    await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
-    tell({ kind: 'GOLDEN_IMAGE_DELETED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
-    return moved;
-  });
+  return change(
+    deps,
+    given,
+    async (tx, image, tell) => {
+      if (image.status === 'DELETED') return image;
+      const clones = await liveClones(tx, image.id);
+      if (clones > 0) {
+        return new Conflict(
+          `golden image ${image.id} has ${clones} living clone${clones === 1 ? '' : 's'}, which need its disk`,
+          'Retire it, release the VMs that use it, then delete it.',
+        );
+      }
+      if (image.status === 'READY') {
+        return new Conflict(
+          `golden image ${image.id} is ${image.status}`,
+          'Retire it first (retireGoldenImage), then delete it.',
+        );
+      }
+      const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
+      await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
+      tell({ kind: 'GOLDEN_IMAGE_DELETED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+      return moved;
+    },
+    true,
+  );
 }

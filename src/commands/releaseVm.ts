@@ -24,12 +24,15 @@ export async function releaseVm(
 ): Promise<Released | NotFound | InvalidInput> {
   const id = checked(() => uuidOf('id', given.id));
   if (id instanceof Error) return id;
-  return write(async (tx, tell) => {
-    const vm = await lockVm(tx, id);
-    if (vm === null) return new NotFound('VM', given.id);
-    const released = await release(tx, tell, vm, 'api', reason);
-    return { vm: released ?? vm, changed: released !== undefined };
-  });
+  return write(
+    async (tx, tell) => {
+      const vm = await lockVm(tx, id);
+      if (vm === null) return new NotFound('VM', given.id);
+      const released = await release(tx, tell, vm, 'api', reason);
+      return { vm: released ?? vm, changed: released !== undefined };
+    },
+    { makesRoom: true },
+  );
 }
 
 /** Lets a held VM go, within a transaction that has its row. Undefined: it was on its way out already. */

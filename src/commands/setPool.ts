@@ -45,21 +45,24 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
   });
   if (input instanceof Error) return input;
   const { vmType, ...data } = input;
-  return deps.write(async (tx, tell) => {
-    await ensurePool(tx, deps, vmType);
-    const before = await lockPool(tx, vmType);
-    if (before === null) throw new Error(`pool ${vmType} is not there although it was made`);
-    const hotSpares = data.hotSpares ?? before.hotSpares;
-    const maxVms = data.maxVms ?? before.maxVms;
-    if (hotSpares > maxVms)
-      return new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
-    // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
-    const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
-    const pool = await tx.pool.update({ where: { vmType }, data: { ...data, ...(changes && AFRESH) } });
-    tell({ kind: 'POOL_CHANGED', actor: 'api', vmType, data: { hotSpares, maxVms } });
-    if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
-    return pool;
-  });
+  return deps.write(
+    async (tx, tell) => {
+      await ensurePool(tx, deps, vmType);
+      const before = await lockPool(tx, vmType);
+      if (before === null) throw new Error(`pool ${vmType} is not there although it was made`);
+      const hotSpares = data.hotSpares ?? before.hotSpares;
+      const maxVms = data.maxVms ?? before.maxVms;
+      if (hotSpares > maxVms)
+        return new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
+      // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
+      const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
+      const pool = await tx.pool.update({ where: { vmType }, data: { ...data, ...(changes && AFRESH) } });
+      tell({ kind: 'POOL_CHANGED', actor: 'api', vmType, data: { hotSpares, maxVms } });
+      if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
+      return pool;
+    },
+    { makesRoom: true },
+  );
 }
 
 /** Ready spares were never asked for a name of their own. */

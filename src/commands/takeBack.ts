@@ -48,13 +48,16 @@ export class TakeBack {
 
   async #pass(): Promise<void> {
     try {
-      await this.#write(async (tx, tell) => {
-        for (const { id, vmId } of await openOnes(tx, [...this.#ids.keys()])) {
-          const vm = vmId === null ? null : await lockVm(tx, vmId);
-          if (vm) await release(tx, tell, vm, 'api', REASON);
-          else await cancelQueued(tx, tell, id, REASON, 'api');
-        }
-      });
+      await this.#write(
+        async (tx, tell) => {
+          for (const { id, vmId } of await openOnes(tx, [...this.#ids.keys()])) {
+            const vm = vmId === null ? null : await lockVm(tx, vmId);
+            if (vm) await release(tx, tell, vm, 'api', REASON);
+            else await cancelQueued(tx, tell, id, REASON, 'api');
+          }
+        },
+        { makesRoom: true },
+      );
     } catch {
       return; // the database is still away: the next look makes up for it
     }

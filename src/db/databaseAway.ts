@@ -1,6 +1,7 @@
 import { Unavailable } from '../domain/errors.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { adapterCause } from './adapterCause.js';
+import { DISK_FULL, isDiskFull } from './diskFull.js';
 
 /** No server, no answer in time, no free connection, or a transaction that could not even begin. */
 const PRISMA_CODES = ['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028'];
@@ -25,7 +26,7 @@ const DRIVER =
 
 /** Where it answers and can't write. */
 const CANNOT_WRITE: Readonly<Record<string, { message: string; fix: string }>> = {
-  '53100': {
+  [DISK_FULL]: {
     message: 'the disk of the database is full',
     fix: 'Make room where Postgres keeps its data (VAPIORC_STORAGE_PATH for the embedded one), then try again.',
   },
@@ -39,13 +40,15 @@ const CANNOT_WRITE: Readonly<Record<string, { message: string; fix: string }>> =
   },
 };
 
-/** In place of a fault whose cause is the state of the database: a refusal that says so. Undefined: it is another fault. */
+/** In place of a fault whose cause is the state of the database: a refusal that says so, as it was thrown or as it is. Undefined: it is another fault. */
 export function databaseAway(err: unknown): Unavailable | undefined {
   if (!(err instanceof Error)) return undefined;
+  if (err instanceof Unavailable) return err.part === 'database' ? err : undefined;
   const known = err instanceof Prisma.PrismaClientKnownRequestError ? err : undefined;
   const cause = known && adapterCause(known);
   const cannotWrite = Object.entries(CANNOT_WRITE).find(
-    ([code]) => cause?.originalCode === code || err.message.includes(`\`${code}\``),
+    ([code]) =>
+      cause?.originalCode === code || err.message.includes(`\`${code}\``) || (code === DISK_FULL && isDiskFull(err)),
   )?.[1];
   if (cannotWrite) return new Unavailable('database', cannotWrite.message, cannotWrite.fix);
   const isAway =

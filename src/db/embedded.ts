@@ -7,6 +7,7 @@
  *   holds the lock knows that nothing runs, in another container too, where process ids mean nothing.
  * - The postmaster outlives a killed vapiorc; the next start adopts it. A postmaster that dies is started again.
  * - Several servers may share the folder: the last one to stop also stops Postgres.
+ * - It comes up on a full disk too, from a reserve that is kept for what makes room (reserve.ts).
  * - It never runs as root, and listens on 127.0.0.1 only, with a generated password.
  */
 import { closeSync } from 'node:fs';
@@ -18,6 +19,7 @@ import { readText } from './files.js';
 import { OWN, packageFolder, runnableBinaries } from './postgresBinaries.js';
 import { chooseAccount, placeHome, refuseForeignData } from './postgresHome.js';
 import { type Cluster, findRunning, isPostmaster, launch, ROLE, type Running, shutDown } from './postmaster.js';
+import { Reserve } from './reserve.js';
 
 const START_LIMIT_MS = 120_000;
 const WATCH_EVERY_MS = 2000;
@@ -30,6 +32,7 @@ export interface EmbeddedPostgres {
   elsewhere: string | undefined;
   /** True when the postmaster was running already. */
   adopted: boolean;
+  reserve: Reserve;
   /** Stops Postgres, unless another server uses it too. May be called again. */
   stop(): Promise<void>;
 }
@@ -69,14 +72,20 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const users = openFile(join(home, 'users.lock'), account);
   try {
     await takeLock(users, 'shared', limitMs, `another server has been stopping the database in ${home} for too long`);
-    const running = await bringUp(cluster);
+    const answers = async () => (await findRunning(cluster)) !== undefined;
+    const reserve = new Reserve({ home, answers, log });
+    const running = await bringUp(cluster).catch(async (err: unknown) => {
+      if (await reserve.relieveIfFull()) return bringUp(cluster);
+      throw err;
+    });
+    await reserve.start();
     const { port, adopted } = running;
     log.info({ dir: home, port, adopted, ms: Math.round(performance.now() - startedAt) }, 'embedded postgres is ready');
-    const stopWatching = keepUp(cluster, running);
+    const stopWatching = keepUp(cluster, running, reserve);
 
     let stopped: Promise<void> | undefined;
     const stop = async () => {
-      await stopWatching();
+      await Promise.all([stopWatching(), reserve.stop()]);
       try {
         if (await tryLock(users, 'exclusive')) await shutDown(cluster);
         else log.info({ dir: home }, 'embedded postgres stays up for another server');
@@ -88,6 +97,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       url: `postgresql://${ROLE}:${await readText(join(home, 'password'))}@127.0.0.1:${port}/${DATABASE}`,
       elsewhere,
       adopted,
+      reserve,
       stop: () => {
         stopped ??= stop();
         return stopped;
@@ -100,7 +110,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
 }
 
 /** Starts the postmaster again, on the same port, whenever it has died. Returns how to stop that. */
-function keepUp(cluster: Cluster, first: Running): () => Promise<void> {
+function keepUp(cluster: Cluster, first: Running, reserve: Reserve): () => Promise<void> {
   const { home, data, log } = cluster;
   let running = first;
   let told = false;
@@ -120,6 +130,7 @@ function keepUp(cluster: Cluster, first: Running): () => Promise<void> {
       told = false;
       log.info({ dir: home, port: running.port }, 'embedded postgres is back');
     } catch (err) {
+      if (await reserve.relieveIfFull()) return; // the next look finds room
       if (!told) log.error({ err, dir: home }, 'embedded postgres could not be started again; trying on');
       told = true;
     }

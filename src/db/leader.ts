@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Logger } from '../log.js';
 import { endSession, openSession } from './connection.js';
 import { LOCKS } from './locks.js';
+import type { Reserve } from './reserve.js';
 
 /** How often a server that waits asks for the lock, and the one that leads says that it lives. */
 const BEAT_MS = 1_000;
@@ -25,6 +26,8 @@ export class Leader {
     readonly options: {
       url: string;
       log: Logger;
+      /** Who leads makes room, so a new term is begun on a full disk too. */
+      reserve?: Reserve | undefined;
       /** `over`: this server knows that the term has ended. */
       lead: (term: bigint, over: AbortSignal) => Promise<() => Promise<void>>;
     },
@@ -44,12 +47,14 @@ export class Leader {
     const { signal } = this.#stopped;
     let failing = false;
     while (!signal.aborted) {
+      const since = performance.now();
       try {
         await this.#session();
         failing = false;
       } catch (err) {
         if (!failing) log.warn({ err }, 'cannot take part in choosing the leader; trying again');
         failing = true;
+        await this.options.reserve?.relieve(err, since).catch(() => false);
       }
       await sleep(BEAT_MS, undefined, { signal }).catch(() => {});
     }

@@ -3,20 +3,39 @@ import { Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { append } from './events.js';
 import { holdTerm } from './lead.js';
+import type { Reserve } from './reserve.js';
 
 /**
  * The one door for changes: runs `work` in a transaction, appends what it told as the transaction's last statement,
  * and after the commit sends a hint with the last seq. Work that throws changes nothing and tells nothing.
- * Work may run again from its start when Postgres breaks a deadlock, so it must not have effects of its own.
+ * Work may run again from its start when Postgres breaks a deadlock or had no room, so it must not have effects of its own.
+ *
+ * `makesRoom`: it lets go of something. On a full disk it is done from what is kept for that (reserve.ts), where all else throws
+ * `Unavailable`.
  */
-export type Write = <T>(work: (tx: Tx, tell: (event: NewEvent) => void) => Promise<T>) => Promise<T>;
+export type Write = <T>(
+  work: (tx: Tx, tell: (event: NewEvent) => void) => Promise<T>,
+  kind?: { makesRoom: boolean },
+) => Promise<T>;
 
 const ATTEMPTS = 3;
+/** For each part of the reserve, and for the crashes between. */
+const ATTEMPTS_FOR_ROOM = 8;
 
-/** `term`: of the leader that writes. Once it is over, its writes throw `NotLeading` and change nothing. */
-export function createWrite(db: Db, hint: (seq: bigint) => void, term?: bigint): Write {
-  return async (work) => {
+/**
+ * `term`: of the leader that writes. Once it is over, its writes throw `NotLeading` and change nothing. `reserve`: of the embedded
+ * database; left out where it is somebody else's.
+ */
+export function createWrite(
+  db: Db,
+  hint: (seq: bigint) => void,
+  { term, reserve }: { term?: bigint | undefined; reserve?: Reserve | undefined } = {},
+): Write {
+  return async (work, { makesRoom } = { makesRoom: false }) => {
     for (let attempt = 1; ; attempt++) {
+      const refusal = makesRoom ? undefined : reserve?.refusal();
+      if (refusal) throw refusal;
+      const since = performance.now();
       try {
         const { result, seq } = await db.$transaction(async (tx) => {
           if (term !== undefined) await holdTerm(tx, term);
@@ -27,7 +46,9 @@ export function createWrite(db: Db, hint: (seq: bigint) => void, term?: bigint):
         if (seq !== undefined) hint(seq);
         return result;
       } catch (err) {
-        if (attempt === ATTEMPTS || !isDeadlock(err)) throw err;
+        if (attempt < ATTEMPTS && isDeadlock(err)) continue;
+        if (makesRoom && attempt < ATTEMPTS_FOR_ROOM && (await reserve?.relieve(err, since))) continue;
+        throw err;
       }
     }
   };

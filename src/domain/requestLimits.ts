@@ -8,6 +8,12 @@ export const requestLimits = {
     unit: 'orders',
     refusal: 'Unavailable; REST: HTTP 503 with Retry-After',
   },
+  databaseReserveBytes: {
+    what: 'kept free on the disk of the embedded database for what makes room: releases, deletions, failures',
+    value: 128 * 1024 * 1024,
+    unit: 'bytes',
+    refusal: 'once a part of it was given up: Unavailable to all else, until it is whole again',
+  },
   replaysAtOnce: {
     what: 'followers of events that are given what they missed, at the same moment',
     value: 2,

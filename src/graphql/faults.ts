@@ -23,7 +23,8 @@ export function createMaskError(log: Logger): MaskError {
     logged.set(key, id);
     const away = databaseAway(fault);
     if (away) {
-      if (!known) log.warn({ path: at?.path }, 'graphql operation failed: the database does not answer');
+      if (!known)
+        log.warn({ path: at?.path, why: away.message }, 'graphql operation failed by the state of the database');
       const extensions = { code: away.code, fix: away.fix, http: { status: 503, spec: true } };
       return new GraphQLError(away.message, { ...where, extensions });
     }

@@ -155,7 +155,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         await claimed();
         return storage.room();
       }),
-    shareSizes: () => orThrow(() => storage.shareSizes()),
+    vmSizes: () => orThrow(() => storage.vmSizes()),
 
     admit: (need) =>
       answer(parts, {}, async () => {

@@ -197,8 +197,8 @@ export interface Provisioner extends Screens {
   /** The disk that all machines share, in bytes; undefined: there is none. */
   room(): Promise<{ freeBytes: number; totalBytes: number } | undefined>;
 
-  /** What the share of each VM holds on that disk, in bytes; may take some seconds. */
-  shareSizes(): Promise<{ vmId: string; bytes: number }[]>;
+  /** What each VM holds of that disk with its own and its share, in bytes; may take some seconds. */
+  vmSizes(): Promise<Map<string, number>>;
 
   /** Whether the host could take one more such machine now; asked before a request is accepted, without a long wait. */
   admit(need: Need): Promise<Unavailable | CapacityExhausted | undefined>;

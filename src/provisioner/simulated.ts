@@ -205,7 +205,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     },
     list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
     room: async () => undefined,
-    shareSizes: async () => [],
+    vmSizes: async () => new Map(),
     admit: async () => undefined,
     watch: (onHint) => {
       watchers.add(onHint);

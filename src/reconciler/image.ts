@@ -174,27 +174,39 @@ async function clean(deps: Deps, image: GoldenImage): Promise<void> {
     image.status === 'FAILED' && (await withEndOfLogs(deps, { kind: 'golden', id: image.id }, image.reason ?? ''));
   await provisioner.destroy({ kind: 'golden', id: image.id });
   if (image.status === 'DELETED') await provisioner.deleteGolden(image.id);
-  await write(async (tx, tell) => {
-    const { count } = await tx.goldenImage.updateMany({
-      where: { id: image.id, status: image.status, cleanedAt: null },
-      data: { cleanedAt: databaseTime(), port: null, containerId: null, ...(reason && { reason }) },
-    });
-    if (count > 0)
-      tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });
-  });
+  await write(
+    async (tx, tell) => {
+      const { count } = await tx.goldenImage.updateMany({
+        where: { id: image.id, status: image.status, cleanedAt: null },
+        data: { cleanedAt: databaseTime(), port: null, containerId: null, ...(reason && { reason }) },
+      });
+      if (count > 0)
+        tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });
+    },
+    { makesRoom: true },
+  );
   log.info({ imageId: image.id, status: image.status }, 'golden image cleaned up');
 }
 
 async function breakImage(deps: Deps, image: GoldenImage, why: string): Promise<void> {
   const { write, log } = deps;
   const reason = await withEndOfLogs(deps, { kind: 'golden', id: image.id }, why);
-  const moved = await write(async (tx, tell) => {
-    const latest = await lockImage(tx, image.id);
-    if (latest === null || latest.generation !== image.generation) return undefined;
-    const moved = await moveImage(tx, latest, 'BROKE', { reason, current: false });
-    if (moved)
-      tell({ kind: 'GOLDEN_IMAGE_FAILED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id, reason });
-    return moved;
-  });
+  const moved = await write(
+    async (tx, tell) => {
+      const latest = await lockImage(tx, image.id);
+      if (latest === null || latest.generation !== image.generation) return undefined;
+      const moved = await moveImage(tx, latest, 'BROKE', { reason, current: false });
+      if (moved)
+        tell({
+          kind: 'GOLDEN_IMAGE_FAILED',
+          actor: 'reconciler',
+          vmType: image.vmType,
+          goldenImageId: image.id,
+          reason,
+        });
+      return moved;
+    },
+    { makesRoom: true },
+  );
   if (moved) log.warn({ imageId: image.id, from: image.status, reason }, 'golden image failed');
 }

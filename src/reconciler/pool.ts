@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { serveQueue } from '../db/assignments.js';
+import type { Tx } from '../db/client.js';
 import { currentImage } from '../db/images.js';
 import { lockPool, poolRecovered } from '../db/pools.js';
+import type { NewEvent } from '../domain/events.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { blockPool } from './blockPool.js';
 import type { Deps } from './deps.js';
@@ -12,61 +14,91 @@ const BATCH = 64;
 
 /** Serves those who wait, then makes the pool as large as it should be. */
 export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
-  const { db, write, now } = deps;
+  try {
+    await serve(deps, vmType);
+  } finally {
+    // A pool that can't give may shrink all the same: on a full disk that is what makes room.
+    await resize(deps, vmType);
+  }
+}
+
+async function serve({ db, write }: Deps, vmType: string): Promise<void> {
   while ((await db.assignment.count({ where: { vmType, status: 'QUEUED' } })) > 0) {
     const served = await write((tx, tell) => serveQueue(tx, vmType, BATCH, tell));
     if (served < BATCH) break;
   }
-  const plan = await write(async (tx, tell) => {
-    const pool = await lockPool(tx, vmType);
-    if (pool === null) return undefined;
-    const image = await currentImage(tx, vmType);
-    const queued = await tx.assignment.count({ where: { vmType, status: 'QUEUED' } });
-    const rows = await tx.vm.findMany({
-      where: { vmType, cleanedAt: null },
-      select: {
-        id: true,
-        status: true,
+}
+
+async function resize(deps: Deps, vmType: string): Promise<void> {
+  const { write } = deps;
+  const seen = await write((tx) => planOf(deps, tx, vmType), { makesRoom: true });
+  if (seen === undefined) return;
+  // Somebody may have been given one of them since the plan was made: it is no spare then.
+  for (const id of seen.retire) await releaseIf(deps, id, ({ hotSpare }) => hotSpare, 'not needed');
+  const { why } = seen.add === 0 ? seen : await write((tx, tell) => grow(deps, tx, tell, vmType));
+  if (why !== undefined) await blockPool(deps, vmType, why);
+}
+
+/** What the pool is short of or has too many of, with its row held; undefined: there is no such pool. */
+async function planOf({ now }: Deps, tx: Tx, vmType: string) {
+  const pool = await lockPool(tx, vmType);
+  if (pool === null) return undefined;
+  const image = await currentImage(tx, vmType);
+  const queued = await tx.assignment.count({ where: { vmType, status: 'QUEUED' } });
+  const rows = await tx.vm.findMany({
+    where: { vmType, cleanedAt: null },
+    select: {
+      id: true,
+      status: true,
+      hotSpare: true,
+      goldenImageId: true,
+      cleanedAt: true,
+      createdAt: true,
+      goldenImage: { select: { status: true } },
+    },
+  });
+  const vms = rows.map(({ goldenImage, ...vm }) => ({
+    ...vm,
+    current: vm.goldenImageId === image?.id,
+    retired: goldenImage.status !== 'READY',
+  }));
+  const plan = poolPlan({ ...pool, queued, vms });
+  const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
+  if (pool.failures > 0 && allReady) await poolRecovered(tx, vmType);
+  const found = { ...plan, pool, image };
+  if (image === null) return { ...found, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
+  if (image.problem !== null) return { ...found, add: 0, why: image.problem };
+  // Rests after failures; why is written on the pool already.
+  if (pool.retryAt !== null && pool.retryAt > now()) return { ...found, add: 0, why: undefined };
+  const waiting = vms.some((vm) => vm.status === 'REQUESTED') || plan.add > 0;
+  const full = plan.short > plan.add ? `maxVms (${pool.maxVms}) is reached` : null;
+  // While VMs wait to be started, what holds them up is noted by whoever starts them.
+  return { ...found, why: full ?? (waiting ? undefined : null) };
+}
+
+/** Asks for what is missing by now. */
+async function grow(
+  deps: Deps,
+  tx: Tx,
+  tell: (event: NewEvent) => void,
+  vmType: string,
+): Promise<{ why: string | null | undefined }> {
+  const plan = await planOf(deps, tx, vmType);
+  if (!plan?.image) return { why: undefined };
+  const { pool, image, add, why } = plan;
+  const { cpuCores, ramMiB } = sizesOf(image, pool);
+  for (let n = 0; n < add; n++) {
+    const vm = await tx.vm.create({
+      data: {
+        id: randomUUID(),
+        vmType,
+        goldenImageId: image.id,
         hotSpare: true,
-        goldenImageId: true,
-        cleanedAt: true,
-        createdAt: true,
-        goldenImage: { select: { status: true } },
+        cpuCores,
+        ramMiB,
       },
     });
-    const vms = rows.map(({ goldenImage, ...vm }) => ({
-      ...vm,
-      current: vm.goldenImageId === image?.id,
-      retired: goldenImage.status !== 'READY',
-    }));
-    const plan = poolPlan({ ...pool, queued, vms });
-    const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
-    if (pool.failures > 0 && allReady) await poolRecovered(tx, vmType);
-    if (image === null) return { ...plan, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
-    if (image.problem !== null) return { ...plan, add: 0, why: image.problem };
-    // Rests after failures; why is written on the pool already.
-    if (pool.retryAt !== null && pool.retryAt > now()) return { ...plan, add: 0, why: undefined };
-    const { cpuCores, ramMiB } = sizesOf(image, pool);
-    for (let n = 0; n < plan.add; n++) {
-      const vm = await tx.vm.create({
-        data: {
-          id: randomUUID(),
-          vmType,
-          goldenImageId: image.id,
-          hotSpare: true,
-          cpuCores,
-          ramMiB,
-        },
-      });
-      tell({ kind: 'VM_REQUESTED', actor: 'reconciler', vmType, vmId: vm.id, goldenImageId: image.id });
-    }
-    const waiting = vms.some((vm) => vm.status === 'REQUESTED') || plan.add > 0;
-    const full = plan.short > plan.add ? `maxVms (${pool.maxVms}) is reached` : null;
-    // While VMs wait to be started, what holds them up is noted by whoever starts them.
-    return { ...plan, why: full ?? (waiting ? undefined : null) };
-  });
-  if (plan === undefined) return;
-  // Somebody may have been given one of them since the plan was made: it is no spare then.
-  for (const id of plan.retire) await releaseIf(deps, id, ({ hotSpare }) => hotSpare, 'not needed');
-  if (plan.why !== undefined) await blockPool(deps, vmType, plan.why);
+    tell({ kind: 'VM_REQUESTED', actor: 'reconciler', vmType, vmId: vm.id, goldenImageId: image.id });
+  }
+  return { why };
 }

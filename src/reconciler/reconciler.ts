@@ -4,13 +4,13 @@ import type { Feed } from '../events/feed.js';
 import type { MachineRef } from '../provisioner/provisioner.js';
 import { reconcileCommands } from './commands.js';
 import type { Deps, Outcome } from './deps.js';
-import { guardRoom } from './guardRoom.js';
 import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
 import { Loop } from './loop.js';
 import { reconcilePool } from './pool.js';
 import { probeEveryMs, probeSpares } from './probeSpares.js';
 import { QemuAgentCommands } from './qemuAgentCommands.js';
+import { RoomGuard } from './roomGuard.js';
 import { sweep } from './sweep.js';
 import { Tasks } from './tasks.js';
 import { reconcileVm } from './vm.js';
@@ -90,10 +90,11 @@ export class Reconciler {
     this.#qemuAgents = new QemuAgentCommands(deps);
     const runByQemuAgents = () => this.#qemuAgents.pass();
     this.#qemuAgentLoop = new Loop({ name: 'qemu agents', everyMs: COMMANDS_MS, pass: runByQemuAgents, log });
+    const roomGuard = new RoomGuard(deps);
     this.#loops = [
       new Loop({ name: 'sweep', everyMs: SWEEP_MS, pass: () => this.#sweep(), log }),
       new Loop({ name: 'leases', everyMs: WATCH_MS, pass: () => reconcileLeases(deps), log }),
-      new Loop({ name: 'room', everyMs: WATCH_MS, pass: () => guardRoom(deps), log }),
+      new Loop({ name: 'room', everyMs: WATCH_MS, pass: () => roomGuard.pass(), log }),
       new Loop({ name: 'probes', everyMs: probeEveryMs(deps.unheardMs), pass: () => probeSpares(deps), log }),
       new Loop({ name: 'commands', everyMs: COMMANDS_MS, pass: () => reconcileCommands(deps), log }),
       new Loop({ name: 'watch', everyMs: WATCH_MS, pass: async () => this.#pokeAll(this.#watched), log }),

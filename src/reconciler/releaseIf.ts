@@ -10,8 +10,11 @@ export async function releaseIf(
   still: (vm: Vm, tx: Tx) => boolean | Promise<boolean>,
   reason: string,
 ): Promise<void> {
-  await write(async (tx, tell) => {
-    const vm = await lockVm(tx, id);
-    if (vm !== null && (await still(vm, tx))) await release(tx, tell, vm, 'reconciler', reason);
-  });
+  await write(
+    async (tx, tell) => {
+      const vm = await lockVm(tx, id);
+      if (vm !== null && (await still(vm, tx))) await release(tx, tell, vm, 'reconciler', reason);
+    },
+    { makesRoom: true },
+  );
 }

@@ -114,17 +114,20 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
   const reason =
     vm.status === 'FAILED' ? await withEndOfLogs(deps, { kind: 'vm', id: vm.id }, vm.reason ?? '') : vm.reason;
   await provisioner.destroy({ kind: 'vm', id: vm.id });
-  await write(async (tx, tell) => {
-    const latest = await lockVm(tx, vm.id);
-    if (latest === null || latest.cleanedAt !== null) return;
-    await tx.sighting.deleteMany({ where: { vmId: vm.id } });
-    const clean = { cleanedAt: databaseTime(), port: null, containerId: null, reason };
-    const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
-    const gone = await moveVm(tx, latest, 'GONE', clean);
-    if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });
-    await tx.vm.update({ where: { id: vm.id }, data: clean });
-    tell({ kind: 'VM_CLEANED', ...subject });
-  });
+  await write(
+    async (tx, tell) => {
+      const latest = await lockVm(tx, vm.id);
+      if (latest === null || latest.cleanedAt !== null) return;
+      await tx.sighting.deleteMany({ where: { vmId: vm.id } });
+      const clean = { cleanedAt: databaseTime(), port: null, containerId: null, reason };
+      const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
+      const gone = await moveVm(tx, latest, 'GONE', clean);
+      if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });
+      await tx.vm.update({ where: { id: vm.id }, data: clean });
+      tell({ kind: 'VM_CLEANED', ...subject });
+    },
+    { makesRoom: true },
+  );
   log.info({ vmId: vm.id, status: vm.status }, 'vm destroyed');
 }
 
@@ -132,11 +135,14 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
 async function breakVm(deps: Deps, vm: Vm, why: string): Promise<void> {
   const { write, now, log } = deps;
   const reason = await withEndOfLogs(deps, { kind: 'vm', id: vm.id }, why);
-  const moved = await write(async (tx, tell) => {
-    const latest = await lockVm(tx, vm.id);
-    // Decided on a status that is no longer so: look again.
-    if (latest === null || latest.generation !== vm.generation) return undefined;
-    return failVm(tx, tell, latest, 'reconciler', reason, now());
-  });
+  const moved = await write(
+    async (tx, tell) => {
+      const latest = await lockVm(tx, vm.id);
+      // Decided on a status that is no longer so: look again.
+      if (latest === null || latest.generation !== vm.generation) return undefined;
+      return failVm(tx, tell, latest, 'reconciler', reason, now());
+    },
+    { makesRoom: true },
+  );
   if (moved) log.warn({ vmId: vm.id, from: vm.status, reason }, 'vm failed');
 }

@@ -19,7 +19,10 @@ export function answerFault(c: Context, err: Error, log: Logger): Response {
     );
   const away = databaseAway(err);
   if (away) {
-    log.warn({ method: c.req.method, path: c.req.path }, 'request failed: the database does not answer');
+    log.warn(
+      { method: c.req.method, path: c.req.path, why: away.message },
+      'request failed by the state of the database',
+    );
     return answerRefusal(c, away);
   }
   const faultId = randomUUID();

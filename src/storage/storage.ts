@@ -9,6 +9,7 @@ import { type Confirm, clearPlace, halfMadeFor } from './clearPlace.js';
 import { CLONE_DISK, cloneDisk } from './cloneDisk.js';
 import { sweepDrafts } from './drafts.js';
 import { errno } from './errno.js';
+import { folderSizes } from './folderSizes.js';
 import { createGoldenChecks } from './goldenChecks.js';
 import { isId, layoutOf } from './layout.js';
 import { lstatIfThere } from './lstatIfThere.js';
@@ -21,7 +22,6 @@ import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
 import { createShare } from './share.js';
 import type { GuestConfig } from './sharedFolder.js';
-import { shareSizes } from './shareSizes.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
 
 /** The folders of one machine, as this process sees them. */
@@ -54,6 +54,7 @@ export function createStorage({
   const layout = layoutOf(path);
   let unprotected: string | undefined;
   let trashEmptied = false;
+  let trying: Promise<void> | undefined;
   let emptyAsRoot: EmptyAsRoot | undefined;
 
   async function protect(imageId: string): Promise<void> {
@@ -81,6 +82,16 @@ export function createStorage({
     for (const top of [layout.vms, layout.installs])
       for (const name of await namesIn(top)) await sweepDrafts(join(top, name, 'uploads'));
     await sweepDrafts(layout.oemUploads);
+  }
+
+  async function tryWriting(): Promise<void> {
+    const draft = join(layout.trash, `probe-${randomUUID()}`);
+    try {
+      await writeFile(draft, Buffer.alloc(4096), { flush: true });
+      await rename(draft, `${draft}.renamed`);
+    } finally {
+      for (const file of [draft, `${draft}.renamed`]) await rm(file, { force: true }).catch(() => {});
+    }
   }
 
   /** The folder, and what was half-made for its place. */
@@ -194,25 +205,25 @@ export function createStorage({
       return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
     },
 
-    /** What the share of each VM holds on the disk, in bytes. */
-    async shareSizes(): Promise<{ vmId: string; bytes: number }[]> {
+    /** What each VM holds here, with its disk and its share, in bytes. */
+    async vmSizes(): Promise<Map<string, number>> {
       const ids = (await namesIn(layout.vms)).filter(isId);
-      const sizes = await shareSizes(ids.map((id) => join(layout.vm(id), 'shared')));
-      return ids.flatMap((vmId) => {
-        const bytes = sizes.get(join(layout.vm(vmId), 'shared'));
-        return bytes === undefined ? [] : [{ vmId, bytes }];
-      });
+      const sizes = await folderSizes(ids.map((id) => layout.vm(id)));
+      return new Map(
+        ids.flatMap((vmId) => {
+          const bytes = sizes.get(layout.vm(vmId));
+          return bytes === undefined ? [] : [[vmId, bytes]];
+        }),
+      );
     },
 
-    /** Writes and removes a file. @throws the file system's fault when that does not work. */
-    async tryWriting(): Promise<void> {
-      const draft = join(layout.trash, `probe-${randomUUID()}`);
-      try {
-        await writeFile(draft, 'vapiorc\n');
-        await rename(draft, `${draft}.renamed`);
-      } finally {
-        for (const file of [draft, `${draft}.renamed`]) await rm(file, { force: true }).catch(() => {});
-      }
+    /** Writes a file to the disk itself, and removes it. @throws the file system's fault when that does not work. */
+    tryWriting(): Promise<void> {
+      // One at a time: where a disk hangs, each that waits for it takes a thread from all.
+      trying ??= tryWriting().finally(() => {
+        trying = undefined;
+      });
+      return trying;
     },
   };
 }

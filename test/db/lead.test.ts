@@ -81,7 +81,7 @@ test('a leader that is heard keeps its session, for longer than Postgres allows 
 
 test('what an old term writes is refused, and nothing of it stays', async () => {
   const { id } = await aVm(db);
-  const old = createWrite(db, () => {}, 0n);
+  const old = createWrite(db, () => {}, { term: 0n });
   await old((tx) => tx.vm.update({ where: { id }, data: { reason: 'by the leader' } }));
   await db.leaderTerm.update({ where: { id: 1 }, data: { term: { increment: 1 } } });
 
@@ -95,11 +95,7 @@ test('a transaction of the old term that stands still, as in a frozen process, d
   const { id } = await aVm(db);
   const standsStill = gate();
   const begun = gate();
-  const old = createWrite(
-    db,
-    () => {},
-    0n,
-  )(async (tx) => {
+  const old = createWrite(db, () => {}, { term: 0n })(async (tx) => {
     await tx.vm.update({ where: { id }, data: { reason: 'too late' } });
     begun.open();
     await standsStill.opened;

@@ -222,7 +222,7 @@ test('a guest that fills the storage by its share is ended with the reason, and 
     const now = await api.getVm(server, vm.id);
     return now.status === 'FAILED' && now;
   });
-  expect(failed.reason).toMatch(/storage has only \d+ MiB left, and the share of this VM holds \d+ MiB/);
+  expect(failed.reason).toMatch(/storage has only \d+ MiB left, and this VM holds \d+ MiB with its disk and its share/);
   // It may have met the end of the disk before the end of its VM.
   expect(await commandIs(server, filling.id, ({ status }) => status !== 'RUNNING')).not.toMatchObject({ exitCode: 0 });
   await until('there is room again', async () => (await statfs(deployment.storage)).bavail * bsize > 500 * MIB);

@@ -7,7 +7,7 @@ const LIMIT_MS = 20_000;
  * How much each of these folders holds on the disk, in bytes, by the path that was given. By `du`, which is not led astray by a
  * guest that swaps folders for links meanwhile. A folder that can't be counted, or is gone, is left out.
  */
-export function shareSizes(folders: readonly string[]): Promise<Map<string, number>> {
+export function folderSizes(folders: readonly string[]): Promise<Map<string, number>> {
   if (folders.length === 0) return Promise.resolve(new Map());
   return new Promise((resolve) => {
     execFile('du', ['-skx', '--', ...folders], { timeout: LIMIT_MS, maxBuffer: 16 * 2 ** 20 }, (_fault, stdout) => {
