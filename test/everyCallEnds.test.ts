@@ -49,8 +49,7 @@ const RULES: readonly Rule[] = [
   {
     what: 'a request without a limit',
     name: /^(fetch|get|request|http\.get|http\.request)$/,
-    where: /provisioner|main|app/,
-    ends: ({ args, around }) => /signal/.test(args) || /deadline\(/.test(around),
+    ends: ({ args, around }) => /signal|timeout:/.test(args) || /deadline\(/.test(around),
   },
   {
     what: 'a socket without a limit or without a listener for its fault',
@@ -65,6 +64,12 @@ const RULES: readonly Rule[] = [
     name: /^(http\.)?createServer$/,
     where: /^(http\/|app|core|main)/,
     ends: ({ around }) => /on\('connection', \(socket\) => socket\.on\('error'/.test(around),
+  },
+  {
+    what: 'a good-bye that may never be answered, to Postgres: use endSession(); to a socket: cut it off in time',
+    name: /^\(?(await )?(client|admin|socket|caller|connection)\)?\.end$/,
+    where: /^(db|events|http|provisioner)\//,
+    ends: ({ around }) => /setTimeout\(|sleep\(/.test(around),
   },
   {
     what: 'an interval that nobody clears',
@@ -151,6 +156,9 @@ describe('every call has an end', () => {
     ['http/x.ts', 'class Door { start() { this.timer = setInterval(tick, 5); } }', 1],
     ['storage/x.ts', "execFile('du', [], { maxBuffer: 5 }, done);", 1],
     ['provisioner/x.ts', 'const docker = new Docker({ socketPath });', 1],
+    ['db/x.ts', 'async function ask() { await client.end(); }', 1],
+    ['http/x.ts', 'function refuse(socket) { socket.end(text); }', 1],
+    ['http/x.ts', 'class Door { pass() { return request({ agent }); } }', 1],
     ['storage/x.ts', "execFile('du', [], { timeout: 5 }, done);", 0],
   ])('the rules find what has none: %s: %s', (file, text, count) => {
     expect(endless(file, text)).toHaveLength(count);

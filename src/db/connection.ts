@@ -42,7 +42,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 export interface SessionNeeds {
   name: string;
   connectLimitMs?: number;
-  /** Of one statement; 0: as long as it takes. */
+  /** Of one statement. */
   statementLimitMs?: number;
   /** Postgres ends the session when it hears nothing for this long. */
   idleLimitMs?: number;
@@ -60,7 +60,7 @@ export function connectionConfig(url: string, needs: SessionNeeds): pg.ClientCon
     connectionString: plain.href,
     connectionTimeoutMillis: needs.connectLimitMs ?? CONNECT_LIMIT_MS,
     // A database that is silent, not gone, would else hold its callers for ever.
-    query_timeout: needs.statementLimitMs === 0 ? 0 : (needs.statementLimitMs ?? STATEMENT_LIMIT_MS) + 2_000,
+    query_timeout: (needs.statementLimitMs ?? STATEMENT_LIMIT_MS) + 2_000,
     keepAlive: true,
     application_name: needs.name,
   };
@@ -106,6 +106,19 @@ export async function openSession(url: string, needs: SessionNeeds): Promise<pg.
     client.connection.stream.destroy(); // saying good-bye to who never answered takes for ever
     throw err;
   }
+}
+
+/** A statement that may take longer than those of its session. Its transaction, or session, ends with whoever waits for it. */
+export async function patiently(
+  client: pg.ClientBase,
+  limitMs: number,
+  text: string,
+  values: unknown[] = [],
+): Promise<void> {
+  await client.query(`SET statement_timeout = ${limitMs}`);
+  const statement = { text, values, query_timeout: limitMs + 2_000 }; // of this one; `pg` takes it, its types don't know it
+  await client.query(statement);
+  await client.query(`SET statement_timeout = ${STATEMENT_LIMIT_MS}`);
 }
 
 /** Says good-bye, and does not wait for an answer for ever. */

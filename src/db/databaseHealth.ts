@@ -26,7 +26,7 @@ export function createDatabaseHealth(
   connections: number,
 ): () => Promise<PartHealth> {
   let problems: Problem[] = [];
-  let examinedAt = performance.now(); // at start
+  let examinedAt = Number.NEGATIVE_INFINITY; // the start refuses what is fatal, and tells of nothing else
   return async () => {
     const [answer, disk] = await Promise.all([pingDatabase(db), reserve?.health()]);
     // What its disk is says more than that it does not answer, or can't write.

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../log.js';
-import { openSession, schemaOf } from './connection.js';
+import { endSession, openSession, patiently, schemaOf } from './connection.js';
 import { LOCKS } from './locks.js';
 import { sqlState, unreachable } from './unreachable.js';
 
 const CONNECT_LIMIT_MS = 10_000;
 /** How long another server may take to migrate. */
 const LOCK_LIMIT_MS = 120_000;
+/** How long one migration, or the making of a database, may take. */
+const CHANGE_LIMIT_MS = 24 * 3_600_000;
 const RETRY_EVERY_MS = 250;
 
 /** SQLSTATEs of interest. */
@@ -56,7 +58,7 @@ export async function migrate(url: string, dir: string, log: Logger): Promise<st
       log.info({ migrations: fresh, ms: Math.round(performance.now() - startedAt) }, 'database migrated');
     return fresh;
   } finally {
-    await client.end(); // the lock goes with the session
+    await endSession(client); // the lock goes with the session
   }
 }
 
@@ -69,7 +71,7 @@ export async function waitForDatabase(url: string, limitMs: number): Promise<voi
   const deadline = Date.now() + limitMs;
   for (;;) {
     try {
-      await (await connect(url, Math.max(1000, Math.min(CONNECT_LIMIT_MS, deadline - Date.now())))).end();
+      await endSession(await connect(url, Math.max(1000, Math.min(CONNECT_LIMIT_MS, deadline - Date.now()))));
       return;
     } catch (err) {
       const code = sqlState(err);
@@ -83,7 +85,7 @@ export async function waitForDatabase(url: string, limitMs: number): Promise<voi
 
 /** Makes the database when it is missing. @throws Error  as `migrate` does */
 export async function ensureDatabase(url: string, log: Logger): Promise<void> {
-  await (await connectOrCreate(url, log)).end();
+  await endSession(await connectOrCreate(url, log));
 }
 
 async function readMigrations(dir: string) {
@@ -101,9 +103,8 @@ async function readMigrations(dir: string) {
   );
 }
 
-/** A migration takes as long as it takes. */
 function connect(url: string, connectLimitMs = CONNECT_LIMIT_MS): Promise<pg.Client> {
-  return openSession(url, { name: 'vapiorc migrate', connectLimitMs, statementLimitMs: 0 });
+  return openSession(url, { name: 'vapiorc migrate', connectLimitMs, statementLimitMs: connectLimitMs });
 }
 
 async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
@@ -120,12 +121,14 @@ async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
     try {
       await lock(admin); // else two at once stand in each other's way at template1
       // The cluster's own encoding may be another.
-      await admin.query(
+      await patiently(
+        admin,
+        CHANGE_LIMIT_MS,
         `CREATE DATABASE ${pg.escapeIdentifier(database)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`,
       );
       log.info({ database, host: parsed.host }, 'database created');
     } finally {
-      await admin.end();
+      await endSession(admin);
     }
   } catch (cause) {
     if (sqlState(cause) !== DATABASE_EXISTS) {
@@ -144,7 +147,7 @@ async function connectOrCreate(url: string, log: Logger): Promise<pg.Client> {
 async function lock(client: pg.Client): Promise<void> {
   try {
     await client.query(`SET lock_timeout = ${LOCK_LIMIT_MS}`);
-    await client.query('SELECT pg_advisory_lock($1)', [String(LOCKS.migration)]);
+    await patiently(client, LOCK_LIMIT_MS + 5_000, 'SELECT pg_advisory_lock($1)', [String(LOCKS.migration)]);
     await client.query('SET lock_timeout = 0');
   } catch (cause) {
     if (sqlState(cause) !== LOCK_TIMED_OUT) throw cause;
@@ -204,7 +207,7 @@ async function apply(client: pg.Client, name: string, sql: string, checksum: str
   const startedAt = new Date();
   try {
     await client.query('BEGIN');
-    await client.query(sql);
+    await patiently(client, CHANGE_LIMIT_MS, sql);
     await client.query(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
        VALUES ($1, $2, $3, $4, now(), 1)`,

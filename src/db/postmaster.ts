@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../log.js';
+import { endSession } from './connection.js';
 import { openFile } from './fileLock.js';
 import { exists, readText } from './files.js';
 import { OWN } from './postgresBinaries.js';
@@ -50,7 +51,7 @@ export async function findRunning({ home, data }: Cluster): Promise<Running | un
   } catch {
     return undefined;
   } finally {
-    await client.end().catch(() => undefined);
+    await endSession(client);
   }
 }
 

@@ -48,6 +48,11 @@ describe("a Postgres 15 of the user's own", () => {
     const db = openDatabase(postgres.url('asked'), 2);
     const place = { url: postgres.url('asked'), elsewhere: undefined };
     expect(await createDatabaseHealth(db, place, 2)()).toMatchObject({ status: 'OK' });
+    await postgres.sql('ALTER DATABASE asked SET session_replication_role = replica');
+    expect(await createDatabaseHealth(db, place, 2)()).toMatchObject({
+      status: 'DEGRADED',
+      message: expect.stringContaining('take session_replication_role out of the settings'),
+    });
     await db.$disconnect();
   });
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -205,6 +206,28 @@ test('waitForDatabase waits for a server that is yet to come, and its limit name
   await waiting;
   await new Promise((resolve) => proxy.close(resolve));
 });
+
+test('waitForDatabase does not wait for a server that falls silent after the login', async () => {
+  const { hostname, port } = new URL(database.url);
+  const relay = createServer((caller) => {
+    const server = connect({ host: hostname, port: Number(port) });
+    server.on('error', () => caller.destroy());
+    caller.on('error', () => server.destroy()).on('close', () => server.destroy());
+    caller.pipe(server);
+    // Up to where it is ready for a query: 'Z', its length, 'I'.
+    server.on('data', (piece: Buffer) => {
+      caller.write(piece);
+      if (piece.includes(Buffer.from([0x5a, 0, 0, 0, 5, 0x49]))) server.pause();
+    });
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const silent = new URL(database.url);
+  silent.host = `127.0.0.1:${(relay.address() as AddressInfo).port}`;
+  silent.pathname = '/postgres';
+  await expect(waitForDatabase(silent.href, 500)).rejects.toThrow('could not be opened');
+  relay.close();
+}, 15_000);
 
 test('waitForDatabase does not wait for what no wait mends', async () => {
   const wrong = new URL(database.url);
