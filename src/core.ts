@@ -16,6 +16,7 @@ import { getDeployment } from './db/deployment.js';
 import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
 import { machinesAtPorts } from './db/ports.js';
+import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
@@ -164,6 +165,7 @@ export async function startCore(
 
   const shared = {
     db,
+    reads: new Reads(db, config.databaseConnections),
     deps,
     assignVm,
     feed,

@@ -12,7 +12,7 @@ export interface Price {
 export const PRICES = {
   value: { what: 'each value of an answer, and of a list as many times as it may have items', points: 1 },
   introspection: { what: 'each value that introspection may answer', points: 0.5 },
-  read: { what: 'a page or a list: one query to the database', points: 50 },
+  read: { what: 'a page or a list: one query to the database', points: 500 },
   change: { what: 'a mutation: a transaction', points: 100 },
   output: { what: 'what a command wrote, up to 256 KiB', points: 80 },
   health: { what: 'the health of all parts', points: 200 },

@@ -8,10 +8,14 @@ export class Slots {
     readonly mostOfAll = Number.POSITIVE_INFINITY,
   ) {}
 
+  get areAllTaken(): boolean {
+    return this.#all >= this.mostOfAll;
+  }
+
   /** Takes one, and answers how to give it back, which is to be done once; undefined: as many are taken as may be. */
   take(key: string): (() => void) | undefined {
     const others = this.#taken.get(key) ?? 0;
-    if (others >= this.most || this.#all >= this.mostOfAll) return undefined;
+    if (others >= this.most || this.areAllTaken) return undefined;
     this.#taken.set(key, others + 1);
     this.#all++;
     return () => {

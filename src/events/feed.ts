@@ -2,9 +2,9 @@ import type { Db } from '../db/client.js';
 import { type EventFilter, eventsAfter, lastSeq, seqBeforeNewest } from '../db/events.js';
 import type { Event } from '../domain/events.js';
 import { LIMITS } from '../domain/limits.js';
+import { Turns } from '../domain/turns.js';
 import type { Logger } from '../log.js';
 import type { Bus } from './bus.js';
-import { Turns } from './turns.js';
 
 /** How many of the newest events are kept in memory for all subscribers together. */
 const KEPT = 10_000;

@@ -71,7 +71,7 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, assignedTo, ...args }, { db }) => {
+    resolve: (_root, { status, assignedTo, ...args }, { read }) => {
       const vmType = vmTypeArg(args.vmType);
       const filter = {
         ...(status != null && { status }),
@@ -79,7 +79,7 @@ builder.queryFields((t) => ({
         ...(assignedTo != null && { assignedTo }),
       };
       return pageByCreation(args, ({ where, ...slice }) =>
-        db.assignment.findMany({ where: { ...filter, ...where }, ...slice }),
+        read((db) => db.assignment.findMany({ where: { ...filter, ...where }, ...slice })),
       );
     },
   }),

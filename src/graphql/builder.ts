@@ -28,6 +28,7 @@ export const builder = new SchemaBuilder<{
 }>({
   plugins: [ComplexityPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
+  // Only for `node` and `nodes`: Prisma reads all that one turn of theirs asks for with one query.
   prisma: { client: (context) => context.db, dmmf: getDatamodel() },
   // Prices are added up before execution, in priceOf.ts: the plugin's own check is too late for a subscription.
   complexity: { defaultComplexity: PRICES.value.points, defaultListMultiplier: 10, disabled: true },

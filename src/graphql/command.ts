@@ -125,9 +125,11 @@ builder.prismaObjectField(Vm, 'commands', (t) =>
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: ({ id }, { status, ...args }, { db }) =>
+    resolve: ({ id }, { status, ...args }, { read }) =>
       pageByCreation(args, ({ where, ...slice }) =>
-        db.command.findMany({ where: { vmId: id, ...(status != null && { status }), ...where }, ...slice }),
+        read((db) =>
+          db.command.findMany({ where: { vmId: id, ...(status != null && { status }), ...where }, ...slice }),
+        ),
       ),
   }),
 );
@@ -150,11 +152,10 @@ builder.subscriptionField('commandUpdated', (t) =>
     args: { id: t.arg.id({ required: true, description: ID_DESCRIPTION }) },
     subscribe: async (_root, args, context) => {
       const id = idArg('Command', 'id', args.id);
-      const { db } = context;
       const found = await context.load.command(id);
       if (found === undefined) throw notFound(new NotFound('command', args.id));
       const isOver = async () => {
-        const now = await db.command.findUnique({ where: { id }, select: { status: true } });
+        const now = await context.read((db) => db.command.findUnique({ where: { id }, select: { status: true } }));
         return now === null || isCommandOver(now.status);
       };
       return changes(

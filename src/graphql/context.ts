@@ -1,6 +1,7 @@
 import type { AssignVm } from '../commands/assignVm.js';
 import type { CommandDeps } from '../commands/deps.js';
 import type { Db } from '../db/client.js';
+import type { Read, Reads } from '../db/reads.js';
 import type { HealthReport } from '../domain/health.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
@@ -12,8 +13,9 @@ import type { Loaders } from './loaders.js';
 
 /** What the whole API works with; the same for every request. */
 export interface GraphqlDeps {
-  /** For reads; only commands write. */
+  /** For commands and waits, which are given it whole; what a resolver asks for itself goes by `read`. */
   db: Db;
+  reads: Reads;
   /** For commands. */
   deps: CommandDeps;
   /** One for the process: it gathers orders into batches. */
@@ -32,6 +34,8 @@ export interface GraphqlDeps {
 
 /** What resolvers work with, made anew for each operation. */
 export interface Context extends GraphqlDeps {
+  /** For reads; only commands write. */
+  read: Read;
   /** Gets the caller a VM or takes the request back. */
   handOut: HandOut;
   /** Aborts when the caller is gone, or the server is about to go. */

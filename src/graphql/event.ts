@@ -94,9 +94,9 @@ const Event = builder.objectRef<DomainEvent>('Event').implement({
 const EventConnection = builder.connectionObject({ type: Event, name: 'EventConnection' }, { name: 'EventEdge' });
 
 /** A cursor from another database would silently skip what comes. @throws GraphQLError  no event has it yet. */
-async function knownCursor({ feed, db }: Context, after: bigint): Promise<bigint> {
+async function knownCursor({ feed, read }: Context, after: bigint): Promise<bigint> {
   // The feed may be a moment behind what a query has already shown.
-  if (after > feed.head && after > (await lastSeq(db))) {
+  if (after > feed.head && after > (await read(lastSeq))) {
     throw badUserInput(
       new InvalidInput(
         'after',
@@ -125,7 +125,7 @@ builder.queryField('events', (t) =>
       const vmId = idArg('Vm', 'vmId', args.vmId);
       const size = pageSize(args.first);
       const after = args.after == null ? 0n : await knownCursor(context, args.after);
-      const rows = await eventsAfter(context.db, after, size + 1, vmId === undefined ? {} : { vmId });
+      const rows = await context.read((db) => eventsAfter(db, after, size + 1, vmId === undefined ? {} : { vmId }));
       return pageOf(rows, size, after === 0n, (event) => String(event.seq));
     },
   }),

@@ -179,11 +179,11 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, ...args }, { db }) => {
+    resolve: (_root, { status, ...args }, { read }) => {
       const vmType = vmTypeArg(args.vmType);
       const filter = { ...(status != null && { status }), ...(vmType !== undefined && { vmType }) };
       return pageByCreation(args, ({ where, ...slice }) =>
-        db.goldenImage.findMany({ where: { ...filter, ...where }, ...slice }),
+        read((db) => db.goldenImage.findMany({ where: { ...filter, ...where }, ...slice })),
       );
     },
   }),

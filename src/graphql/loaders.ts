@@ -4,6 +4,7 @@ import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import { installDurations } from '../db/installDurations.js';
+import type { Read } from '../db/reads.js';
 import type { Vm } from '../db/vms.js';
 import type { InstallDurations } from '../domain/installProgress.js';
 import type { VmStatus } from '../domain/vm.js';
@@ -42,26 +43,28 @@ export interface Loaders {
   queuePosition: Load<number>;
 }
 
-export function createLoaders(db: Db): Loaders {
+export function createLoaders(read: Read): Loaders {
+  const many = <Value>(query: (db: Db, keys: string[]) => Promise<ReadonlyMap<string, Value>>) =>
+    batched((keys) => read((db) => query(db, keys)));
   return {
-    vm: batched(async (ids) => byId(await db.vm.findMany({ where: { id: { in: ids } } }))),
-    goldenImage: batched(async (ids) => byId(await db.goldenImage.findMany({ where: { id: { in: ids } } }))),
-    assignment: batched(async (ids) => byId(await db.assignment.findMany({ where: { id: { in: ids } } }))),
-    command: batched(async (ids) => byId(await db.command.findMany({ where: { id: { in: ids } } }))),
-    guest: batched((ids) => guestOf(db, ids)),
-    commandOutput: batched((ids) => outputOf(db, ids)),
-    assignmentOfVm: batched(async (vmIds) => {
+    vm: many(async (db, ids) => byId(await db.vm.findMany({ where: { id: { in: ids } } }))),
+    goldenImage: many(async (db, ids) => byId(await db.goldenImage.findMany({ where: { id: { in: ids } } }))),
+    assignment: many(async (db, ids) => byId(await db.assignment.findMany({ where: { id: { in: ids } } }))),
+    command: many(async (db, ids) => byId(await db.command.findMany({ where: { id: { in: ids } } }))),
+    guest: many(guestOf),
+    commandOutput: many(outputOf),
+    assignmentOfVm: many(async (db, vmIds) => {
       const holding = await db.assignment.findMany({ where: { vmId: { in: vmIds }, status: 'FULFILLED' } });
       return new Map(holding.map((assignment) => [assignment.vmId ?? '', assignment]));
     }),
-    pool: batched(async (vmTypes) => byVmType(await db.pool.findMany({ where: { vmType: { in: vmTypes } } }))),
-    poolCounts: batched((vmTypes) => countVms(db, vmTypes)),
-    queued: batched((vmTypes) => countQueued(db, vmTypes)),
-    currentImage: batched(async (vmTypes) =>
+    pool: many(async (db, vmTypes) => byVmType(await db.pool.findMany({ where: { vmType: { in: vmTypes } } }))),
+    poolCounts: many(countVms),
+    queued: many(countQueued),
+    currentImage: many(async (db, vmTypes) =>
       byVmType(await db.goldenImage.findMany({ where: { vmType: { in: vmTypes }, current: true } })),
     ),
-    installDurations: batched((vmTypes) => installDurations(db, vmTypes)),
-    queuePosition: batched((ids) => queuePositions(db, ids)),
+    installDurations: many(installDurations),
+    queuePosition: many(queuePositions),
   };
 }
 

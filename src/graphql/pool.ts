@@ -96,7 +96,7 @@ builder.queryFields((t) => ({
     type: [Pool],
     description: 'All pools, by vmType.',
     complexity: { field: PRICES.read.points, multiplier: 20 },
-    resolve: (_root, _args, { db }) => db.pool.findMany({ orderBy: { vmType: 'asc' } }),
+    resolve: (_root, _args, { read }) => read((db) => db.pool.findMany({ orderBy: { vmType: 'asc' } })),
   }),
 }));
 
@@ -114,11 +114,13 @@ builder.subscriptionField('poolUpdated', (t) =>
     subscribe: async (_root, args, context) => {
       const vmType = vmTypeArg(args.vmType);
       const filter = { kinds: POOL_EVENTS, ...(vmType !== undefined && { vmType }) };
-      const pools = await context.db.pool.findMany({
-        where: vmType === undefined ? {} : { vmType },
-        orderBy: { vmType: 'asc' },
-        select: { vmType: true },
-      });
+      const pools = await context.read((db) =>
+        db.pool.findMany({
+          where: vmType === undefined ? {} : { vmType },
+          orderBy: { vmType: 'asc' },
+          select: { vmType: true },
+        }),
+      );
       if (vmType !== undefined && pools.length === 0) throw notFound(new NotFound('pool', vmType));
       return changes(
         context,

@@ -102,10 +102,10 @@ builder.prismaObjectField(GoldenImage, 'vms', (t) =>
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: ({ id }, { status, live, ...args }, { db }) => {
+    resolve: ({ id }, { status, live, ...args }, { read }) => {
       const filter = { goldenImageId: id, ...(status != null && { status }), ...liveFilter(live) };
       return pageByCreation(args, ({ where, ...slice }) =>
-        db.vm.findMany({ where: { ...filter, ...where }, ...slice }),
+        read((db) => db.vm.findMany({ where: { ...filter, ...where }, ...slice })),
       );
     },
   }),
@@ -145,7 +145,7 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, hotSpare, assignedTo, live, ...args }, { db }) => {
+    resolve: (_root, { status, hotSpare, assignedTo, live, ...args }, { read }) => {
       const vmType = vmTypeArg(args.vmType);
       const filter = {
         ...(status != null && { status }),
@@ -155,7 +155,7 @@ builder.queryFields((t) => ({
         ...liveFilter(live),
       };
       return pageByCreation(args, ({ where, ...slice }) =>
-        db.vm.findMany({ where: { ...filter, ...where }, ...slice }),
+        read((db) => db.vm.findMany({ where: { ...filter, ...where }, ...slice })),
       );
     },
   }),

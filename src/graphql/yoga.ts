@@ -33,13 +33,10 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
   return createYoga<Caller, Context>({
     schema,
     graphqlEndpoint: PATH,
-    context: ({ caller, address }: YogaInitialContext & Caller) => ({
-      ...deps,
-      handOut,
-      caller,
-      address,
-      load: createLoaders(deps.db),
-    }),
+    context: ({ caller, address }: YogaInitialContext & Caller) => {
+      const read = deps.reads.of(address);
+      return { ...deps, read, handOut, caller, address, load: createLoaders(read) };
+    },
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.
     maxRequestBodySize: false,

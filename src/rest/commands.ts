@@ -5,6 +5,7 @@ import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
 import { runCommand } from '../commands/runCommand.js';
 import type { Db } from '../db/client.js';
 import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands.js';
+import type { Read, Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
@@ -19,6 +20,7 @@ import {
   NewCommand,
 } from './commandSchemas.js';
 import { unwrap } from './refusals.js';
+import { remoteAddress } from './remoteAddress.js';
 import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from './schemas.js';
 
 const tags = ['commands'];
@@ -75,14 +77,15 @@ const cancel = createRoute({
 
 export interface CommandRoutesOptions {
   db: Db;
+  reads: Reads;
   deps: CommandDeps;
   feed: Feed;
 }
 
 export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions): void {
-  const { db, deps } = options;
-  const details = async (command: Command) =>
-    commandDetails(command, (await outputOf(db, [command.id])).get(command.id));
+  const { deps, reads } = options;
+  const details = async (read: Read, command: Command) =>
+    commandDetails(command, (await read((db) => outputOf(db, [command.id]))).get(command.id));
   const waited = (command: Command, seconds: number | undefined, caller: AbortSignal) =>
     waitForCommand(options, command, (seconds ?? 0) * 1000, caller);
   const checkWait = (seconds: number | undefined) =>
@@ -102,24 +105,26 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
         assignedTo: c.req.valid('query').assigned_to,
       }),
     );
-    return c.json(await details(await waited(command, body.wait_seconds, c.req.raw.signal)), 200);
+    const ended = await waited(command, body.wait_seconds, c.req.raw.signal);
+    return c.json(await details(reads.of(remoteAddress(c)), ended), 200);
   });
 
   app.openapi(list, async (c) => {
+    const read = reads.of(remoteAddress(c));
     const { limit = 50, before } = c.req.valid('query');
     unwrap(checked(() => wholeNumberOf('limit', limit, 1, LIMITS.pageItems.value)));
     const vmId = unwrap(checked(() => uuidOf('instance_id', c.req.valid('param').instance_id)));
-    if ((await getVm(db, vmId)) === null) throw new NotFound('VM', vmId);
-    const last = before === undefined ? undefined : await commandOfVm(vmId, before);
-    const rows = await commandsOfVm(db, vmId, { limit: limit + 1, ...(last && { before: last }) });
+    if ((await read((db) => getVm(db, vmId))) === null) throw new NotFound('VM', vmId);
+    const last = before === undefined ? undefined : await commandOfVm(read, vmId, before);
+    const rows = await read((db) => commandsOfVm(db, vmId, { limit: limit + 1, ...(last && { before: last }) }));
     const page = rows.slice(0, limit);
     const next = rows.length > limit ? (page.at(-1)?.id ?? null) : null;
     return c.json({ commands: page.map(commandSummary), next }, 200);
   });
 
-  async function commandOfVm(vmId: string, given: string): Promise<Command> {
+  async function commandOfVm(read: Read, vmId: string, given: string): Promise<Command> {
     const id = checked(() => uuidOf('before', given));
-    const found = id instanceof Error ? null : await getCommand(db, id);
+    const found = id instanceof Error ? null : await read((db) => getCommand(db, id));
     if (found?.vmId !== vmId) throw new InvalidInput('before', given, 'Give `next` of a list of this VM.');
     return found;
   }
@@ -128,13 +133,15 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
     const given = c.req.valid('param').command_id;
     const { wait_seconds: seconds } = c.req.valid('query');
     checkWait(seconds);
-    const command = await getCommand(db, unwrap(checked(() => uuidOf('command_id', given))));
+    const read = reads.of(remoteAddress(c));
+    const id = unwrap(checked(() => uuidOf('command_id', given)));
+    const command = await read((db) => getCommand(db, id));
     if (command === null) throw new NotFound('command', given);
-    return c.json(await details(await waited(command, seconds, c.req.raw.signal)), 200);
+    return c.json(await details(read, await waited(command, seconds, c.req.raw.signal)), 200);
   });
 
   app.openapi(cancel, async (c) => {
     const { command } = unwrap(await cancelCommand(deps, { id: c.req.valid('param').command_id }));
-    return c.json(await details(command), 200);
+    return c.json(await details(reads.of(remoteAddress(c)), command), 200);
   });
 }

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { checked, uuidOf, vmTypeOf } from '../commands/input.js';
-import type { Db } from '../db/client.js';
 import { type EventFilter, lastSeq } from '../db/events.js';
+import type { Read, Reads } from '../db/reads.js';
 import { InvalidInput } from '../domain/errors.js';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../domain/eventStream.js';
 import type { Event } from '../domain/events.js';
@@ -37,7 +37,10 @@ const route = createRoute({
   },
 });
 
-export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; feed: Feed; log: Logger }): void {
+export function addEventRoutes(
+  app: OpenAPIHono,
+  { reads, feed, log }: { reads: Reads; feed: Feed; log: Logger },
+): void {
   app.openapi(route, async (c) => {
     const { after, instance_id, golden_id, vm_type, kinds } = c.req.valid('query');
     const filter: EventFilter = unwrap(
@@ -49,7 +52,7 @@ export function addEventRoutes(app: OpenAPIHono, { db, feed, log }: { db: Db; fe
     );
     if (kinds !== undefined) filter.kinds = unwrap(kindsOf(kinds));
     const given = c.req.valid('header')['last-event-id'] ?? after;
-    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(db, feed, given));
+    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(reads.of(remoteAddress(c)), feed, given));
     const stop = new AbortController();
     c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
     const body = eventStream(feed.subscribe(cursor, filter, stop.signal, remoteAddress(c)), stop, log);
@@ -66,10 +69,10 @@ function kindsOf(given: string): string[] | InvalidInput {
 }
 
 /** A cursor beyond the log's end would wait in silence for ever: it comes from another database. */
-async function cursorOf(db: Db, feed: Feed, given: string): Promise<bigint | InvalidInput> {
+async function cursorOf(read: Read, feed: Feed, given: string): Promise<bigint | InvalidInput> {
   const cursor = /^\d{1,18}$/.test(given) ? BigInt(given) : undefined;
   if (cursor === undefined) return new InvalidInput('after', given, 'Give the id of an event, or 0 for all.');
-  if (cursor <= feed.head || cursor <= (await lastSeq(db))) return cursor;
+  if (cursor <= feed.head || cursor <= (await read(lastSeq))) return cursor;
   return new InvalidInput(
     'after',
     given,

@@ -4,8 +4,10 @@ import { createGoldenImage } from '../commands/createGoldenImage.js';
 import type { CommandDeps } from '../commands/deps.js';
 import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
+import type { Reads } from '../db/reads.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { unwrap } from './refusals.js';
+import { remoteAddress } from './remoteAddress.js';
 import { Done, GoldenId, GoldenImage, ok, refusals, text, vmType, wholeNumber } from './schemas.js';
 import { imageView } from './views.js';
 
@@ -64,15 +66,18 @@ const markReady = createRoute({
 
 export function addGoldenImageRoutes(
   app: OpenAPIHono,
-  { deps, publicHost }: { deps: CommandDeps; publicHost: string },
+  { deps, reads, publicHost }: { deps: CommandDeps; reads: Reads; publicHost: string },
 ): void {
   app.openapi(list, async (c) => {
-    const images = await deps.db.goldenImage.findMany({
-      where: { status: { not: 'DELETED' } },
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-    });
+    const read = reads.of(remoteAddress(c));
+    const images = await read((db) =>
+      db.goldenImage.findMany({
+        where: { status: { not: 'DELETED' } },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      }),
+    );
     const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING');
-    const earlier = await installDurations(deps.db, [...new Set(moving.map(({ vmType }) => vmType))]);
+    const earlier = await read((db) => installDurations(db, [...new Set(moving.map(({ vmType }) => vmType))]));
     const views = images.flatMap(
       (image) => imageView(image, publicHost, estimateReadyAt(image, earlier.get(image.vmType), databaseTime())) ?? [],
     );

@@ -4,11 +4,13 @@ import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
 import { releaseVm } from '../commands/releaseVm.js';
 import { ensureHotSpares } from '../commands/setPool.js';
 import { getGuest } from '../db/guests.js';
+import type { Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { createHandOut, type HandOutDeps } from '../events/handOut.js';
 import { unwrap } from './refusals.js';
+import { remoteAddress } from './remoteAddress.js';
 import {
   Assigned,
   Done,
@@ -109,19 +111,19 @@ const ensure = createRoute({
 
 export interface InstanceRoutesOptions extends HandOutDeps {
   deps: Parameters<typeof createVm>[0];
+  reads: Reads;
   publicHost: string;
   assignWaitSeconds: number;
 }
 
 export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptions): void {
-  const { deps, publicHost } = options;
+  const { deps, reads, publicHost } = options;
   const handOut = createHandOut(options);
 
   app.openapi(list, async (c) => {
-    const vms = await deps.db.vm.findMany({
-      where: { cleanedAt: null },
-      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-    });
+    const vms = await reads.of(remoteAddress(c))((db) =>
+      db.vm.findMany({ where: { cleanedAt: null }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
+    );
     return c.json(
       vms.flatMap((vm) => instanceView(vm) ?? []),
       200,
@@ -130,7 +132,9 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
 
   app.openapi(show, async (c) => {
     const { instance_id: given } = c.req.valid('param');
-    const vm = await getVm(deps.db, unwrap(checked(() => uuidOf('instance_id', given))));
+    const read = reads.of(remoteAddress(c));
+    const id = unwrap(checked(() => uuidOf('instance_id', given)));
+    const vm = await read((db) => getVm(db, id));
     const view = vm && instanceView(vm);
     if (!vm || !view) throw new NotFound('VM', given);
     const addresses = vm.port === null ? { novnc_url: null, rdp_port: null } : addressesOf(vm.port, publicHost);
@@ -145,7 +149,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
         ready_at: vm.readyAt?.toISOString() ?? null,
         assigned_at: vm.assignedAt?.toISOString() ?? null,
         not_ready: vm.notReady,
-        guest: guestView(await getGuest(deps.db, vm.id)),
+        guest: guestView(await read((db) => getGuest(db, id))),
       },
       200,
     );

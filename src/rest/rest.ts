@@ -5,6 +5,7 @@ import type { AssignVm } from '../commands/assignVm.js';
 import type { CommandDeps } from '../commands/deps.js';
 import type { VmFileDeps } from '../commands/vmFile.js';
 import type { Db } from '../db/client.js';
+import type { Reads } from '../db/reads.js';
 import type { HealthReport } from '../domain/health.js';
 import { LIMITS } from '../domain/limits.js';
 import type { OemBundles } from '../domain/oemBundles.js';
@@ -32,6 +33,7 @@ import { describeWebhook } from './webhook.js';
 
 export interface RestOptions {
   db: Db;
+  reads: Reads;
   deps: CommandDeps;
   assignVm: AssignVm;
   feed: Feed;

@@ -7,6 +7,7 @@ import { createAssignVm } from '../../../src/commands/assignVm.js';
 import type { CommandDeps } from '../../../src/commands/deps.js';
 import { type Db, openDatabase } from '../../../src/db/client.js';
 import type { EventFilter } from '../../../src/db/events.js';
+import { Reads } from '../../../src/db/reads.js';
 import { createWrite, type Write } from '../../../src/db/write.js';
 import type { Event } from '../../../src/domain/events.js';
 import type { HealthReport } from '../../../src/domain/health.js';
@@ -111,6 +112,7 @@ export async function createWorld(
   const graphql = createGraphql(
     {
       db,
+      reads: new Reads(db, 20),
       deps,
       assignVm: createAssignVm({ write }),
       feed,

@@ -9,6 +9,7 @@ import type { ShareOf } from '../../../src/commands/deliverCommand.js';
 import type { CommandDeps } from '../../../src/commands/deps.js';
 import { type Db, openDatabase } from '../../../src/db/client.js';
 import { type Deployment, getDeployment } from '../../../src/db/deployment.js';
+import { Reads } from '../../../src/db/reads.js';
 import { createWrite, type Write } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
@@ -127,6 +128,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   });
   const rest = createRest({
     db,
+    reads: new Reads(db, 20),
     deps,
     assignVm: createAssignVm({ write }),
     feed,

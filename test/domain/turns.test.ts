@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Turns } from '../../src/events/turns.js';
+import { Turns } from '../../src/domain/turns.js';
+import { gate } from '../support/gate.js';
 
 test('callers take turns, each with what it asked for first', async () => {
   const turns = new Turns(1);
@@ -38,4 +39,20 @@ test('between two pieces the process does other things', async () => {
   );
   clearInterval(timer);
   expect(others).toBeGreaterThan(5);
+});
+
+test('one caller has no more at once than it may, however many places there are', async () => {
+  const turns = new Turns(4, 2);
+  const { open, opened } = gate();
+  let begun = 0;
+  const held = Array.from({ length: 10 }, () =>
+    turns.run('a', () => {
+      begun++;
+      return opened;
+    }),
+  );
+  await turns.run('b', () => {});
+  expect(begun).toBe(2);
+  open();
+  await Promise.all(held);
 });

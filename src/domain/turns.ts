@@ -1,3 +1,5 @@
+import { Slots } from './slots.js';
+
 /**
  * Work of many callers, a few pieces at a time. Callers take turns, each with what it asked for first; and between two pieces the
  * process does other things.
@@ -5,9 +7,12 @@
 export class Turns {
   /** In the order in which callers are to have their turn. */
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
-  #running = 0;
+  readonly #places: Slots;
 
-  constructor(readonly atOnce: number) {}
+  /** `ofOneCaller`: how many pieces of the same caller there may be among those. */
+  constructor(atOnce: number, ofOneCaller = atOnce) {
+    this.#places = new Slots(ofOneCaller, atOnce);
+  }
 
   run<T>(caller: string, work: () => T | Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -27,15 +32,15 @@ export class Turns {
 
   #start(): void {
     for (const [caller, pieces] of this.#waiting) {
-      if (this.#running >= this.atOnce) return;
+      if (this.#places.areAllTaken) return;
+      const free = this.#places.take(caller);
+      if (free === undefined) continue; // it has as many as it may
       const piece = pieces.shift();
       this.#waiting.delete(caller);
-      if (piece === undefined) continue;
       if (pieces.length > 0) this.#waiting.set(caller, pieces); // behind the others
-      this.#running++;
       setImmediate(() => {
-        void piece().then(() => {
-          this.#running--;
+        void piece?.().then(() => {
+          free();
           this.#start();
         });
       });
