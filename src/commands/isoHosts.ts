@@ -20,11 +20,10 @@ const NEVER: readonly [why: string, ranges: readonly string[]][] = [
 
 /** Addresses that guests share with the Docker host. */
 export interface GuestAddresses {
-  /** "172.20.0.0/16". */
-  subnet: string;
   /** Where the Docker host is for guests in user-mode networking. */
   userModeGateway?: string | undefined;
-  others: readonly { subnet: string }[];
+  /** "172.20.0.0/16". */
+  ranges: readonly { subnet: string }[];
 }
 
 export interface IsoHostOptions {
@@ -69,9 +68,9 @@ export function createIsoHostRefusal({ allowed, guests, nameServers }: IsoHostOp
   };
 }
 
-function ofGuests({ subnet, userModeGateway, others }: GuestAddresses): { why: string; list: BlockList } {
-  const ranges = [subnet, ...others.map((other) => other.subnet), ...(userModeGateway ? [userModeGateway] : [])];
-  return { why: 'in the network of the VMs, or this host as they see it', list: listOf(ranges) };
+function ofGuests({ ranges, userModeGateway }: GuestAddresses): { why: string; list: BlockList } {
+  const all = [...ranges.map(({ subnet }) => subnet), ...(userModeGateway ? [userModeGateway] : [])];
+  return { why: 'in the network of the VMs, or this host as they see it', list: listOf(all) };
 }
 
 /** The ranges, and for IPv4 the same inside the IPv6 addresses that stand for it. (BlockList knows ::ffff:a.b.c.d itself.) */

@@ -1,21 +1,21 @@
 import type { RequestListener } from 'node:http';
+import { BlockList, isIP } from 'node:net';
 import type { PartHealth } from '../domain/health.js';
 import type { Logger } from '../log.js';
 import { GuestListener } from './guestListener.js';
-import { isInSubnet, isLoopback } from './hostCheck.js';
+import { isLoopback, plain } from './hostCheck.js';
 
 const RETRY_MS = 5_000;
 /** The addresses of the Docker host that lead guests here. */
 export interface GuestWays {
   /** Of the VMs' own network; NAT guests come to it. */
   gateway: string;
-  subnet: string;
   /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
   userModeGateway?: string | undefined;
   /** Why there is none, and what to do. */
   userModeProblem?: string | undefined;
-  /** Networks of the VMs of other deployments on the same engine; our own may be among them. */
-  others?: readonly { gateway: string; subnet: string }[];
+  /** The networks of VMs of all deployments on the same engine, our own among them, and the host's address in each. */
+  ranges: readonly { gateway: string; subnet: string }[];
 }
 
 /** Who is at the other end of a connection; `unknown`: a guest, maybe. */
@@ -29,7 +29,8 @@ export type Peer = 'caller' | 'guest' | 'unknown';
 export class GuestDoor {
   readonly #nat: GuestListener;
   readonly #user: GuestListener;
-  #ways: GuestWays | undefined;
+  /** Undefined: not known yet. */
+  #guests: { all: BlockList; hosts: BlockList } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
   #told: string | undefined;
@@ -71,18 +72,17 @@ export class GuestDoor {
   }
 
   /**
-   * Whose address this is. A guest, of another deployment too, has that of its container, also in user-mode networking, and speaks with it to every address of this
-   * host. The gateway itself is the Docker host, whose people are no guests. Until the VMs' network is known any address may be a guest's but
+   * Whose address this is. A guest, of another deployment too, has that of its container, also in user-mode networking, and speaks with
+   * it to every address of this host. The gateway itself is the Docker host, whose people are no guests. Until the VMs' network is known any address may be a guest's but
    * those of this machine alone.
    */
   whoIs(remoteAddress: string | undefined): Peer {
     if (remoteAddress === undefined) return 'unknown'; // it has hung up
-    if (this.#ways === undefined) return isLoopback(remoteAddress) ? 'caller' : 'unknown';
-    const address = remoteAddress.replace(/^::ffff:/i, '');
-    const isGuest = [this.#ways, ...(this.#ways.others ?? [])].some(
-      ({ gateway, subnet }) => isInSubnet(address, subnet) && address !== gateway,
-    );
-    return isGuest ? 'guest' : 'caller';
+    if (this.#guests === undefined) return isLoopback(remoteAddress) ? 'caller' : 'unknown';
+    const { all, hosts } = this.#guests;
+    const address = plain(remoteAddress);
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    return all.check(address, family) && !hosts.check(address, family) ? 'guest' : 'caller';
   }
 
   async stop(): Promise<void> {
@@ -95,8 +95,8 @@ export class GuestDoor {
     const { network, log, port } = this.options;
     const before = [this.#nat.address, this.#user.address].join();
     try {
-      this.#ways = await network();
-      const { gateway, userModeGateway, userModeProblem = 'there is no way for them' } = this.#ways;
+      const { gateway, ranges, userModeGateway, userModeProblem = 'there is no way for them' } = await network();
+      this.#guests = listsOf(ranges);
       const opened = await Promise.allSettled([
         this.#nat.open(gateway),
         userModeGateway === undefined ? this.#user.close(userModeProblem) : this.#user.open(userModeGateway),
@@ -114,4 +114,15 @@ export class GuestDoor {
     if (status !== 'OK' && this.#told !== message) log.warn({ why: message }, 'guests cannot call in yet');
     this.#told = status === 'OK' ? undefined : message;
   }
+}
+
+function listsOf(ranges: GuestWays['ranges']): { all: BlockList; hosts: BlockList } {
+  const [all, hosts] = [new BlockList(), new BlockList()];
+  for (const { gateway, subnet } of ranges) {
+    const [base = '', bits = ''] = subnet.split('/');
+    const family = isIP(base) === 6 ? 'ipv6' : 'ipv4';
+    all.addSubnet(base, Number(bits), family);
+    hosts.addAddress(gateway, family);
+  }
+  return { all, hosts };
 }

@@ -55,21 +55,10 @@ function bare(name: string): string {
 
 /** Whether this remote address is one that only this machine itself can have. */
 export function isLoopback(address: string): boolean {
-  return address === '::1' || isInSubnet(address, '127.0.0.0/8');
+  return address === '::1' || (/^127\./.test(plain(address)) && isIPv4(plain(address)));
 }
 
-/** Whether this remote address is in the IPv4 subnet ("172.20.0.0/16"), also where the socket shows it as an IPv6 one. */
-export function isInSubnet(address: string, subnet: string): boolean {
-  const [base = '', length = ''] = subnet.split('/');
-  const bits = Number(length);
-  if (!isIPv4(base) || !/^\d{1,2}$/.test(length) || bits > 32)
-    throw new Error(`${JSON.stringify(subnet)} is not an IPv4 subnet`);
-  const plain = address.replace(/^::ffff:/i, '');
-  if (!isIPv4(plain)) return false;
-  const size = 2 ** (32 - bits);
-  return Math.floor(numberOf(plain) / size) === Math.floor(numberOf(base) / size);
-}
-
-function numberOf(address: string): number {
-  return address.split('.').reduce((number, part) => number * 256 + Number(part), 0);
+/** A socket shows an IPv4 address as an IPv6 one where it listens to both, and with a link-local one the interface. */
+export function plain(address: string): string {
+  return address.replace(/^::ffff:/i, '').replace(/%.*$/, '');
 }

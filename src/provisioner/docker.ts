@@ -17,10 +17,11 @@ import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
+import type { HostRange } from './hostRange.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, type GuestNetwork, guestNetworks, type UserMode, userMode } from './network.js';
+import { ensureNetwork, type GuestNetwork, guestRanges, type UserMode, userMode } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
@@ -36,7 +37,7 @@ export interface DockerProvisioner extends Provisioner {
    * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
    * @throws Unavailable
    */
-  guestNetwork(): Promise<GuestNetwork & UserMode & { others: readonly { gateway: string; subnet: string }[] }>;
+  guestNetwork(): Promise<GuestNetwork & UserMode & { ranges: readonly HostRange[] }>;
 }
 
 export interface DockerOptions {
@@ -188,7 +189,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         return {
           ...(await ensureNetwork(engine, settings.network, deployment)),
           ...(await userMode(engine, settings.network)),
-          others: await guestNetworks(engine),
+          ranges: await guestRanges(engine, settings.network),
         };
       }),
 

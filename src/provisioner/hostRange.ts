@@ -2,7 +2,7 @@ import { BlockList } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
 
-/** The Docker host's IPv4 address in a network, and the network's addresses ("172.20.0.0/16"). */
+/** The Docker host's address in a network, and the network's addresses ("172.20.0.0/16"). */
 export interface HostRange {
   gateway: string;
   subnet: string;
@@ -38,6 +38,20 @@ function contains(range: string, address: string): boolean {
   const list = new BlockList();
   list.addSubnet(base, Number(bits));
   return list.check(address);
+}
+
+/** All ranges of a network, IPv6 too. */
+export function hostRanges({ IPAM }: Pick<NetworkInspectInfo, 'IPAM'>): HostRange[] {
+  return (IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) => {
+    if (Subnet === undefined) return [];
+    const isIPv6 = Subnet.includes(':');
+    return [{ subnet: Subnet, gateway: Gateway || (isIPv6 ? firstIPv6(Subnet) : firstAddress(Subnet)) }];
+  });
+}
+
+/** Docker takes no range whose last group is not its containers' own. */
+function firstIPv6(subnet: string): string {
+  return (subnet.split('/', 1)[0] ?? '').replace(/:0?$/, ':1');
 }
 
 function firstAddress(subnet: string): string {

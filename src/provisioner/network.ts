@@ -2,7 +2,7 @@ import type { networkInterfaces } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
 import { type Problem, problemsOf } from '../domain/check.js';
 import { type Engine, statusOf, unlessGone } from './engine.js';
-import { hostRange, sharesWith } from './hostRange.js';
+import { type HostRange, hostRange, hostRanges, sharesWith } from './hostRange.js';
 import { LABEL } from './labels.js';
 import { NETWORK_CHECKS, type NetworkFacts } from './networkChecks.js';
 import { refusalOf } from './refusalOf.js';
@@ -81,10 +81,20 @@ function networkFacts(found: NetworkInspectInfo, interfaces: Interfaces): Networ
   };
 }
 
-/** The networks that any deployment of vapiorc on this engine has made for its VMs: who is in one of them is a guest. */
-export async function guestNetworks(engine: Engine): Promise<{ gateway: string; subnet: string }[]> {
-  const found = await engine.listNetworks({ filters: { label: [LABEL.deployment] } });
-  return found.flatMap((network) => hostRange(network) ?? []);
+/**
+ * All addresses of the networks in which any deployment of vapiorc on this engine has machines, or that one of them made: who is there is a
+ * guest.
+ */
+export async function guestRanges(engine: Engine, name: string): Promise<HostRange[]> {
+  const ofOurs = { filters: { label: [LABEL.deployment] } };
+  const [networks, machines] = await Promise.all([
+    engine.listNetworks(),
+    engine.listContainers({ all: true, ...ofOurs }),
+  ]);
+  const inUse = new Set(machines.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings?.Networks ?? {})));
+  return networks
+    .filter(({ Name, Labels }) => Name === name || inUse.has(Name) || Labels?.[LABEL.deployment] !== undefined)
+    .flatMap(hostRanges);
 }
 
 /** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */

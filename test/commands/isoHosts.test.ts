@@ -16,9 +16,8 @@ beforeAll(async () => {
 afterAll(() => names.close());
 
 const guests = async () => ({
-  subnet: '172.31.7.0/24',
   userModeGateway: '172.17.0.1',
-  others: [{ subnet: '172.32.0.0/16' }],
+  ranges: [{ subnet: '172.31.7.0/24' }, { subnet: '172.32.0.0/16' }, { subnet: 'fd00:77::/64' }],
 });
 const refusal = (isoUrl: string, allowed: string[] = []) =>
   createIsoHostRefusal({ allowed, guests, nameServers: [names.address] })(isoUrl);
@@ -72,6 +71,7 @@ describe('an installation is not sent for its medium to', () => {
     'http://172.31.7.1:8000/',
     'http://172.31.7.200/',
     'http://172.32.0.1/',
+    'http://[fd00:77::9]/',
     'http://172.17.0.1/',
     'http://guest.example/',
     'http://[::ffff:172.31.7.1]/',

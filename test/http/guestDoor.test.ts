@@ -20,8 +20,9 @@ async function open(network: () => Promise<GuestWays>, mode: 'nat' | 'user' = 'n
   return { door, port };
 }
 
-const loopback: GuestWays = { gateway: '127.0.0.1', subnet: '127.0.0.0/8' };
-const elsewhere: GuestWays = { gateway: '203.0.113.1', subnet: '203.0.113.0/24' };
+const networkOf = (gateway: string, subnet: string): GuestWays => ({ gateway, ranges: [{ gateway, subnet }] });
+const loopback = networkOf('127.0.0.1', '127.0.0.0/8');
+const elsewhere = networkOf('203.0.113.1', '203.0.113.0/24');
 const at = (ways: GuestWays) => async () => ways;
 
 describe('the guest door', () => {
@@ -36,15 +37,17 @@ describe('the guest door', () => {
   });
 
   test('a guest of another deployment is a guest, the host in its network is not', async () => {
-    const others = [
+    const ranges = [
+      ...loopback.ranges,
       { gateway: '203.0.113.1', subnet: '203.0.113.0/24' },
-      { gateway: '', subnet: '198.51.100.0/24' }, // made without a gateway
+      { gateway: 'fd00:30::1', subnet: 'fd00:30::/64' },
     ];
-    const { door } = await open(at({ ...loopback, others }));
+    const { door } = await open(at({ ...loopback, ranges }));
     await until('it is open', async () => door.health().status === 'OK');
-    for (const address of ['203.0.113.7', '::ffff:203.0.113.7', '198.51.100.1', '127.0.0.5'])
+    for (const address of ['203.0.113.7', '::ffff:203.0.113.7', '127.0.0.5', 'fd00:30::5', 'FD00:30:0:0::7'])
       expect(door.whoIs(address)).toBe('guest');
-    for (const address of ['203.0.113.1', '10.0.0.1', '127.0.0.1']) expect(door.whoIs(address)).toBe('caller');
+    for (const address of ['203.0.113.1', '10.0.0.1', '127.0.0.1', 'fd00:30:0::1', 'fe80::5%eth0'])
+      expect(door.whoIs(address)).toBe('caller');
   });
 
   test('answers at the gateway of Docker’s default network, too', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isHostAllowed, isInSubnet, originCheck } from '../../src/http/hostCheck.js';
+import { isHostAllowed, isLoopback, originCheck } from '../../src/http/hostCheck.js';
 
 const consolePorts = { start: 8001, end: 8100 };
 const names = ['vms.example.org', 'Builder'];
@@ -75,28 +75,14 @@ test.each(['https://localhost', 'http://localhost', 'https://localhost:8443', 'h
 );
 
 test.each([
-  ['172.20.0.5', '172.20.0.0/16', true],
-  ['172.20.255.255', '172.20.0.0/16', true],
-  ['172.21.0.0', '172.20.0.0/16', false],
-  ['::ffff:172.20.0.5', '172.20.0.0/16', true],
-  ['::FFFF:172.21.0.5', '172.20.0.0/16', false],
-  ['172.20.0.5', '172.20.0.9/16', true],
-  ['192.168.1.129', '192.168.1.128/25', true],
-  ['192.168.1.127', '192.168.1.128/25', false],
-  ['255.255.255.255', '255.255.255.255/32', true],
-  ['255.255.255.254', '255.255.255.255/32', false],
-  ['200.0.0.1', '128.0.0.0/1', true],
-  ['8.8.8.8', '0.0.0.0/0', true],
-  ['::1', '0.0.0.0/0', false],
-  ['fe80::1', '172.20.0.0/16', false],
-  ['nonsense', '172.20.0.0/16', false],
-])('%s in %s: %s', (address, subnet, inside) => {
-  expect(isInSubnet(address, subnet)).toBe(inside);
+  ['127.0.0.1', true],
+  ['127.255.255.255', true],
+  ['::ffff:127.0.0.5', true],
+  ['::1', true],
+  ['128.0.0.1', false],
+  ['::ffff:172.20.0.5', false],
+  ['127::1', false],
+  ['fe80::1%lo', false],
+])('%s is this machine alone: %s', (address, alone) => {
+  expect(isLoopback(address)).toBe(alone);
 });
-
-test.each(['172.20.0.0', '172.20.0.0/33', '172.20.0.0/', 'fd00::/8', '', '172.20.0.0/-1'])(
-  '%j is no subnet',
-  (subnet) => {
-    expect(() => isInSubnet('172.20.0.5', subnet)).toThrow('not an IPv4 subnet');
-  },
-);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { macOf } from '../../src/domain/mac.js';
 import { capacityRefusal } from '../../src/provisioner/capacity.js';
 import { explainExit } from '../../src/provisioner/explainExit.js';
-import { hostRange } from '../../src/provisioner/hostRange.js';
+import { hostRange, hostRanges } from '../../src/provisioner/hostRange.js';
 import { kvmProblem } from '../../src/provisioner/kvm.js';
 import { refOf } from '../../src/provisioner/labels.js';
 import { mapPath } from '../../src/provisioner/mapPath.js';
@@ -167,3 +167,12 @@ test.each([
 ])('a network %s: where the Docker host is in it', (_case, Config, gateway) =>
   expect(hostRange({ IPAM: { Driver: 'default', Config } })?.gateway).toBe(gateway),
 );
+
+test('a network of two families has guests in both', () => {
+  const Config = [{ Subnet: 'fd00:9::/64' }, { Subnet: 'fd01::/64', Gateway: 'fd01::9' }, { Subnet: '10.9.0.0/24' }];
+  expect(hostRanges({ IPAM: { Driver: 'default', Config } })).toEqual([
+    { subnet: 'fd00:9::/64', gateway: 'fd00:9::1' },
+    { subnet: 'fd01::/64', gateway: 'fd01::9' },
+    { subnet: '10.9.0.0/24', gateway: '10.9.0.1' },
+  ]);
+});

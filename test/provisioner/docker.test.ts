@@ -244,8 +244,35 @@ test('guests can not reach each other, and the gateway of their network is known
   expect(done.ExitCode).not.toBe(0);
   const network = await docker.getNetwork(host.settings.network).inspect();
   const range = network.IPAM?.Config?.[0];
-  expect(await host.provisioner.guestNetwork()).toMatchObject({ gateway: range?.Gateway, subnet: range?.Subnet });
+  const { gateway, ranges } = await host.provisioner.guestNetwork();
+  expect(gateway).toBe(range?.Gateway);
+  expect(ranges).toContainEqual({ gateway, subnet: range?.Subnet });
   await Promise.all([host.provisioner.destroy(one), host.provisioner.destroy(two)]);
+});
+
+test('the guests of others are known in all address families, also in a network that none of us made', async () => {
+  const name = `${host.settings.network}_others`;
+  const network = await docker.createNetwork({
+    Name: name,
+    EnableIPv6: true,
+    IPAM: { Driver: 'default', Config: [{ Subnet: 'fd00:30:7::/64' }, { Subnet: '10.231.8.0/24' }] },
+  });
+  const machine = await docker.createContainer({
+    Image: host.settings.image,
+    Labels: { 'vapiorc.deployment': 'another' },
+    HostConfig: { NetworkMode: name },
+  });
+  try {
+    expect((await host.provisioner.guestNetwork()).ranges).toEqual(
+      expect.arrayContaining([
+        { subnet: 'fd00:30:7::/64', gateway: 'fd00:30:7::1' },
+        { subnet: '10.231.8.0/24', gateway: '10.231.8.1' },
+      ]),
+    );
+  } finally {
+    await machine.remove({ force: true });
+    await network.remove();
+  }
 });
 
 test('a network that lets guests talk to each other is used, but health says so', async () => {
