@@ -45,13 +45,16 @@ export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
     if (asked.status === 'ENDED') return orderIsOver(asked);
 
     let assignment = asked;
+    const began = performance.now();
     const leave = waits.enter(asked.id);
     try {
       assignment = await waitForAssignment({ db: deps.db, feed }, asked, waitSeconds * 1000, caller);
     } finally {
       leave();
     }
-    const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waitSeconds, RETRY_SECONDS, why);
+    // A request may end before its time.
+    const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
+    const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
     const canComeBack = order.idempotencyKey !== undefined;
     if (assignment.status === 'QUEUED') {
       if (caller.aborted && canComeBack) return noVm('the caller went away');

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AssignOrder, createAssignVm } from '../../src/commands/assignVm.js';
+import { cancelAssignment } from '../../src/commands/cancelAssignment.js';
 import { reportVmReady } from '../../src/commands/reportGuest.js';
+import { WAIT_SECONDS } from '../../src/db/waits.js';
+import type { NoVmInTime } from '../../src/domain/errors.js';
 import { createHandOut } from '../../src/events/handOut.js';
 import { reconcileLeases } from '../../src/reconciler/leases.js';
 import { anImage, aVm } from '../rest/support/rows.js';
@@ -23,7 +26,14 @@ const ask = (
   order: Partial<AssignOrder> = {},
   caller = here(),
 ) => server({ vmType: '11', assignedTo: 'x', ...order }, waitSeconds, caller);
-const sweep = () => reconcileLeases({ db: world.db, write: world.write, now: () => new Date() });
+/** What a leader does that has led for so long. */
+const sweep = (ledSeconds = 3600) =>
+  reconcileLeases({
+    db: world.db,
+    write: world.write,
+    now: () => new Date(),
+    ledSince: new Date(Date.now() - ledSeconds * 1000),
+  });
 const queued = () =>
   until('a request is queued', async () => (await world.db.assignment.count({ where: { status: 'QUEUED' } })) > 0);
 /** The server of those who wait has died: nothing is said any more, and the time for that is over. */
@@ -88,6 +98,23 @@ describe('a caller whose server died', () => {
     expect((await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } })).status).toBe('ASSIGNED');
   });
 
+  test('is missed only by a leader of some time: while the database was away nobody could say that they wait', async () => {
+    const { id: vmId } = await aVm(world.db, { status: 'BOOTING' });
+    const served = await orphan();
+    await reportVmReady(world, vmId, 'guest');
+    const waits = await orphan();
+    await itsServerDied();
+    const statuses = async () =>
+      (
+        await world.db.assignment.findMany({ where: { id: { in: [served.id, waits.id] } }, orderBy: { turn: 'asc' } })
+      ).map(({ status }) => status);
+
+    await sweep(WAIT_SECONDS - 1);
+    expect(await statuses()).toEqual(['FULFILLED', 'QUEUED']);
+    await sweep(WAIT_SECONDS + 1);
+    expect(await statuses()).toEqual(['ENDED', 'ENDED']);
+  });
+
   test('a request that was to stay queued whoever waits stays so', async () => {
     await anImage(world.db);
     const made = await createAssignVm(world)({ vmType: '11', assignedTo: 'poller' });
@@ -144,6 +171,18 @@ test('who waits says so in the row', async () => {
     async () => (await world.db.assignment.count({ where: { waitUntil: { gt: new Date() } } })) > 0,
   );
   expect(await waiting).toMatchObject({ code: 'NO_VM_IN_TIME' });
+});
+
+test('one whose request ends before its time is told how long it waited, not how long it would have', async () => {
+  await anImage(world.db);
+  const waiting = ask(aServer(), 200);
+  await queued();
+  const { id } = await world.db.assignment.findFirstOrThrow();
+  await cancelAssignment(world, { id });
+
+  const answer = await waiting;
+  expect(answer).toMatchObject({ code: 'NO_VM_IN_TIME', message: expect.stringContaining('cancelled') });
+  expect((answer as NoVmInTime).waitedSeconds).toBeLessThan(60);
 });
 
 test('nothing is ordered for a caller who is gone', async () => {

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { until } from '../support/until.js';
@@ -14,6 +15,7 @@ let database: TestDatabase;
 let proxy: Outage;
 let proxyPort: number;
 let deployment: Deployment;
+let db: pg.Client | undefined;
 
 beforeEach(async () => {
   database = await createTestDatabase();
@@ -30,6 +32,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await deployment?.remove();
+  await db?.end();
   await proxy?.close();
   await database?.drop();
 });
@@ -140,3 +143,37 @@ for (const [what, takeAway] of [
     await server.stop();
   });
 }
+
+test('callers who wait for a VM while the database is away for longer than they are believed to wait on, and get it', {
+  timeout: 90_000,
+}, async () => {
+  await proxy.open();
+  const server = await deployment.start();
+  await api.setPool(server, { hotSpares: 1, maxVms: 1 });
+  const image = await api.createImage(server);
+  await api.imageReady(server, image.id);
+  await api.sparesReady(server, 1);
+  const { vm } = await api.assignVm(server, { assignedTo: 'has it' });
+  const waiting = fetch(`${server.url}/api/vms/assign?assigned_to=waits&wait_seconds=200`, { method: 'POST' });
+  const watching = new pg.Client({ connectionString: database.url });
+  db = watching;
+  await watching.connect();
+  const believed = async (when: string) => {
+    const { rows } = await watching.query(
+      `SELECT FROM "Assignment" WHERE "status" = 'QUEUED' AND "waitUntil" > ${when}`,
+    );
+    return rows.length === 1;
+  };
+  await until('one says that it waits', () => believed(`"createdAt" + interval '21 s'`));
+
+  await proxy.close();
+  await until('nobody leads', async () => server.stderr().includes('"this server no longer reconciles"'));
+  await watching.query(`UPDATE "Assignment" SET "waitUntil" = now() - interval '6 s' WHERE "status" = 'QUEUED'`);
+  await proxy.open();
+  await until('it says so again', () => believed('now()'));
+  await until('the VM is given back', () => api.releaseVm(server, vm?.id ?? '').catch(() => undefined));
+
+  const { status } = await waiting;
+  expect(status).toBe(200);
+  await server.stop();
+});
