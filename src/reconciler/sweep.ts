@@ -55,8 +55,15 @@ export async function sweep(deps: Deps): Promise<Sweep> {
         ).do !== 'nothing',
     )
     .map(({ id }) => id);
-  for (const { id, status, problem } of images)
-    if (status === 'READY' && ((await provisioner.goldenProblem(id)) ?? null) !== problem) imageIds.push(id);
+  for (const { id, status, problem } of images) {
+    if (status !== 'READY') continue;
+    // One that can't be looked at is left to its own step, which says why, once: it does not hold up the rest.
+    const isNews = await provisioner.goldenProblem(id).then(
+      (now) => (now ?? null) !== problem,
+      () => true,
+    );
+    if (isNews) imageIds.push(id);
+  }
   // READY and RETIRED images rest in their own folders: what is listed for them is left over from their installation.
   const owned = new Set([
     ...vms.map(({ id }) => `vm:${id}`),

@@ -38,13 +38,13 @@ export function createGoldenChecks(layout: Layout, protect: (imageId: string) =>
       }
     },
 
-    /** Why no clone can be made of it, as far as that is known without reading it whole. */
+    /** Why no clone can be made of it, as far as that is known without reading it whole. What keeps one from looking keeps it from being cloned. */
     async problem(imageId: string): Promise<string | undefined> {
       try {
         return (await knownChange(imageId))?.message;
       } catch (fault) {
-        if (fault instanceof DiskBroken) return fault.message;
-        throw fault;
+        const why = fault instanceof Error ? fault.message : String(fault);
+        return fault instanceof DiskBroken ? why : `the golden image can't be looked at: ${why}`;
       }
     },
   };

@@ -39,17 +39,20 @@ export function filesOf(manifest: Manifest): StampedFile[] {
 
 /** Undefined: there is none. @throws DiskBroken it can't be read as one. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
+  const notOne = (cause: unknown) =>
+    new DiskBroken(`${join(folder, FILE)} was changed: it is not a manifest any more`, { cause });
   let text: string;
   try {
     text = await readFile(join(folder, FILE), 'utf8');
   } catch (fault) {
-    if (errno(fault) === 'ENOENT') return undefined;
-    throw fault;
+    const code = errno(fault);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw code === 'EISDIR' ? notOne(fault) : fault;
   }
   try {
     return Manifest.parse(JSON.parse(text));
   } catch (cause) {
-    throw new DiskBroken(`${join(folder, FILE)} was changed: it is not a manifest any more`, { cause });
+    throw notOne(cause);
   }
 }
 

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createVm } from '../../src/commands/createVm.js';
 import { releaseVm } from '../../src/commands/releaseVm.js';
@@ -73,4 +75,29 @@ test('spares that were to be made just then wait for it: none fails, and the poo
   await ready(2);
   expect((await poolNow()).failures).toBe(0);
   expect(await world.db.vm.count()).toBe(2);
+});
+
+test('an image that can not be looked at holds up nothing else that is swept, and is logged once', async () => {
+  const failures: unknown[] = [];
+  const write = (line: string) => void failures.push(JSON.parse(line).err?.message);
+  world.deps.log = pino({ level: 'error' }, { write });
+  let looks = 0;
+  world.deps.provisioner = {
+    ...world.provisioner,
+    goldenProblem: async () => {
+      looks++;
+      throw new Error('EIO: i/o error, open');
+    },
+  };
+  const stray = { kind: 'vm', id: randomUUID() } as const;
+  await world.provisioner.clone({
+    ...{ id: stray.id, goldenImageId: image.id, vmType: '11', containerImage: '', language: '' },
+    ...{ cpuCores: 1, ramMiB: 1, diskGiB: 1, port: 1, token: '' },
+  });
+  reconciler = world.reconcile();
+
+  await sweptUntil('the orphan is removed', async () => (await world.provisioner.inspect(stray)) === undefined);
+  await ready(2);
+  await sweptUntil('it was looked at often', async () => looks > 9);
+  expect(failures).toEqual(['EIO: i/o error, open']);
 });

@@ -1,6 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, cp, open, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskBroken } from '../../src/storage/diskBroken.js';
@@ -70,7 +83,23 @@ const harms: [string, () => Promise<unknown>, RegExp][] = [
   ],
   ['the manifest was changed', () => writeFile(join(folder, 'manifest.json'), '{}'), /not a manifest/],
   ['the manifest is missing', () => rm(join(folder, 'manifest.json')), /no manifest/],
+  [
+    'a folder stands for the manifest',
+    async () => {
+      await rm(join(folder, 'manifest.json'));
+      await mkdir(join(folder, 'manifest.json'));
+    },
+    /not a manifest/,
+  ],
   ['the folder is missing', () => rm(folder, { recursive: true }), /golden image is missing/],
+  [
+    'a file stands for the folder',
+    async () => {
+      await rm(folder, { recursive: true });
+      await writeFile(folder, '');
+    },
+    /golden image is missing/,
+  ],
 ];
 
 test.each(harms)('no clone is made when %s', async (_what, harm, why) => {
@@ -90,6 +119,14 @@ test('a look shows what is missing, and that it is back', async () => {
   await rename(disk(), join(at.path, 'away'));
   expect(await at.storage.goldenProblem(imageId)).toMatch(/data\.qcow2 is missing/);
   await rename(join(at.path, 'away'), disk());
+  expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
+});
+
+test('what keeps from looking is what is wrong with it, whatever that is', async () => {
+  await rename(join(folder, 'manifest.json'), join(at.path, 'away'));
+  await symlink('manifest.json', join(folder, 'manifest.json'));
+  expect(await at.storage.goldenProblem(imageId)).toMatch(/can't be looked at: ELOOP/);
+  await rename(join(at.path, 'away'), join(folder, 'manifest.json'));
   expect(await at.storage.goldenProblem(imageId)).toBeUndefined();
 });
 
