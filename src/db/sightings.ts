@@ -9,19 +9,19 @@ import type { Db, Tx } from './client.js';
 /** A gap longer than this share of the limit is a time in which nobody listened. */
 const GAP_SHARE = 1 / 3;
 
-/** These VMs are seen alive now. */
-export async function sighted(db: Db | Tx, vmIds: readonly string[]): Promise<void> {
+/** These VMs were seen alive, so many ms ago: who says it may have been frozen since. */
+export async function sighted(db: Db | Tx, vmIds: readonly string[], ageMs = 0): Promise<void> {
   if (vmIds.length === 0) return;
   await db.$executeRaw`
-    INSERT INTO "Sighting" ("vmId", "at") SELECT unnest(${[...vmIds]}::uuid[]), now()
-    ON CONFLICT ("vmId") DO UPDATE SET "at" = excluded."at"`;
+    INSERT INTO "Sighting" ("vmId", "at") SELECT unnest(${[...vmIds]}::uuid[]), now() - ${ageMs}::float8 * interval '1 ms'
+    ON CONFLICT ("vmId") DO UPDATE SET "at" = greatest("Sighting"."at", excluded."at")`;
 }
 
 /**
  * Notes that the guests are being heard. To be said at least three times within each third of `unheardMs`, the time after which
  * a VM of which nothing was heard is not handed out.
  */
-export async function listening(db: Db, unheardMs: number): Promise<void> {
+export async function listening(db: Db | Tx, unheardMs: number): Promise<void> {
   const ms = (n: number) => Prisma.sql`${n}::float8 * interval '1 ms'`;
   await db.$executeRaw(Prisma.sql`
     UPDATE "Deployment" SET "listeningSince" = s."since", "listenedAt" = now(),

@@ -11,14 +11,21 @@ const LIMITS_WITH_RDP = 2;
  * yet call; else why it is of no use.
  */
 export async function whySilent(
-  { db, provisioner, readiness, unheardMs }: Pick<Deps, 'db' | 'provisioner' | 'readiness' | 'unheardMs'>,
+  {
+    db,
+    write,
+    provisioner,
+    readiness,
+    unheardMs,
+  }: Pick<Deps, 'db' | 'write' | 'provisioner' | 'readiness' | 'unheardMs'>,
   vmId: string,
   silentMs: number,
 ): Promise<string | undefined> {
+  const asked = performance.now();
   const answers = await provisioner.answersRdp(vmId);
   const byAgent = readiness === 'agent' && (await getGuest(db, vmId)) !== null;
   if (answers && !byAgent) {
-    await sighted(db, [vmId]);
+    await write((tx) => sighted(tx, [vmId], performance.now() - asked));
     return undefined;
   }
   if (answers && silentMs < LIMITS_WITH_RDP * unheardMs) return undefined;

@@ -1,8 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { serveQueue } from '../../src/db/assignments.js';
+import { databaseTime } from '../../src/db/clock.js';
 import { noteGuest } from '../../src/db/guests.js';
 import { listening, sighted, silentVms } from '../../src/db/sightings.js';
+import { createWrite } from '../../src/db/write.js';
+import { NotLeading } from '../../src/domain/lead.js';
+import type { Deps } from '../../src/reconciler/deps.js';
 import { probeSpares } from '../../src/reconciler/probeSpares.js';
+import { whySilent } from '../../src/reconciler/silentVm.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
@@ -132,6 +138,65 @@ test('spares without an agent are asked by RDP although the agent is who makes t
 
   const { at } = await world.db.sighting.findUniqueOrThrow({ where: { vmId: id } });
   expect(Date.now() - at.getTime()).toBeLessThan(30_000);
+});
+
+const seenAt = async (id: string) => (await world.db.sighting.findUniqueOrThrow({ where: { vmId: id } })).at.getTime();
+/** The guests' answers by RDP, in place of the machines'. */
+const asking = (answersRdp: (id: string) => Promise<boolean>) => ({
+  ...world.deps,
+  provisioner: { ...world.provisioner, answersRdp },
+});
+/** The two who ask. */
+const ASKS = [
+  ['in turn', (deps: Deps) => probeSpares(deps)],
+  ['because it is silent', (deps: Deps, id: string) => whySilent(deps, id, 100_000)],
+] as const;
+
+test('one that can not be asked does not keep the others from being asked; where none can, nobody listens', async () => {
+  world = await createWorld({ readiness: 'rdp' });
+  const [broken, well] = [await aVm(world.db), await aVm(world.db)];
+  await seenAgo(60, broken.id, well.id);
+  const { listenedAt } = await world.db.deployment.findFirstOrThrow();
+  const fault = new Error('its container can not be inspected');
+  await expect(probeSpares(asking(() => Promise.reject(fault)))).rejects.toThrow(fault);
+  expect(await world.db.deployment.findFirstOrThrow()).toMatchObject({ listenedAt });
+
+  await probeSpares(asking((id) => (id === broken.id ? Promise.reject(fault) : Promise.resolve(true))));
+
+  expect(Date.now() - (await seenAt(well.id))).toBeLessThan(30_000);
+  expect(Date.now() - (await seenAt(broken.id))).toBeGreaterThan(30_000);
+  expect((await world.db.deployment.findFirstOrThrow()).listenedAt).not.toEqual(listenedAt);
+});
+
+test.each(ASKS)(
+  'a spare that is asked %s was alive when it was asked, however late the answer is noted',
+  async (_why, ask) => {
+    world = await createWorld({ readiness: 'rdp' });
+    const { id } = await aVm(world.db);
+    await seenAgo(60, id);
+    const asked = databaseTime().getTime();
+
+    await ask(
+      asking(() => sleep(1500, true)),
+      id,
+    );
+
+    expect((await seenAt(id)) - asked).toBeLessThan(1200);
+    expect(Date.now() - (await seenAt(id))).toBeLessThan(30_000);
+  },
+);
+
+test.each(ASKS)('a server that leads no more says of no spare that is asked %s that it lives', async (_why, ask) => {
+  world = await createWorld({ readiness: 'rdp' });
+  const { id } = await aVm(world.db);
+  await seenAgo(60, id);
+  const before = [await seenAt(id), await world.db.deployment.findFirstOrThrow()];
+  const { term } = await world.db.leaderTerm.update({ where: { id: 1 }, data: { term: { increment: 1 } } });
+  const late = { ...asking(async () => true), write: createWrite(world.db, () => {}, { term: term - 1n }) };
+
+  await expect(ask(late, id)).rejects.toThrow(NotLeading);
+
+  expect([await seenAt(id), await world.db.deployment.findFirstOrThrow()]).toEqual(before);
 });
 
 test.each([
