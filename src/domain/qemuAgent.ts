@@ -16,7 +16,8 @@ export interface QemuAgent {
   readonly system: 'windows' | 'other';
 
   /**
-   * Runs a script to its end. Several run side by side.
+   * Runs a script to its end. Several run side by side. Before it is begun, and before it is ended, the lead is confirmed.
+   * @throws NotLeading, Unavailable  the lead is over, or that can't be known.
    * @throws Error  the connection broke, or the guest refused; the message says which.
    */
   run(script: Uint8Array, limits: { timeoutMs: number; cancelled: AbortSignal }): Promise<ScriptEnd>;

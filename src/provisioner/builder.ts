@@ -1,10 +1,12 @@
 import { Unavailable } from '../domain/errors.js';
 import type { Lead } from '../domain/lead.js';
+import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { cloneOptions, installOptions } from './createOptions.js';
 import { guestUrls } from './guestUrls.js';
 import type { Parts } from './parts.js';
 import type { Builder } from './provisioner.js';
+import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
 import { sealMachine } from './sealMachine.js';
 import { start } from './start.js';
 
@@ -98,6 +100,14 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
           await storage.remove(ref);
         });
       }),
+
+    async qemuAgent(vmId) {
+      if (!settings.qemuAgent) return qemuAgentOff();
+      return answerOrThrow(parts, async () => {
+        const found = await machines.find({ kind: 'vm', id: vmId });
+        return found?.State.Running ? openQemuAgent(parts.engine, found.Id, lead) : noMachine();
+      });
+    },
 
     tidy: () => answerOrThrow(parts, () => parts.tools.sweep()),
   };

@@ -1,6 +1,5 @@
 import PQueue from 'p-queue';
 import { KeyedLock } from '../domain/keyedLock.js';
-import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
 import type { Logger } from '../log.js';
 import type { Storage } from '../storage/storage.js';
@@ -24,7 +23,6 @@ import { addressOf, Machines, machineOf } from './machines.js';
 import { ensureNetwork, type GuestNetwork, guestRanges, type UserMode, userMode } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
-import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
 import { answersRdp } from './rdpProbe.js';
 import { needOf, Room } from './room.js';
 import type { DockerSettings } from './settings.js';
@@ -113,12 +111,6 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     screenshot: (ref) => screens.screenshot(ref),
     press: (ref, chords) => screens.press(ref, chords),
     click: (ref, click) => screens.click(ref, click),
-
-    async qemuAgent(vmId) {
-      if (!settings.qemuAgent) return qemuAgentOff();
-      const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));
-      return found?.State.Running ? orThrow(() => openQemuAgent(engine, found.Id)) : noMachine();
-    },
 
     goldenProblem: (goldenImageId) =>
       orThrow(async () => {

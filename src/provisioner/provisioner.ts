@@ -143,6 +143,12 @@ export interface Builder {
    */
   destroy(ref: MachineRef): Promise<void>;
 
+  /**
+   * Connects to the QEMU guest agent of a VM, for who has it in the golden image. One at a time: whoever asks while another is
+   * connected is told that it does not answer. `Unavailable`: it is switched off here, or does not answer now.
+   */
+  qemuAgent(vmId: string): Promise<QemuAgent | Unavailable>;
+
   /** Removes what helped with machines and was left over: throw-away containers that nobody waits for any more. */
   tidy(): Promise<void>;
 }
@@ -172,12 +178,6 @@ export interface Provisioner extends Screens {
 
   /** The user's own files for installations. Undefined: these machines take none. */
   readonly oemBundles: OemBundles | undefined;
-
-  /**
-   * Connects to the QEMU guest agent of a VM, for who has it in the golden image. One at a time: whoever asks while another is
-   * connected is told that it does not answer. `Unavailable`: it is switched off here, or does not answer now.
-   */
-  qemuAgent(vmId: string): Promise<QemuAgent | Unavailable>;
 
   /** Why no clone can be made of a sealed golden image, as far as a look at its files shows; undefined: nothing is known against it. */
   goldenProblem(goldenImageId: string): Promise<string | undefined>;

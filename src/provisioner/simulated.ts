@@ -159,6 +159,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       return start(lead, ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
     },
 
+    qemuAgent: async () => qemuAgentOff(),
     tidy: async () => {},
     destroy: async (ref) => {
       await lead.confirm();
@@ -190,7 +191,6 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       };
     },
 
-    qemuAgent: async () => qemuAgentOff(),
     ...simulatedScreens((ref) => machines.get(keyOf(ref))?.state === 'running'),
     inspect: async (ref) => machines.get(keyOf(ref)),
     logTail: async () => [],

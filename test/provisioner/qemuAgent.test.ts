@@ -1,18 +1,35 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../../src/domain/errors.js';
+import { type Lead, NotLeading } from '../../src/domain/lead.js';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
+import { ALONE } from '../support/alone.js';
 import { aGuestAgent, removeGuestFiles } from './aGuestAgent.js';
 import { until } from './until.js';
 
 afterAll(removeGuestFiles);
 
 const never = new AbortController().signal;
-const opened = async (...how: Parameters<typeof aGuestAgent>) => (await agentOn(aGuestAgent(...how))) as QemuAgent;
+const opened = async (...how: Parameters<typeof aGuestAgent>) =>
+  (await agentOn(aGuestAgent(...how), ALONE)) as QemuAgent;
 const run = (agent: QemuAgent, script: string, timeoutMs = 10_000, cancelled = never) =>
   agent.run(Buffer.from(script), { timeoutMs, cancelled });
+
+/** A lead that is over after so many confirmations. */
+const led = (times: number): Lead => {
+  let left = times;
+  return {
+    term: 1n,
+    confirm: async () => {
+      if (left-- <= 0) throw new NotLeading(1n);
+    },
+  };
+};
 
 describe('the QEMU guest agent', () => {
   test('runs a script as it is written, and takes it away after that', async () => {
@@ -82,12 +99,36 @@ describe('the QEMU guest agent', () => {
 
   test('tells that the connection broke, and nothing runs over it any more', async () => {
     const channel = aGuestAgent();
-    const agent = (await agentOn(channel)) as QemuAgent;
+    const agent = (await agentOn(channel, ALONE)) as QemuAgent;
     const running = run(agent, 'sleep 2\n');
     channel.destroy();
 
     await expect(running).rejects.toThrow(/closed/);
     await expect(run(agent, 'true\n')).rejects.toThrow(/closed/);
+  });
+
+  test('runs nothing for a server whose lead is over by then, and leaves nothing', async () => {
+    const calls: string[] = [];
+    const channel = aGuestAgent((execute, { path, arg }) => {
+      calls.push(execute === 'guest-exec' ? [path, ...arg].join(' ') : execute);
+      return undefined;
+    });
+    const agent = (await agentOn(channel, led(0))) as QemuAgent;
+
+    await expect(run(agent, 'true\n')).rejects.toThrow(NotLeading);
+    expect(calls.filter((call) => call.startsWith('/'))).toEqual([expect.stringMatching(/^\/bin\/sh -c rm -f /)]);
+    agent.close();
+  });
+
+  test('ends nothing for a server whose lead is over by then', async () => {
+    const agent = (await agentOn(aGuestAgent(), led(1))) as QemuAgent;
+    const done = join(await mkdtemp(join(tmpdir(), 'vapiorc-qga-')), 'done');
+
+    await expect(run(agent, `sleep 1; mkdir ${done}\n`, 100)).rejects.toThrow(NotLeading);
+
+    await until('it went on to its end', 5000, async () => existsSync(done));
+    await rm(dirname(done), { recursive: true });
+    agent.close();
   });
 
   test('that refuses says why, in words fit to be shown', async () => {
@@ -104,7 +145,10 @@ describe('the QEMU guest agent', () => {
 
 describe('what is no QEMU guest agent', () => {
   test('is not waited for long', { timeout: 15_000 }, async () => {
-    const agent = await agentOn(aGuestAgent(() => null));
+    const agent = await agentOn(
+      aGuestAgent(() => null),
+      ALONE,
+    );
 
     expect(agent).toBeInstanceOf(Unavailable);
     expect(agent).toMatchObject({ part: 'guest', message: expect.stringContaining('5 s') });
@@ -115,7 +159,7 @@ describe('what is no QEMU guest agent', () => {
     theirs.end();
     theirs.resume();
 
-    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('closed') });
+    expect(await agentOn(ours, ALONE)).toMatchObject({ part: 'guest', message: expect.stringContaining('closed') });
   });
 
   test('that floods is hung up on', { timeout: 20_000 }, async () => {
@@ -128,7 +172,7 @@ describe('what is no QEMU guest agent', () => {
     theirs.resume();
     flood();
 
-    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+    expect(await agentOn(ours, ALONE)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
   });
 
   test.each([
@@ -139,12 +183,12 @@ describe('what is no QEMU guest agent', () => {
     theirs.on('error', () => {});
     theirs.once('data', () => theirs.write(flood));
 
-    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+    expect(await agentOn(ours, ALONE)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
   });
 
   test('that floods behind an answer is hung up on, too', async () => {
     const channel = aGuestAgent((execute) => (execute === 'guest-file-open' ? '{}\n'.repeat(101) : undefined));
-    const agent = (await agentOn(channel)) as QemuAgent;
+    const agent = (await agentOn(channel, ALONE)) as QemuAgent;
 
     await expect(run(agent, 'true\n')).rejects.toThrow();
     expect(channel.destroyed).toBe(true);
@@ -162,7 +206,7 @@ describe('what is no QEMU guest agent', () => {
     theirs.resume();
     flood();
 
-    expect(await agentOn(ours)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
+    expect(await agentOn(ours, ALONE)).toMatchObject({ part: 'guest', message: expect.stringContaining('more than') });
   });
 
   test('is brought in step over what an earlier connection left', async () => {

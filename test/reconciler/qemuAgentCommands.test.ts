@@ -1,15 +1,22 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { cancelCommand } from '../../src/commands/cancelCommand.js';
 import { createVm } from '../../src/commands/createVm.js';
 import { type RunCommandInput, runCommand } from '../../src/commands/runCommand.js';
 import type { Command } from '../../src/db/commands.js';
+import { leadOf } from '../../src/db/lead.js';
+import { createWrite } from '../../src/db/write.js';
 import { Unavailable } from '../../src/domain/errors.js';
+import type { Lead } from '../../src/domain/lead.js';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
 import { Loop } from '../../src/reconciler/loop.js';
 import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
 import { aGuestAgent, removeGuestFiles } from '../provisioner/aGuestAgent.js';
 import { anImage, aVm } from '../rest/support/rows.js';
+import { ALONE } from '../support/alone.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -34,7 +41,7 @@ beforeEach(async () => {
   opened = 0;
   qemuAgent = async () => {
     opened++;
-    return agentOn(aGuestAgent());
+    return agentOn(aGuestAgent(), ALONE);
   };
 });
 
@@ -129,14 +136,14 @@ test('a command waits while no agent answers', async () => {
   await runner.stop();
 
   expect((await found(id)).status).toBe('QUEUED');
-  qemuAgent = async () => agentOn(aGuestAgent());
+  qemuAgent = async () => agentOn(aGuestAgent(), ALONE);
   running();
   await status(id, 'EXITED');
 });
 
 test('a command whose connection breaks has failed, and says so', async () => {
   const channel = aGuestAgent();
-  qemuAgent = async () => agentOn(channel);
+  qemuAgent = async () => agentOn(channel, ALONE);
   running();
   const { id } = await ask('sleep 600', { timeoutSeconds: 600 });
   await status(id, 'RUNNING');
@@ -155,6 +162,41 @@ test('what ran when the server was stopped is given up by the next', async () =>
   running();
 
   expect(await status(id, 'FAILED')).toMatchObject({ reason: expect.stringContaining('restarted') });
+});
+
+test('a server that was frozen since it claimed a command does not run it once another leads', async () => {
+  const { db, deps } = world;
+  const term = { where: { id: 1 }, data: { term: { increment: 1 } } };
+  const begun = (await db.leaderTerm.update(term)).term;
+  const mine = leadOf(db, begun, new AbortController().signal);
+  const ledBy = (lead: Lead, terms: bigint) => ({
+    ...deps,
+    write: createWrite(db, () => {}, { term: terms }),
+    provisioner: { ...deps.provisioner, qemuAgent: () => agentOn(aGuestAgent(ends), lead) },
+  });
+  let isOver = false;
+  const ends = (_execute: string, { arg }: { arg?: string[] }) => {
+    if (arg?.[1]?.startsWith('rm ')) isOver = true;
+    return undefined;
+  };
+  const confirm = async () => {
+    // While it was frozen.
+    const next = (await db.leaderTerm.update(term)).term;
+    const other = new QemuAgentCommands(ledBy(leadOf(db, next, new AbortController().signal), next));
+    await other.pass();
+    await other.stop();
+    return mine.confirm();
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'vapiorc-qga-'));
+  const { id } = await ask(`mkdir ${folder}/ran`);
+  const frozen = new QemuAgentCommands(ledBy({ term: begun, confirm }, begun));
+  await frozen.pass();
+  await until('it has taken its script away', async () => isOver);
+  await frozen.stop();
+
+  expect(await readdir(folder)).toEqual([]);
+  expect(await found(id)).toMatchObject({ status: 'FAILED', reason: expect.stringContaining('restarted') });
+  await rm(folder, { recursive: true });
 });
 
 test('a stop does not wait for a channel that is just opening, which is closed when it opens', async () => {

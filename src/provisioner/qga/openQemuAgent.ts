@@ -1,5 +1,6 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { Unavailable } from '../../domain/errors.js';
+import type { Lead } from '../../domain/lead.js';
 import type { QemuAgent } from '../../domain/qemuAgent.js';
 import type { Engine } from '../engine.js';
 import { QgaClient, QgaFault, QgaRefused } from './client.js';
@@ -16,12 +17,12 @@ export const QGA_ARGUMENTS = [
 ].join(' ');
 
 /** Connects to the QEMU guest agent of a machine that runs in this container. */
-export async function openQemuAgent(engine: Engine, containerId: string): Promise<QemuAgent | Unavailable> {
-  return agentOn(await connectThrough(engine, containerId));
+export async function openQemuAgent(engine: Engine, containerId: string, lead: Lead): Promise<QemuAgent | Unavailable> {
+  return agentOn(await connectThrough(engine, containerId), lead);
 }
 
 /** The agent at the other end of a channel, if one listens there. */
-export async function agentOn(channel: Duplex): Promise<QemuAgent | Unavailable> {
+export async function agentOn(channel: Duplex, lead: Lead): Promise<QemuAgent | Unavailable> {
   const client = new QgaClient(channel);
   try {
     await client.sync();
@@ -29,7 +30,7 @@ export async function agentOn(channel: Duplex): Promise<QemuAgent | Unavailable>
     const system = info?.id === 'mswindows' ? 'windows' : 'other';
     return {
       system,
-      run: (script, limits) => runScript(client, system, script, limits),
+      run: (script, limits) => runScript(client, lead, system, script, limits),
       close: () => client.close(),
     };
   } catch (fault) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Lead } from '../../domain/lead.js';
 import type { QemuAgent, ScriptEnd } from '../../domain/qemuAgent.js';
 import { type QgaClient, QgaFault } from './client.js';
 
@@ -44,6 +45,7 @@ const SYSTEMS = {
 /** Puts a script into the guest, runs it there, and takes it away again. See `QemuAgent.run`. */
 export async function runScript(
   client: QgaClient,
+  lead: Lead,
   system: QemuAgent['system'],
   script: Uint8Array,
   { timeoutMs, cancelled }: { timeoutMs: number; cancelled: AbortSignal },
@@ -52,15 +54,17 @@ export async function runScript(
   const file = how.file(randomUUID());
   await writeFile(client, file, script);
   try {
+    await lead.confirm();
     const started = await client.call('guest-exec', { ...how.run(file), 'capture-output': true });
     const { pid } = checked(Started, started);
     const ended = await untilExited(client, pid, timeoutMs, cancelled);
     if (ended) return endOf('exited', ended);
+    await lead.confirm();
     await client.call('guest-exec', how.kill(pid));
     const killed = await untilExited(client, pid, KILL_LIMIT_MS);
     return endOf(cancelled.aborted ? 'cancelled' : 'timeout', killed);
   } finally {
-    // A guest that does not let go of it keeps it: it goes with the VM.
+    // Whoever leads by now: nobody else knows of this file. A guest that does not let go of it keeps it: it goes with the VM.
     await client.call('guest-exec', how.remove(file)).catch(() => {});
   }
 }
