@@ -17,7 +17,7 @@ export async function seedImage(db: pg.Pool | pg.Client): Promise<string> {
   return id;
 }
 
-/** Ready spares without machines behind them, written straight into the table; spares that were there are removed. */
+/** Ready spares without machines behind them, seen alive until tomorrow, written straight into the tables; spares that were there are removed. */
 export async function seedSpares(db: pg.Pool | pg.Client, imageId: string, count: number): Promise<void> {
   await db.query(`DELETE FROM "Vm" WHERE "status" = 'READY'`);
   await db.query(
@@ -25,5 +25,9 @@ export async function seedSpares(db: pg.Pool | pg.Client, imageId: string, count
      SELECT gen_random_uuid(), $1, $2, 'READY', true, 2, 4096, now() + n * interval '1 ms' FROM generate_series(1, $3::int) n`,
     [VM_TYPE, imageId, count],
   );
-  await db.query('VACUUM ANALYZE "Vm"');
+  await db.query('TRUNCATE "Sighting"');
+  await db.query(
+    `INSERT INTO "Sighting" ("vmId", "at") SELECT "id", now() + interval '1 day' FROM "Vm" WHERE "status" = 'READY'`,
+  );
+  await db.query('VACUUM ANALYZE "Vm", "Sighting"');
 }

@@ -1,6 +1,8 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { LIMITS } from '../../src/domain/limits.js';
+import { PRICES } from '../../src/domain/prices.js';
 import { askOnAndOn, holdSockets } from './hold.js';
 import type { Target } from './messages.js';
 
@@ -13,6 +15,9 @@ interface Attack {
 const JSON_BODY = { 'content-type': 'application/json' };
 const SLOW_EVERY_MS = 1_000;
 const CLIENTS = 4;
+/** A page of one row, and what it says about itself. */
+const LIST = 'vms(first: 1) { nodes { id } }';
+const LISTS = Math.floor(LIMITS.graphqlCost.value / (PRICES.read.points + 10 * PRICES.value.points));
 const INTROSPECTION = '__schema{types{name fields{name type{name} args{name}}}}';
 
 export const attacks = {
@@ -50,6 +55,10 @@ export const attacks = {
     what: `{pools{counts{booting}}…} 560 times in one document, ${CLIENTS} clients at once`,
     begin: (target) => query(target, `{${'pools{counts{booting}}'.repeat(560)}}`),
   },
+  dearest: {
+    what: `documents with as many lists as the price of one may be, ${CLIENTS} clients at once`,
+    begin: (target) => query(target, `{${Array.from({ length: LISTS }, (_, n) => `a${n}:${LIST}`).join(' ')}}`),
+  },
   introspection: {
     what: `introspection by 40 aliases, ${CLIENTS} clients at once`,
     begin: (target) => query(target, `{${Array.from({ length: 40 }, (_, n) => `a${n}:${INTROSPECTION}`).join(' ')}}`),
@@ -71,14 +80,21 @@ export const attacks = {
   },
   guest: {
     what: '200 connections of a guest to its door, with one false report after the other',
-    begin: (target) =>
-      askOnAndOn(target, new Agent({ keepAlive: true }), 200, '/guest/v1/ready', `phase=oobe\n${'x'.repeat(8_000)}`, {
-        authorization: 'Bearer no-such-machine.0000',
-      }),
+    begin: (target) => report(target, 'no-such-machine.0000'),
+  },
+  admittedGuest: {
+    what: '200 connections of a guest to its door, with one report after the other and its right token',
+    begin: (target) => report(target, target.token ?? ''),
   },
 } satisfies Record<string, Attack>;
 
 export type AttackName = keyof typeof attacks;
+
+function report(target: Target, token: string): Promise<void> {
+  const body = `phase=oobe\n${'#'.repeat(8_000)}`;
+  const agent = new Agent({ keepAlive: true });
+  return askOnAndOn(target, agent, 200, '/guest/v1/ready', body, { authorization: `Bearer ${token}` });
+}
 
 function trickle(target: Target, count: number, first: string, then: string): Promise<void> {
   return holdSockets(target, count, (socket) => {

@@ -5,6 +5,8 @@ export interface Target {
   port: number;
   /** The address to come from, where it matters. */
   from?: string;
+  /** A guest's, that is good there. */
+  token?: string;
 }
 
 export type ToAttacker = { attack: AttackName; target: Target };

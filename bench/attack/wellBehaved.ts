@@ -12,18 +12,18 @@ export interface Seen {
   failed: number;
 }
 
-/** A client that asks 25 times a second, whatever comes. Its connections are its own and kept. */
-export async function wellBehaved(url: string, seconds: number, body?: () => string): Promise<Seen> {
+/** A client that asks 25 times a second, whatever comes, and has been answered when `wants` is in the answer. Its connections are its own and kept. */
+export async function wellBehaved(url: string, seconds: number, body?: () => string, wants = ''): Promise<Seen> {
   const agent = new Agent({ keepAlive: true, timeout: 2_000 });
   let failed = 0;
   const times = await openLoop(PER_SECOND, PER_SECOND * seconds, async () => {
-    if (!(await answered(agent, url, body?.()))) failed++;
+    if (!(await answered(agent, url, body?.(), wants))) failed++;
   });
   agent.destroy();
   return { times, failed };
 }
 
-function answered(agent: Agent, url: string, body: string | undefined): Promise<boolean> {
+function answered(agent: Agent, url: string, body: string | undefined, wants: string): Promise<boolean> {
   return new Promise((resolve) => {
     const headers =
       body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
@@ -33,7 +33,7 @@ function answered(agent: Agent, url: string, body: string | undefined): Promise<
         text += chunk;
       });
       res.on('error', () => resolve(false));
-      res.on('end', () => resolve(res.statusCode === 200 && !text.includes('"errors"') && !text.includes('"fix"')));
+      res.on('end', () => resolve(res.statusCode === 200 && text.includes(wants)));
     });
     const late = setTimeout(() => sent.destroy(new Error('too late')), ANSWER_LIMIT_MS);
     sent.on('error', () => resolve(false));

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { openDatabase } from '../../src/db/client.js';
+import { getDeployment, guestToken } from '../../src/db/deployment.js';
 import { Leader } from '../../src/db/leader.js';
 import { docker, removeNetwork } from '../../test/system/support/deployment.js';
 import { freePort } from '../../test/system/support/ports.js';
@@ -46,7 +48,7 @@ export const attack: Benchmark = {
     const look = async (seconds: number): Promise<Look> => {
       const [health, assign] = await Promise.all([
         wellBehaved(`${server.url}/health`, seconds),
-        wellBehaved(`${server.url}/graphql`, seconds, order),
+        wellBehaved(`${server.url}/graphql`, seconds, order, '"vm":{"id"'),
       ]);
       return { health, assign };
     };
@@ -58,7 +60,7 @@ export const attack: Benchmark = {
     const findings: Finding[] = [];
     for (const name of Object.keys(attacks) as AttackName[]) {
       const bare = await bareTimesQuiet(kit, name);
-      const target = name === 'guest' ? guestDoor : targetOf(server.url);
+      const target = name === 'guest' || name === 'admittedGuest' ? guestDoor : targetOf(server.url);
       const under = await attacked(kit, name, target, () => look(SECONDS));
       await sleep(REST_MS);
       const alive = await residentMiB(server.pid).catch(() => undefined);
@@ -102,9 +104,13 @@ async function prepare(
   const leader = new Leader({ url, log: kit.log, lead: async () => async () => {} });
   leader.start();
   const unlead = kit.opened('leader', () => leader.stop());
+  const tables = openDatabase(url, 1);
+  const deployment = await getDeployment(tables, 'docker');
+  await tables.$disconnect();
   const db = new pg.Client({ connectionString: url });
   await db.connect();
   await seedSpares(db, await seedImage(db), 10_000);
+  const { rows } = await db.query<{ id: string }>(`SELECT "id" FROM "Vm" LIMIT 1`);
   await db.query(
     `INSERT INTO "Event" ("kind", "actor", "vmType") SELECT 'POOL_CHANGED', 'benchmark', $1 FROM generate_series(1, $2::int)`,
     [VM_TYPE, EVENTS],
@@ -129,7 +135,7 @@ async function prepare(
   };
   return {
     start: () => startServer(kit, url, settings),
-    guestDoor: { host, port, from: host },
+    guestDoor: { host, port, from: host, token: guestToken(deployment, rows[0]?.id ?? '') },
     close: async () => {
       await remove();
       await unlead();
