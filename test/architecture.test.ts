@@ -27,7 +27,6 @@ const allowed: Record<string, string[]> = {
     'http/refuse.ts',
     'http/readBody.ts',
     'http/underWay.ts',
-    'http/eventStream.ts',
     'commands',
     'db',
     'domain',

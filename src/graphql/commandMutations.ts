@@ -33,13 +33,12 @@ const RunCommandInput = builder.inputType('RunCommandInput', {
     vmId: t.id({ required: true, description: `The VM. ${ID_DESCRIPTION}` }),
     command: t.string({
       required: true,
-      description:
-        'The text of a batch file, up to 32,768 characters: one command, or many on lines of their own. It runs as the user who is logged on.',
+      description: `The text of a batch file, up to ${LIMITS.commandCharacters.value.toLocaleString('en-US')} characters: one command, or many on lines of their own. It runs as the user who is logged on.`,
     }),
     timeoutSeconds: t.int({
       required: true,
       defaultValue: 600,
-      description: 'It is ended, with its children, when it runs longer: 1 to 86,400.',
+      description: `It is ended, with its children, when it runs longer: 1 to ${LIMITS.commandSeconds.value.toLocaleString('en-US')}.`,
     }),
     workingDirectory: t.string({ description: 'An absolute path in the guest, such as `C:\\src`. Left out: `C:\\`.' }),
     idempotencyKey: t.string({

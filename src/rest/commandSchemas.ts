@@ -12,7 +12,7 @@ export const CommandId = z.object({ command_id: z.string().openapi({ param: { na
 
 export const NewCommand = jsonBody({
   command: z.string().openapi({
-    description: 'The text of a batch file, up to 32,768 characters: one command, or many on lines of their own.',
+    description: `The text of a batch file, up to ${LIMITS.commandCharacters.value.toLocaleString('en-US')} characters: one command, or many on lines of their own.`,
     example: 'ver',
   }),
   timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
@@ -21,7 +21,12 @@ export const NewCommand = jsonBody({
     description: 'The same key in the same VM gets the same command again and runs nothing.',
   }),
   transport: z.enum(COMMAND_TRANSPORTS).optional().openapi({ description: 'Who runs it; the agent unless given.' }),
-  wait_seconds: z.int().optional().openapi({ description: 'How long to wait with the answer, 0 to 3600; else 0.' }),
+  wait_seconds: z
+    .int()
+    .optional()
+    .openapi({
+      description: `How long to wait with the answer, 0 to ${LIMITS.waitSeconds.value.toLocaleString('en-US')}; else 0.`,
+    }),
 }).openapi('NewCommand');
 
 export const CommandSummary = z

@@ -61,7 +61,11 @@ const show = createRoute({
   summary: 'A command, with its output so far',
   request: {
     params: CommandId,
-    query: z.object({ wait_seconds: wholeNumber('How long to wait for its end, 0 to 3600; else 0.').optional() }),
+    query: z.object({
+      wait_seconds: wholeNumber(
+        `How long to wait for its end, 0 to ${LIMITS.waitSeconds.value.toLocaleString('en-US')}; else 0.`,
+      ).optional(),
+    }),
   },
   responses: { 200: ok('The command.', CommandDetails), ...refusals(404, 422) },
 });

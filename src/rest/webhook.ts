@@ -27,13 +27,13 @@ type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
  * The vm_type in the path says nothing that the address does not say: the prototype's guests always put 11 there.
  */
 export function addWebhookRoutes(app: Hono, { db, write, readiness, webhook, now }: WebhookOptions): void {
-  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, now);
   if (!webhook) {
     const fix = 'New guests report by /guest/v1. For those of the prototype set VAPIORC_WEBHOOK=on.';
     app.all('/webhook/*', (c) => c.json(problem('WEBHOOK_OFF', "the prototype's webhook is off", fix), 404));
     return;
   }
 
+  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, now);
   app.use('/webhook/*', async (c, next) => {
     if (limit.allows(remoteAddress(c))) return next();
     c.header('Retry-After', '1');
@@ -90,8 +90,6 @@ async function machineOf(c: Context, db: Db): Promise<Machine | Response> {
     404,
   );
 }
-
-/** Given by the server that runs the app; without it all callers share one allowance. */
 
 const request = {
   params: z.object({ vm_type: z.string() }),

@@ -1,9 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { Conflict, Refusal, type Unavailable } from '../domain/errors.js';
 import { OEM_BUNDLE_NAME, type OemBundle, type OemBundles, type OemFile } from '../domain/oemBundles.js';
 import type { Share, SharePath } from '../domain/share.js';
-import { errno } from './errno.js';
 import type { Layout } from './layout.js';
+import { namesIn } from './namesIn.js';
 import { createShare } from './share.js';
 import { discard } from './trash.js';
 
@@ -92,13 +92,4 @@ async function fileAt(share: Share, path: SharePath): Promise<OemFile[]> {
   if (file instanceof Refusal) return [];
   await file.close();
   return [{ path, size: file.size, modifiedAt: file.modifiedAt }];
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (fault) {
-    if (errno(fault) === 'ENOENT') return [];
-    throw fault;
-  }
 }
