@@ -55,7 +55,7 @@ function bare(name: string): string {
 
 /** Whether this remote address is one that only this machine itself can have. */
 export function isLoopback(address: string): boolean {
-  return address === '::1' || (/^127\./.test(plain(address)) && isIPv4(plain(address)));
+  return address === '::1' || (plain(address).startsWith('127.') && isIPv4(plain(address)));
 }
 
 /** A socket shows an IPv4 address as an IPv6 one where it listens to both, and with a link-local one the interface. */

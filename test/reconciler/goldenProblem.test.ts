@@ -91,8 +91,16 @@ test('an image that can not be looked at holds up nothing else that is swept, an
   };
   const stray = { kind: 'vm', id: randomUUID() } as const;
   await world.provisioner.clone({
-    ...{ id: stray.id, goldenImageId: image.id, vmType: '11', containerImage: '', language: '' },
-    ...{ cpuCores: 1, ramMiB: 1, diskGiB: 1, port: 1, token: '' },
+    id: stray.id,
+    goldenImageId: image.id,
+    vmType: '11',
+    containerImage: '',
+    language: '',
+    cpuCores: 1,
+    ramMiB: 1,
+    diskGiB: 1,
+    port: 1,
+    token: '',
   });
   reconciler = world.reconcile();
 
