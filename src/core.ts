@@ -145,7 +145,8 @@ export async function startCore(
   const databaseHealth = createDatabaseHealth(db, database, config.databaseConnections);
   const look = async (): Promise<HealthReport> => {
     const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
-    const damaged = await damagedImages(db).catch(() => undefined); // a database that is away says so itself
+    // A database that is away says so itself, and who asks it again waits again.
+    const damaged = database.status === 'DOWN' ? undefined : await damagedImages(db).catch(() => undefined);
     const storage: PartHealth =
       damaged === undefined || engine.storage.status !== 'OK'
         ? engine.storage

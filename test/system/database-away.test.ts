@@ -10,6 +10,8 @@ import { createProxy, type Outage } from './support/proxy.js';
 
 /** No request may keep its caller waiting longer. */
 const ANSWER_LIMIT_MS = 15_000;
+/** The look at the database ends after 3 s, and the rest does not ask it. */
+const HEALTH_LIMIT_MS = 5_500;
 
 let database: TestDatabase;
 let proxy: Outage;
@@ -108,6 +110,9 @@ for (const [what, takeAway] of [
       const { status, body } = await answerOf(`${server.url}/health`);
       return status === 503 && body;
     });
+    const asked = performance.now();
+    await answerOf(`${server.url}/health`);
+    expect(performance.now() - asked).toBeLessThan(HEALTH_LIMIT_MS);
     expect(JSON.parse(report)).toMatchObject({
       status: 'down',
       database: { status: 'down', message: expect.stringContaining('DATABASE_URL') },
