@@ -56,16 +56,29 @@ export class Batcher<Order, Result> {
       const batch = this.#next();
       const failed = batch.length === 0 ? undefined : await this.#settle(batch);
       if (failed === undefined) continue;
-      if (this.options.meetsAll?.(failed.err)) {
-        for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(failed.err);
-      } else if (batch.length === 1) batch[0]?.reject(failed.err);
-      else
-        for (const one of batch) {
-          const alone = await this.#settle([one]);
-          if (alone) one.reject(alone.err);
-        }
+      if (batch.length === 1 || this.#meetsAll(failed.err)) this.#fail(batch, failed.err);
+      else await this.#oneByOne(batch);
     }
     this.#running = false;
+  }
+
+  async #oneByOne(batch: Waiting<Order, Result>[]): Promise<void> {
+    for (let one = batch.shift(); one !== undefined; one = batch.shift()) {
+      const failed = await this.#settle([one]);
+      if (failed === undefined) continue;
+      this.#fail([one], failed.err);
+      if (this.#meetsAll(failed.err)) this.#fail(batch.splice(0), failed.err);
+    }
+  }
+
+  #meetsAll(err: unknown): boolean {
+    return this.options.meetsAll?.(err) ?? false;
+  }
+
+  /** Those who wait behind them as well, where it would meet them. */
+  #fail(batch: readonly Waiting<Order, Result>[], err: unknown): void {
+    for (const one of batch) one.reject(err);
+    if (this.#meetsAll(err)) for (const one of this.#waiting.splice(0)) one.reject(err);
   }
 
   #next(): Waiting<Order, Result>[] {

@@ -196,4 +196,27 @@ describe('one bad order among many', () => {
     const results = await Promise.allSettled(['a', 'b', 'bad', 'c'].map((name) => batch.add(name)));
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   });
+
+  test('and one whose failure meets all, while they are run one by one, fails those behind it at once', async () => {
+    const runs: string[] = [];
+    const away = new Error('the database does not answer');
+    const batch = new Batcher<string, string>({
+      size: 4,
+      run: async (orders) => {
+        runs.push(orders.join());
+        if (orders.length > 1) throw new Error('refused');
+        if (orders.includes('last')) throw away;
+        return orders;
+      },
+      meetsAll: (err) => err === away,
+    });
+    const results = await Promise.allSettled(['a', 'last', 'c', 'd', 'e'].map((name) => batch.add(name)));
+
+    // The batch itself fails for another reason.
+    expect(runs).toEqual(['a,last,c,d', 'a', 'last']);
+    expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason))).toEqual([
+      'a',
+      ...Array(4).fill(away),
+    ]);
+  });
 });
