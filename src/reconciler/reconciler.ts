@@ -161,12 +161,13 @@ export class Reconciler {
     const moving = [...found.vmIds.map((id) => `vm:${id}`), ...found.imageIds.map((id) => `golden:${id}`)];
     for (const key of moving) this.#watched.add(key);
     this.#pokeAll(moving);
-    this.#pokeAll(found.vmTypes.map((vmType) => `pool:${vmType}`));
+    const pools = found.vmTypes.map((vmType) => `pool:${vmType}`);
+    this.#pokeAll(pools);
     const orphans = found.orphans.map(({ kind, id }) => `orphan:${kind}:${id}`);
     for (const key of orphans)
       if (!this.#resting.has(key)) log.warn({ key }, 'removing a machine of ours that no row owns');
     this.#pokeAll(orphans);
-    const known = new Set([...moving, ...orphans]);
+    const known = new Set([...moving, ...pools, ...orphans]);
     for (const key of this.#resting.keys()) if (!known.has(key)) this.#resting.delete(key);
     await this.#deps.provisioner.tidy();
   }

@@ -176,6 +176,27 @@ describe('a pool', () => {
     expect(await pool()).toMatchObject({ failures: 0, retryAt: null, blocked: null });
   });
 
+  test('whose step fails rests longer each time, however often all is swept', async () => {
+    await world.db.$executeRawUnsafe('CREATE SEQUENCE tries');
+    await world.db.$executeRawUnsafe(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM nextval('tries'); RAISE EXCEPTION 'refused'; END $$`);
+    await world.db.$executeRawUnsafe('CREATE TRIGGER refuse BEFORE INSERT ON "Vm" EXECUTE FUNCTION refuse()');
+    await anImage(world.db);
+    await aPool(world.db, { hotSpares: 1 });
+    let sweeps = 0;
+    world.deps.provisioner = { ...world.provisioner, tidy: async () => void sweeps++ };
+    const reconciler = world.reconcile();
+
+    await until('it was swept often', async () => {
+      reconciler.poke();
+      return sweeps >= 80;
+    });
+    const [{ tries } = { tries: 0 }] = await world.db.$queryRaw<{ tries: number }[]>`
+      SELECT last_value::int AS "tries" FROM tries WHERE is_called`;
+    expect(tries).toBeGreaterThan(0);
+    expect(tries).toBeLessThan(6); // in the first 30 s
+  });
+
   test('an assigned VM that breaks ends its assignment with the reason', async () => {
     await anImage(world.db);
     await aPool(world.db, { hotSpares: 1 });
