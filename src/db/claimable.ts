@@ -1,4 +1,5 @@
 import { Prisma } from '../generated/prisma/client.js';
+import type { Db } from './client.js';
 
 /**
  * The one rule of what may be handed out, as a condition on a row of "Vm": a ready spare of an image in use that was seen alive lately.
@@ -10,4 +11,13 @@ export function claimable(vmType: string): Prisma.Sql {
     AND "Vm"."goldenImageId" = ANY (ARRAY(SELECT "id" FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" = 'READY'))
     AND coalesce((SELECT "at" FROM "Sighting" WHERE "vmId" = "Vm"."id"), "Vm"."readyAt")
       >= coalesce((SELECT "aliveSince" FROM "Deployment" WHERE "id" = 1), '-infinity')`;
+}
+
+/** How many there are now of each of these. */
+export function countClaimable(db: Db, vmTypes: readonly string[]): Promise<{ vmType: string; readySpares: number }[]> {
+  const counts = vmTypes.map(
+    (vmType) =>
+      Prisma.sql`SELECT ${vmType}::text AS "vmType", count(*)::int AS "readySpares" FROM "Vm" WHERE ${claimable(vmType)}`,
+  );
+  return db.$queryRaw(Prisma.join(counts, ' UNION ALL '));
 }

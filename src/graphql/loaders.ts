@@ -1,4 +1,5 @@
 import type { Assignment } from '../db/assignments.js';
+import { countClaimable } from '../db/claimable.js';
 import type { Db } from '../db/client.js';
 import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestOf } from '../db/guests.js';
@@ -14,7 +15,7 @@ import { batched } from './batched.js';
 /** VMs of one pool that may still hold a container or a disk. */
 export interface PoolCounts {
   byStatus: Partial<Record<VmStatus, number>>;
-  /** READY and in nobody's hands: the next assignVm gets one of these at once. */
+  /** READY, in nobody's hands and seen alive lately: the next assignVm gets one of these at once. */
   readySpares: number;
 }
 
@@ -72,17 +73,20 @@ const byId = <Row extends { id: string }>(rows: Row[]) => new Map(rows.map((row)
 const byVmType = <Row extends { vmType: string }>(rows: Row[]) => new Map(rows.map((row) => [row.vmType, row]));
 
 async function countVms(db: Db, vmTypes: string[]): Promise<Map<string, PoolCounts>> {
-  const groups = await db.vm.groupBy({
-    by: ['vmType', 'status', 'hotSpare'],
-    where: { vmType: { in: vmTypes }, cleanedAt: null },
-    _count: true,
-  });
-  const counts = new Map<string, PoolCounts>(vmTypes.map((vmType) => [vmType, { byStatus: {}, readySpares: 0 }]));
-  for (const { vmType, status, hotSpare, _count } of groups) {
+  const [groups, spares] = await Promise.all([
+    db.vm.groupBy({
+      by: ['vmType', 'status'],
+      where: { vmType: { in: vmTypes }, cleanedAt: null },
+      _count: true,
+    }),
+    countClaimable(db, vmTypes),
+  ]);
+  const counts = new Map<string, PoolCounts>(
+    spares.map(({ vmType, readySpares }) => [vmType, { byStatus: {}, readySpares }]),
+  );
+  for (const { vmType, status, _count } of groups) {
     const pool = counts.get(vmType);
-    if (pool === undefined) continue;
-    pool.byStatus[status] = (pool.byStatus[status] ?? 0) + _count;
-    if (status === 'READY' && hotSpare) pool.readySpares += _count;
+    if (pool !== undefined) pool.byStatus[status] = _count;
   }
   return counts;
 }

@@ -19,7 +19,7 @@ const PoolCounts = builder.objectRef<Counts>('PoolCounts').implement({
       resolve: ({ byStatus }) => byStatus.READY ?? 0,
     }),
     readySpares: t.exposeInt('readySpares', {
-      description: 'Of the ready ones, spares: assignVm hands these out at once.',
+      description: 'Of the ready ones, spares that were seen alive lately: assignVm hands these out at once.',
     }),
     assigned: t.int({ description: 'Handed out.', resolve: ({ byStatus }) => byStatus.ASSIGNED ?? 0 }),
     releasing: t.int({ description: 'Being destroyed.', resolve: ({ byStatus }) => byStatus.RELEASING ?? 0 }),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { getDeployment } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { ask, errorOf, read } from './support/ask.js';
@@ -179,6 +180,10 @@ describe('queries', () => {
     for (const status of ['READY', 'READY', 'BOOTING', 'ASSIGNED', 'FAILED', 'DESTROYED'] as const)
       await aVm(db, { vmType: '2019', status });
     await aVm(db, { vmType: '2019', hotSpare: false });
+    // One of which nothing was heard for too long.
+    await aVm(db, { vmType: '2019', readyAt: new Date(0) });
+    await getDeployment(db, 'simulated');
+    await db.deployment.updateMany({ data: { aliveSince: new Date(1) } });
     const queue = [];
     for (let n = 0; n < 3; n++)
       queue.push(
@@ -202,12 +207,12 @@ describe('queries', () => {
       retryAt: '1970-01-01T00:00:00.000Z',
       failures: 0,
       currentGoldenImage: { imageId: image.id },
-      counts: { requested: 0, booting: 1, ready: 3, readySpares: 2, assigned: 1, releasing: 0, failed: 1, live: 6 },
+      counts: { requested: 0, booting: 1, ready: 4, readySpares: 2, assigned: 1, releasing: 0, failed: 1, live: 7 },
     });
     expect(pools).toContainEqual({
       vmType: '2019',
       queued: 3,
-      counts: { live: 6 },
+      counts: { live: 7 },
       currentGoldenImage: { imageId: image.id },
     });
     expect(pools.map((each: { vmType: string }) => each.vmType)).toEqual(
