@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../domain/limits.js';
@@ -8,6 +8,23 @@ import { type EdgeRefusal, refuseRequest, refuseUpgrade } from './refuse.js';
 
 /** How long the machine's web server may take for an answer. Milliseconds. */
 const ANSWER_LIMIT_MS = 30_000;
+/** What a page is asked and answered with. The rest is between two ends of a connection, or could break what Node writes. */
+const ASKED = /^(accept|accept-.*|cache-control|cookie|host|if-.*|range|referer|user-agent)$/;
+const ANSWERED =
+  /^(accept-ranges|cache-control|content-(encoding|language|length|range|type)|date|etag|last-modified|location|vary)$/;
+const READS_ONLY: EdgeRefusal = {
+  status: 405,
+  code: 'METHOD_NOT_ALLOWED',
+  message: 'a screen is only looked at by HTTP',
+  fix: 'Use GET; keys and mouse go over its WebSocket, or by sendKeys and click of the API.',
+};
+const TOO_MANY: EdgeRefusal = {
+  status: 429,
+  code: 'TOO_MANY_OPERATIONS',
+  message: 'too many requests to this screen are under way',
+  fix: 'Wait for some of them.',
+  retryAfterSeconds: 1,
+};
 const UNREACHABLE: EdgeRefusal = {
   status: 503,
   code: 'UNAVAILABLE',
@@ -30,23 +47,14 @@ export interface ScreenDoorOptions {
  * drive a VM; this listener stands before it, lets in who may, and passes on what they ask.
  */
 export class ScreenDoor {
-  readonly #agent: Agent;
   /** Both ends of each WebSocket: Node's server forgets what it handed over. */
   readonly #joined = new Set<Duplex>();
   #server: Server | undefined;
   #isClosed = false;
 
-  constructor(readonly options: ScreenDoorOptions) {
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4, timeout: ANSWER_LIMIT_MS });
-    // Node's own types know only an answer at once; the callback is documented.
-    this.#agent.createConnection = (_options, connected) => {
-      options.dial().then(
-        (socket) => connected?.(null, socket),
-        (err: Error) => connected?.(err, undefined as never),
-      );
-      return undefined as never;
-    };
-  }
+  #underWay = 0;
+
+  constructor(readonly options: ScreenDoorOptions) {}
 
   /** @throws Error  the address can't be had */
   async open(): Promise<void> {
@@ -57,7 +65,7 @@ export class ScreenDoor {
         handle: (req, res) => {
           const refused = refusal(req);
           if (refused) refuseRequest(req, res, refused);
-          else this.#pass(req, res);
+          else void this.#pass(req, res);
         },
         upgrade: (req, socket, head) => {
           const refused = refusal(req);
@@ -77,22 +85,38 @@ export class ScreenDoor {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#agent.destroy();
     for (const end of this.#joined) end.destroy();
     if (this.#server) await closeServer(this.#server, 0);
   }
 
-  #pass(req: IncomingMessage, res: ServerResponse): void {
-    const { method, url: path, headers } = req;
-    const asked = request({ agent: this.#agent, method, path, headers, timeout: ANSWER_LIMIT_MS }, (answer) => {
-      // A page that shows this one in a frame could have it clicked.
-      res.writeHead(answer.statusCode ?? 502, { ...answer.headers, 'x-frame-options': 'SAMEORIGIN' });
-      answer.on('error', () => res.destroy()).pipe(res);
-    });
-    asked.on('timeout', () => asked.destroy(new Error('late')));
-    asked.on('error', () => (res.headersSent ? res.destroy() : refuseRequest(req, res, UNREACHABLE)));
-    res.once('close', () => asked.destroy());
-    req.pipe(asked);
+  /** Each request has a connection of its own to the machine, and what of a page may go over it. */
+  async #pass(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return refuseRequest(req, res, READS_ONLY);
+    if (this.#underWay >= LIMITS.screenConnections.value) return refuseRequest(req, res, TOO_MANY);
+    this.#underWay++;
+    res.once('close', () => this.#underWay--);
+    const refuse = () => (res.headersSent ? res.destroy() : refuseRequest(req, res, UNREACHABLE));
+    try {
+      const machine = await this.options.dial();
+      if (res.closed || this.#isClosed) return void machine.destroy();
+      res.once('close', () => machine.destroy());
+      const { method, url: path } = req;
+      request({
+        createConnection: () => machine,
+        method,
+        path,
+        headers: only(ASKED, req.headers),
+        timeout: ANSWER_LIMIT_MS,
+      })
+        .on('response', (answer) => show(answer, res, refuse))
+        // It speaks of something else than was asked.
+        .on('upgrade', refuse)
+        .on('timeout', refuse)
+        .on('error', refuse)
+        .end();
+    } catch {
+      refuse();
+    }
   }
 
   /** The WebSocket of the screen: from here on bytes. */
@@ -119,4 +143,19 @@ export class ScreenDoor {
     }
     caller.pipe(machine).pipe(caller);
   }
+}
+
+/** What the machine says is not trusted to be what HTTP allows. */
+function show(answer: IncomingMessage, res: ServerResponse, refuse: () => void): void {
+  try {
+    // A page that shows this one in a frame could have it clicked.
+    res.writeHead(answer.statusCode ?? 0, { ...only(ANSWERED, answer.headers), 'x-frame-options': 'SAMEORIGIN' });
+    answer.on('error', () => res.destroy()).pipe(res);
+  } catch {
+    refuse();
+  }
+}
+
+function only(names: RegExp, headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => names.test(name)));
 }

@@ -13,9 +13,12 @@ import { until } from '../support/until.js';
 /** What serves the screen in a machine: it lets everybody in. */
 async function aMachine() {
   const asked: IncomingMessage[] = [];
+  /** What it answers instead of HTTP as it should be. */
+  let lie: string | undefined;
   const web = createServer((req, res) => {
     asked.push(req);
-    if (req.url === '/slow') return; // never
+    if (req.url === '/never') return;
+    if (lie !== undefined) return void req.socket.end(lie);
     res.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${req.method} ${req.url}</p>`);
   });
   const sockets = new WebSocketServer({ server: web, path: '/websockify' });
@@ -24,6 +27,9 @@ async function aMachine() {
   await once(web, 'listening');
   return {
     asked,
+    answerWith: (text: string | undefined) => {
+      lie = text;
+    },
     port: (web.address() as AddressInfo).port,
     viewers: () => sockets.clients.size,
     close: () => {
@@ -140,6 +146,59 @@ describe("a machine's screen", () => {
     guests = ['127.0.0.1'];
     expect((await get()).status).toBe(403);
     expect(await knock({})).toBe(403);
+  });
+
+  test.each([
+    ['a trailer', 'GET / HTTP/1.1\r\nHost: localhost\r\nTrailer: X\r\nConnection: close\r\n\r\n', 200],
+    [
+      'a body',
+      'GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\n',
+      200,
+    ],
+    [
+      'a wish to go on',
+      'GET / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi',
+      200,
+    ],
+    ['another method', 'PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi', 405],
+  ])('answers a request with %s', async (_what, text, status) => {
+    aServer();
+    await isShown();
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(text);
+    let said = '';
+    for await (const piece of socket) said += String(piece);
+    expect(said).toContain(`HTTP/1.1 ${status} `);
+    await isShown();
+  });
+
+  test.each([
+    ['a trailer', 'HTTP/1.1 200 OK\r\nTrailer: X\r\nContent-Length: 2\r\n\r\nhi', 200],
+    ['no status', 'HTTP/1.1 000 Odd\r\nContent-Length: 2\r\n\r\nhi', 503],
+    ['another protocol', 'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nhi', 503],
+    ['no HTTP', 'blah\r\n\r\n', 503],
+  ])('of a machine that answers with %s breaks nothing', async (_what, text, status) => {
+    aServer();
+    await isShown();
+    machine.answerWith(text);
+    expect((await get()).status).toBe(status);
+    machine.answerWith(undefined);
+    await isShown();
+  });
+
+  test('takes so many requests at once, also over few connections', async () => {
+    aServer();
+    await isShown();
+    const many = LIMITS.screenConnections.value + 10;
+    const answers = Array.from({ length: 10 }, () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      socket.write('GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(Math.ceil(many / 10)));
+      return socket;
+    });
+    await until('as many as may be are under way', async () => machine.asked.length >= LIMITS.screenConnections.value);
+    expect((await get()).status).toBe(429);
+    for (const socket of answers) socket.destroy();
+    await isShown();
   });
 
   test('that can not be reached says so', async () => {
