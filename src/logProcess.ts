@@ -13,7 +13,8 @@ export function logProcess(log: Logger): void {
     return true;
   }) as typeof process.stderr.write;
   process.removeAllListeners('warning'); // Node's own, which prints text
-  process.on('warning', (err) => log.warn({ err }, 'Node warns'));
+  // A warning carries what it is about: a socket, with the headers that came over it.
+  process.on('warning', ({ name, message, stack }) => log.warn({ err: { name, message, stack } }, 'Node warns'));
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (err: unknown) => {
       log.fatal({ err, fault }, 'a fault that nothing caught; the server ends');

@@ -63,7 +63,7 @@ const RULES: readonly Rule[] = [
     what: 'a listener that hands over sockets whose faults nobody hears: use createListener()',
     name: /^(http\.)?createServer$/,
     where: /^(http\/|app|core|main)/,
-    ends: ({ around }) => /on\('connection', \(socket\) => socket\.on\('error'/.test(around),
+    ends: ({ around }) => /on\('connection', \(socket\) => \{[^}]*socket\.on\('error'/.test(around),
   },
   {
     what: 'a good-bye that may never be answered, to Postgres: use endSession(); to a socket: cut it off in time',

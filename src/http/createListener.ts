@@ -43,7 +43,11 @@ export function createListener(
     handle(req, res);
   });
   // What is broken is closed by whoever holds it, as 'close' comes after each error.
-  server.on('connection', (socket) => socket.on('error', () => {}));
+  const heard = new WeakSet<Duplex>(); // one that is given back comes again
+  server.on('connection', (socket) => {
+    if (!heard.has(socket)) socket.on('error', () => {});
+    heard.add(socket);
+  });
   server.on('connect', (req, socket) =>
     refuseUpgrade(req, socket, {
       status: 405,

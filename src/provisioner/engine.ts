@@ -36,14 +36,27 @@ export function openEngine(socketPath: string, limitOf: (call: EngineCall) => nu
     const call = { method: asked.method, path: asked.path.replace(/\?.*/, ''), options: asked.options };
     const limitMs = limitOf(call);
     const { signal, done } = deadline(limitMs, asked.abortSignal);
-    dial({ ...asked, abortSignal: signal }, (fault, answer) => {
+    // dockerode is silent where an answer breaks off in its middle: then the limit itself is told.
+    let isTold = false;
+    const tell: Told = (fault, answer) => {
+      if (isTold) return;
+      isTold = true;
       done();
-      const isOurs = signal.reason instanceof Late && signal.reason !== asked.abortSignal?.reason;
-      if (fault && signal.aborted) return told(isOurs ? new EngineLate(call, limitMs) : signal.reason);
-      if (!fault && !asked.isStream && isStrange(call, answer))
-        return told(new NoEngine(`no answer of an engine to ${call.path}`));
-      if (asked.isStream && asked.abortSignal && !fault) endWith(answer as Duplex, asked.abortSignal);
+      signal.removeEventListener('abort', end);
       told(fault, answer);
+    };
+    const why = () => {
+      const isOurs = signal.reason instanceof Late && signal.reason !== asked.abortSignal?.reason;
+      return isOurs ? new EngineLate(call, limitMs) : signal.reason;
+    };
+    const end = () => tell(why());
+    if (!signal.aborted) signal.addEventListener('abort', end);
+    dial({ ...asked, abortSignal: signal }, (fault, answer) => {
+      if (fault && signal.aborted) return tell(why());
+      if (!fault && !asked.isStream && isStrange(call, answer))
+        return tell(new NoEngine(`no answer of an engine to ${call.path}`));
+      if (asked.isStream && asked.abortSignal && !fault) endWith(answer as Duplex, asked.abortSignal);
+      tell(fault, answer);
     });
   };
   return engine;

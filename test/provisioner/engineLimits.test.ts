@@ -56,6 +56,19 @@ test('an engine that takes connections and says nothing: each call ends, and han
   await new Promise((resolve) => server.close(resolve));
 });
 
+test('an engine whose answer breaks off in its middle: the call ends with its limit', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"Id":"abc"'));
+  });
+  const path = join(folder, 'cut.sock');
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const engine = openEngine(path, () => 300);
+  await expect(engine.getContainer('x').inspect()).rejects.toThrow(EngineLate);
+  await expect(engine.listContainers()).rejects.toThrow(EngineLate);
+  await new Promise((resolve) => server.close(resolve));
+}, 10_000);
+
 describe('on a real engine', () => {
   let host: DockerHost;
   let engine: EngineProxy;
