@@ -76,7 +76,7 @@ test('a filter is refused as a mutation refuses its input', async () => {
     '{ assignments(assignedTo: "x\\u0000") { nodes { id } } }',
     '{ vms(assignedTo: "x\\u0000") { nodes { id } } }',
     `{ node(id: "${base64('Pool:x\u0000')}") { id } }`,
-    `{ goldenImages { nodes { vms(after: "x\\u0000") { nodes { id } } } } }`,
+    `{ goldenImages(first: 5) { nodes { vms(after: "x\\u0000") { nodes { id } } } } }`,
   ]) {
     const { extensions } = await errorOf(world, query);
     expect(extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: expect.any(String), fix: expect.any(String) });

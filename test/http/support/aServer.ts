@@ -47,8 +47,10 @@ export async function aServer(over: Record<string, string> = {}): Promise<TestSe
       Options: {},
     };
     const version = { Version: '20.10.24', ApiVersion: '1.41', Os: 'linux', Arch: 'amd64' };
-    const isList = /\/(containers\/json|networks\?)/.test(req.url ?? '');
-    res.end(JSON.stringify(isList ? [] : { ...version, ...network }));
+    const path = (req.url ?? '').replace(/\?.*/, '');
+    if (path.endsWith('/containers/json')) res.end('[]');
+    else if (path.endsWith('/networks')) res.end(JSON.stringify([network]));
+    else res.end(JSON.stringify({ ...version, ...network }));
   });
   const folder = await mkdtemp(join(tmpdir(), 'vapiorc-port-'));
   const database = await createTestDatabase();
