@@ -27,10 +27,11 @@ export async function aRemappingEngine(image: string): Promise<SecondEngine> {
   const socket = path('docker.sock');
   const second = new Docker({ socketPath: socket, host: undefined });
   await writeFile(path('ranges'), 'nobody:100000:65536\n');
+  // The networks of this machine's own engine have the usual addresses, and this server sees them.
   const line = (bridge: boolean) =>
     [
       `mount --bind ${path('ranges')} /etc/subuid && mount --bind ${path('ranges')} /etc/subgid && ip link set lo up`,
-      `exec dockerd --userns-remap=nobody:nogroup ${bridge ? '' : '--bridge=none '}--host=unix://${socket} --data-root=${path('data')} --exec-root=${path('exec')} --pidfile=${path('pid')}`,
+      `exec dockerd --userns-remap=nobody:nogroup --default-address-pool=base=10.253.0.0/16,size=24 ${bridge ? '' : '--bridge=none '}--host=unix://${socket} --data-root=${path('data')} --exec-root=${path('exec')} --pidfile=${path('pid')}`,
     ].join(' && ');
   // A machine that is new has no such files to put ours before.
   for (const file of ['/etc/subuid', '/etc/subgid']) closeSync(openSync(file, 'a'));
