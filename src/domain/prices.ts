@@ -14,6 +14,7 @@ export const PRICES = {
   introspection: { what: 'each value that introspection may answer', points: 0.5 },
   read: { what: 'a page or a list: one query to the database', points: 500 },
   change: { what: 'a mutation: a transaction', points: 100 },
+  longText: { what: 'the text of a command, up to 32 KiB', points: 10 },
   output: { what: 'what a command wrote, up to 256 KiB', points: 80 },
   health: { what: 'the health of all parts', points: 200 },
   content: { what: 'a file or a picture of the screen, up to 1 MiB', points: 2_000 },

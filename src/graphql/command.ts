@@ -51,7 +51,10 @@ export const Command = builder.prismaNode('Command', {
   nullable: true,
   fields: (t) => ({
     commandId: t.exposeString('id', { description: 'The bare UUID.' }),
-    command: t.exposeString('command', { description: 'The text of the batch file.' }),
+    command: t.exposeString('command', {
+      complexity: PRICES.longText.points,
+      description: 'The text of the batch file.',
+    }),
     workingDirectory: t.exposeString('workingDirectory', {
       nullable: true,
       description: 'Where it ran; null: `C:\\`.',

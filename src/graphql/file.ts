@@ -29,9 +29,14 @@ const FileContent = builder.objectRef<SmallFile>('FileContent').implement({
     size: t.int({ description: 'Bytes.', resolve: ({ content }) => content.byteLength }),
     sha256: t.exposeString('sha256', { description: 'SHA-256, hexadecimal.' }),
     modifiedAt: t.expose('modifiedAt', { type: 'DateTime', description: 'When it was last written to.' }),
-    contentBase64: t.string({ description: 'Its bytes.', resolve: ({ content }) => content.toString('base64') }),
+    contentBase64: t.string({
+      complexity: PRICES.content.points,
+      description: 'Its bytes.',
+      resolve: ({ content }) => content.toString('base64'),
+    }),
     text: t.string({
       nullable: true,
+      complexity: PRICES.content.points,
       description: 'Its text; null when it is not UTF-8.',
       resolve: ({ content }) => textOf(content),
     }),

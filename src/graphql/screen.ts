@@ -22,6 +22,7 @@ const Screenshot = builder.objectRef<Shot>('Screenshot').implement({
     width: t.exposeInt('width', { description: 'Pixels from left to right.' }),
     height: t.exposeInt('height', { description: 'Pixels from top to bottom.' }),
     png: t.string({
+      complexity: PRICES.content.points,
       description: 'The picture as PNG, in base64.',
       resolve: ({ png }) => Buffer.from(png).toString('base64'),
     }),

@@ -265,6 +265,20 @@ describe('the price of an operation', () => {
     expect(answered.errors).toBeUndefined();
   });
 
+  test('lets nobody have the same long text over and over', async () => {
+    const id = '00000000-0000-4000-8000-000000000000';
+    const many = (field: string) => aliases(15, field);
+    for (const query of [
+      `{ vm(id: "${id}") { commands(first: 100) { nodes ${many('command')} } } }`,
+      `{ getFile(vmId: "${id}", path: "out/x") { ... on FileContent ${many('text')} } }`,
+      `{ getFile(vmId: "${id}", path: "out/x") { ... on FileContent ${many('contentBase64')} } }`,
+      `{ screenshot(vmId: "${id}") { ... on Screenshot ${many('png')} } }`,
+    ])
+      expect(await refused(query)).toBe('QUERY_COMPLEXITY');
+    const once = `{ getFile(vmId: "${id}", path: "out/x") { ... on FileContent { text contentBase64 } } }`;
+    expect((await ask(world, once)).errors?.[0]?.extensions?.code).not.toBe('QUERY_COMPLEXITY');
+  });
+
   test('of pools is asked with one query of their counts, whatever the aliases', async () => {
     const answered = await ask(world, aliases(15, 'pools { a: counts { booting } b: counts { ready } }'));
     expect(answered.errors).toBeUndefined();
