@@ -62,6 +62,18 @@ export const graphqlLimits = {
     unit: 'points',
     refusal: 'GraphQL error QUERY_COMPLEXITY',
   },
+  subscriptionCharacters: {
+    what: 'the document of a GraphQL subscription and its variables, together: they are kept while it lives',
+    value: 16 * 1024,
+    unit: 'characters',
+    refusal: 'GraphQL error QUERY_SIZE',
+  },
+  operationIdCharacters: {
+    what: 'the id of an operation on a WebSocket: it comes back with every event',
+    value: 100,
+    unit: 'characters',
+    refusal: 'WebSocket close code 4400',
+  },
   graphqlKeptCharacters: {
     what: 'GraphQL documents that are kept parsed and validated, all together',
     value: 200_000,

@@ -7,6 +7,7 @@ import {
   getOperationAST,
   getVariableValues,
   Kind,
+  type OperationDefinitionNode,
   parse,
   Source,
   validate,
@@ -20,11 +21,12 @@ import { measureText } from './measureText.js';
 import { measureVariables } from './measureVariables.js';
 import { priceOf } from './priceOf.js';
 
+/** As it is about to be executed. */
 interface Operation {
   schema: GraphQLSchema;
   document: DocumentNode;
   operationName?: string | null | undefined;
-  variableValues?: unknown;
+  variableValues?: Record<string, unknown> | null | undefined;
   contextValue?: unknown;
 }
 
@@ -53,6 +55,7 @@ export function useLimits(): Plugin {
     onExecute({ args, setResultAndStopExecution }) {
       const errors = refuse(args);
       if (errors) setResultAndStopExecution({ errors });
+      forgetWhatCame(args);
       return {
         onExecuteDone({ result, setResult }) {
           if (!isAsyncIterable(result)) setResult(bounded(result));
@@ -60,8 +63,9 @@ export function useLimits(): Plugin {
       };
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      const errors = refuse(args);
+      const errors = refuse(args) ?? refuseLong(args);
       if (errors) setResultAndStopExecution({ errors });
+      forgetWhatCame(args);
       return {
         onSubscribeResult({ result, setResult }) {
           if (!isAsyncIterable(result)) setResult(bounded(result));
@@ -76,25 +80,18 @@ export function useLimits(): Plugin {
   };
 }
 
-/** Why an operation may not begin. */
-function refuse({
-  schema,
-  document,
-  operationName,
-  variableValues,
-  contextValue,
-}: Operation): readonly GraphQLError[] | undefined {
+/** Why an operation may not begin. One that may has just the variables that it declares. */
+function refuse(args: Operation): readonly GraphQLError[] | undefined {
+  const { schema, document, operationName, variableValues, contextValue } = args;
   const operation = getOperationAST(document, operationName);
   if (!operation) return undefined; // the executor says which there are
   const tooLarge = measureVariables(variableValues);
   if (tooLarge) return badRequest([tooLarge]);
-  const { coerced, errors } = getVariableValues(
-    schema,
-    operation.variableDefinitions ?? [],
-    (variableValues ?? {}) as Record<string, unknown>,
-    { maxErrors: LIMITS.graphqlErrors.value },
-  );
+  const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {}, {
+    maxErrors: LIMITS.graphqlErrors.value,
+  });
   if (!coerced) return badRequest(errors ?? []);
+  args.variableValues = declared(operation, variableValues ?? {});
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -102,6 +99,27 @@ function refuse({
   if (price <= LIMITS.graphqlCost.value) return undefined;
   const fix = `It may cost ${Math.ceil(price)}: ask for fewer fields or smaller pages (\`first\`).`;
   return badRequest([excess('QUERY_COMPLEXITY', LIMITS.graphqlCost, fix)]);
+}
+
+/** Why a subscription may not begin: what it was asked with is kept as long as it lives. */
+function refuseLong({ document, variableValues }: Operation): readonly GraphQLError[] | undefined {
+  const characters = (document.loc?.source.body.length ?? 0) + JSON.stringify(variableValues ?? {}).length;
+  if (characters <= LIMITS.subscriptionCharacters.value) return undefined;
+  return badRequest([excess('QUERY_SIZE', LIMITS.subscriptionCharacters, 'Ask for less in one subscription.')]);
+}
+
+function declared({ variableDefinitions }: OperationDefinitionNode, given: Record<string, unknown>) {
+  const names = (variableDefinitions ?? []).map(({ variable }) => variable.name.value);
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]));
+}
+
+/**
+ * Empties what the caller sent: the request and the message of a WebSocket hold on to it until their operation is over, which may wait
+ * or tell for days, and nobody reads it again.
+ */
+function forgetWhatCame({ contextValue }: Operation): void {
+  const { params } = contextValue as { params: Record<string, unknown> };
+  for (const name of Object.keys(params)) delete params[name];
 }
 
 function badRequest(errors: readonly GraphQLError[]): readonly GraphQLError[] {

@@ -2,14 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
-import {
-  handleProtocols,
-  MessageType,
-  makeServer,
-  type OperationResult,
-  parseMessage,
-  type ServerOptions,
-} from 'graphql-ws';
+import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
 import { refuseUpgrade } from '../http/refuse.js';
@@ -17,6 +10,7 @@ import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
 import { boundErrors } from './boundErrors.js';
 import type { MaskError } from './faults.js';
+import { messageOf, whyNot } from './messageOf.js';
 import { LEGACY_PROTOCOL, mayAgree, OTHER_PROTOCOL, refuseLegacy } from './otherProtocols.js';
 import type { Yoga } from './yoga.js';
 
@@ -28,14 +22,6 @@ const CLOSE_LIMIT_MS = 1_000;
 const GOING_AWAY = 1001;
 const BAD_MESSAGE = 4400;
 const INTERNAL_ERROR = 4500;
-/** The others are a server's to send. */
-const FROM_CLIENTS: readonly MessageType[] = [
-  MessageType.ConnectionInit,
-  MessageType.Ping,
-  MessageType.Pong,
-  MessageType.Subscribe,
-  MessageType.Complete,
-];
 
 interface Extra {
   caller: AbortSignal;
@@ -99,25 +85,22 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
       if (socket.readyState === socket.OPEN) socket.pong(data);
       wrote();
     });
-    const take = async (data: RawData, isBinary: boolean, handOn: (text: string) => Promise<void>) => {
+    // What waits for an operation's end keeps nothing of the text that it came in.
+    const take = (data: RawData, isBinary: boolean, handOn: (message: string) => Promise<void>): void => {
       if (socket.readyState !== socket.OPEN) return; // what came behind one that ended the talk
-      const text = (data as Buffer).toString();
-      try {
-        if (isBinary) throw new Error('a binary message');
-        await handOn(text);
-      } catch (err) {
+      const message = isBinary ? undefined : messageOf((data as Buffer).toString());
+      const why = whyNot(message);
+      if (message === undefined || why !== undefined) {
+        log.debug({ why }, 'websocket caller does not keep to the protocol');
+        socket.close(BAD_MESSAGE, why);
+        return;
+      }
+      // graphql-ws takes a message that is parsed, too, though its types do not say so.
+      handOn(message as unknown as string).catch((err: unknown) => {
         if (socket.readyState !== socket.OPEN) return;
-        if (isBinary || !isFromClient(text)) {
-          log.debug({ err }, 'websocket caller does not keep to the protocol');
-          socket.close(
-            BAD_MESSAGE,
-            'send text messages of the graphql-transport-ws protocol, of kinds that clients send',
-          );
-          return;
-        }
         maskError(err);
         socket.close(INTERNAL_ERROR, 'internal error');
-      }
+      });
     };
     socket.on('error', (err) => log.debug({ err }, 'websocket broke'));
 
@@ -130,7 +113,7 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
           return send(socket, data, wrote);
         },
         close: (code, reason) => socket.close(code, reason),
-        onMessage: (handOn) => socket.on('message', (data, isBinary) => void take(data, isBinary, handOn)),
+        onMessage: (handOn) => socket.on('message', (data, isBinary) => take(data, isBinary, handOn)),
       },
       extra,
     );
@@ -200,10 +183,6 @@ function operations(
     },
     onComplete: ({ extra }, _id, payload) => end(extra, payload),
   };
-}
-
-function isFromClient(text: string): boolean {
-  return FROM_CLIENTS.includes(parseMessage(text).type);
 }
 
 function tooMany(where: string, fix: string): GraphQLError {
