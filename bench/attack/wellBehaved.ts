@@ -33,7 +33,7 @@ function answered(agent: Agent, url: string, body: string | undefined, wants: st
         text += chunk;
       });
       res.on('error', () => resolve(false));
-      res.on('end', () => resolve(res.statusCode === 200 && text.includes(wants)));
+      res.on('end', () => resolve(res.statusCode === 200 && !/"(errors|fix)"/.test(text) && text.includes(wants)));
     });
     const late = setTimeout(() => sent.destroy(new Error('too late')), ANSWER_LIMIT_MS);
     sent.on('error', () => resolve(false));
