@@ -115,9 +115,9 @@ export async function start(config: Config, log: Logger): Promise<App> {
       try {
         await waitForDatabase(url, DATABASE_WAIT_MS);
         await ensureDatabase(url, log);
-        await refuseUnfit(url, config.databaseConnections);
+        const problems = await refuseUnfit(url, config.databaseConnections);
         await migrate(url, MIGRATIONS, log);
-        core = await startCore(config, database, log, opened);
+        core = await startCore(config, { ...database, problems }, log, opened);
         closers.push(...opened);
         return await core.health();
       } catch (err) {

@@ -14,6 +14,8 @@ export interface DatabasePlace {
   elsewhere: string | undefined;
   /** What is kept for it on its disk; left out: it is not ours. */
   reserve?: Reserve | undefined;
+  /** What the start has found a moment ago; left out: it has not looked. */
+  problems?: Problem[];
 }
 
 /**
@@ -22,11 +24,11 @@ export interface DatabasePlace {
  */
 export function createDatabaseHealth(
   db: Db,
-  { url, elsewhere, reserve }: DatabasePlace,
+  { url, elsewhere, reserve, problems: known }: DatabasePlace,
   connections: number,
 ): () => Promise<PartHealth> {
-  let problems: Problem[] = [];
-  let examinedAt = Number.NEGATIVE_INFINITY; // the start refuses what is fatal, and tells of nothing else
+  let problems = known ?? [];
+  let examinedAt = known ? performance.now() : Number.NEGATIVE_INFINITY;
   return async () => {
     const [answer, disk] = await Promise.all([pingDatabase(db), reserve?.health()]);
     // What its disk is says more than that it does not answer, or can't write.
