@@ -8,7 +8,7 @@ const WORDS = /No space left on device|Disk quota exceeded/;
 export function isDiskFull(err: unknown): boolean {
   if (!(err instanceof Error)) return false;
   // A raw query of Prisma's has the code in its message alone.
-  return 'code' in err && err.code === DISK_FULL
-    ? true
-    : WORDS.test(err.message) || err.message.includes(`\`${DISK_FULL}\``);
+  return (
+    ('code' in err && err.code === DISK_FULL) || WORDS.test(err.message) || err.message.includes(`\`${DISK_FULL}\``)
+  );
 }

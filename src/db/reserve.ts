@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
+import { inMiB } from '../domain/inMiB.js';
 import type { Logger } from '../log.js';
 import { BALLAST_BYTES, Ballast, FILE_BYTES } from './ballast.js';
 import { databaseAway } from './databaseAway.js';
@@ -20,6 +21,7 @@ const LOOK_MS = 2_000;
 const RECOVERY_MS = 15_000;
 const HEALTH_LIMIT_MS = 3_000;
 const REST_MS = 60_000;
+const ONLY_ROOM = 'only what makes room is done, such as releasing VMs and deleting golden images';
 
 /**
  * Room on the disk of the embedded database that is kept for what makes room. Releasing a VM is a write too: on a full disk nothing
@@ -74,11 +76,7 @@ export class Reserve {
   /** Why only what makes room is written now; undefined: all is. */
   refusal(): Unavailable | undefined {
     if (this.#missing === 0) return undefined;
-    return new Unavailable(
-      'database',
-      `the disk of the database is full: only what makes room is done, such as releasing VMs and deleting golden images`,
-      this.#fix(),
-    );
+    return new Unavailable('database', `the disk of the database is full: ${ONLY_ROOM}`, this.#fix());
   }
 
   /**
@@ -121,15 +119,16 @@ export class Reserve {
         if (!lacksRoom(err)) throw err;
       });
       await this.#note();
-      const left = `${inMiB(await this.#freeBytes())} left on the disk of the database (mounted at ${await mountPoint(home)})`;
+      const freeBytes = await this.#freeBytes();
+      const left = `${inMiB(freeBytes)} left on the disk of the database (mounted at ${await mountPoint(home)})`;
       if (this.#missing > 0) {
         const held = await this.#ballast.held();
         return {
           status: 'DEGRADED',
-          message: `${left}: only what makes room is done, such as releasing VMs and deleting golden images, from a reserve of which ${inMiB(held)} of ${inMiB(BALLAST_BYTES)} are left. ${this.#fix()}`,
+          message: `${left}: ${ONLY_ROOM}, from a reserve of which ${inMiB(held)} of ${inMiB(BALLAST_BYTES)} are left. ${this.#fix()}`,
         };
       }
-      if ((await this.#freeBytes()) >= SPARE_BYTES) return { status: 'OK', message: left };
+      if (freeBytes >= SPARE_BYTES) return { status: 'OK', message: left };
       return {
         status: 'DEGRADED',
         message: `${left}. When it is full only what makes room is done, from a reserve of ${inMiB(BALLAST_BYTES)}: free space there`,
@@ -212,10 +211,6 @@ export class Reserve {
   async #isFull(): Promise<boolean> {
     return (await this.#freeBytes()) < FULL_BYTES;
   }
-}
-
-function inMiB(bytes: number): string {
-  return `${Math.round(bytes / MIB)} MiB`;
 }
 
 function lacksRoom(err: unknown): boolean {

@@ -7,3 +7,8 @@ export interface Limit {
   /** What whoever goes beyond it gets. It comes before the work that the limit bounds. */
   refusal: string;
 }
+
+/** Its value as people read it. */
+export function shown({ value }: Limit): string {
+  return value.toLocaleString('en-US');
+}

@@ -1,7 +1,7 @@
 import { connectionLimits } from './connectionLimits.js';
 import { graphqlLimits } from './graphqlLimits.js';
 import { guestLimits } from './guestLimits.js';
-import type { Limit } from './limit.js';
+import { type Limit, shown } from './limit.js';
 import { PRICES } from './prices.js';
 import { requestLimits } from './requestLimits.js';
 
@@ -33,7 +33,7 @@ ${table('Guests', guestLimits).trimEnd()}
 
 function table(title: string, limits: Record<string, Limit>): string {
   const rows = Object.values(limits).map(
-    ({ what, value, unit, refusal }) => `| ${what} | ${value.toLocaleString('en-US')} ${unit} | ${refusal} |`,
+    (limit) => `| ${limit.what} | ${shown(limit)} ${limit.unit} | ${limit.refusal} |`,
   );
   return `## ${title}\n\n| what | limit | beyond it |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }

@@ -2,6 +2,7 @@ import { cancelCommand } from '../commands/cancelCommand.js';
 import { checked, wholeNumberOf } from '../commands/input.js';
 import { runCommand } from '../commands/runCommand.js';
 import type { Command as CommandRow } from '../db/commands.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
 import { waitForCommand } from '../events/waitForCommand.js';
@@ -33,12 +34,12 @@ const RunCommandInput = builder.inputType('RunCommandInput', {
     vmId: t.id({ required: true, description: `The VM. ${ID_DESCRIPTION}` }),
     command: t.string({
       required: true,
-      description: `The text of a batch file, up to ${LIMITS.commandCharacters.value.toLocaleString('en-US')} characters: one command, or many on lines of their own. It runs as the user who is logged on.`,
+      description: `The text of a batch file, up to ${shown(LIMITS.commandCharacters)} characters: one command, or many on lines of their own. It runs as the user who is logged on.`,
     }),
     timeoutSeconds: t.int({
       required: true,
       defaultValue: 600,
-      description: `It is ended, with its children, when it runs longer: 1 to ${LIMITS.commandSeconds.value.toLocaleString('en-US')}.`,
+      description: `It is ended, with its children, when it runs longer: 1 to ${shown(LIMITS.commandSeconds)}.`,
     }),
     workingDirectory: t.string({ description: 'An absolute path in the guest, such as `C:\\src`. Left out: `C:\\`.' }),
     idempotencyKey: t.string({

@@ -2,11 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { CloseCode, DEPRECATED_GRAPHQL_WS_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { EdgeRefusal } from '../http/refuse.js';
+import { closeInTime } from './closeInTime.js';
 
 /** Of subscriptions-transport-ws, which its makers gave up; not the protocol of the library graphql-ws. */
 export const LEGACY_PROTOCOL = DEPRECATED_GRAPHQL_WS_PROTOCOL;
-/** How long such a client may take to say good-bye. Milliseconds. */
-const GOODBYE_MS = 1_000;
 
 export const OTHER_PROTOCOL: EdgeRefusal = {
   status: 400,
@@ -26,10 +25,8 @@ export function mayAgree({ headers }: IncomingMessage): boolean {
 /** Tells a client of the old protocol what to speak, in that protocol. */
 export function refuseLegacy(socket: WebSocket): void {
   socket.on('error', () => {}); // whatever it still sends, it was told
-  const late = setTimeout(() => socket.terminate(), GOODBYE_MS);
-  socket.once('close', () => clearTimeout(late));
   const message = `the subprotocol ${LEGACY_PROTOCOL} (subscriptions-transport-ws) is not spoken here`;
   const { code, fix } = OTHER_PROTOCOL;
   socket.send(JSON.stringify({ type: 'connection_error', payload: { message: `${message}. ${fix}`, code, fix } }));
-  socket.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
+  void closeInTime(socket, CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
 }

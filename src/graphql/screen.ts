@@ -1,5 +1,6 @@
 import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
 import { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
 import type { MouseButton as Button, ScreenRef, Screenshot as Shot } from '../domain/screen.js';
@@ -67,10 +68,10 @@ const SendKeysInput = builder.inputType('SendKeysInput', {
     goldenImageId: t.id({ description: IMAGE_DESCRIPTION }),
     assignedTo: t.string({ description: HOLDER_DESCRIPTION }),
     keys: t.stringList({
-      description: `Pressed one after the other, ${LIMITS.keyChords.value.toLocaleString('en-US')} at most: \`a\`, \`enter\`, \`f5\`, or several at once as \`ctrl+alt+delete\`, \`win+r\`, \`shift+tab\`.`,
+      description: `Pressed one after the other, ${shown(LIMITS.keyChords)} at most: \`a\`, \`enter\`, \`f5\`, or several at once as \`ctrl+alt+delete\`, \`win+r\`, \`shift+tab\`.`,
     }),
     text: t.string({
-      description: `Typed after the keys, ${LIMITS.typedCharacters.value.toLocaleString('en-US')} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,
+      description: `Typed after the keys, ${shown(LIMITS.typedCharacters)} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,
     }),
   }),
 });

@@ -9,6 +9,7 @@ import { refuseUpgrade } from '../http/refuse.js';
 import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
 import { boundErrors } from './boundErrors.js';
+import { closeInTime } from './closeInTime.js';
 import type { MaskError } from './faults.js';
 import { messageOf, whyNot } from './messageOf.js';
 import { LEGACY_PROTOCOL, mayAgree, OTHER_PROTOCOL, refuseLegacy } from './otherProtocols.js';
@@ -16,8 +17,6 @@ import type { Yoga } from './yoga.js';
 
 /** A caller that does not answer a ping before the next one is gone. */
 const HEARTBEAT_MS = 12_000;
-/** How long a caller may take to say good-bye. */
-const CLOSE_LIMIT_MS = 1_000;
 
 const GOING_AWAY = 1001;
 const BAD_MESSAGE = 4400;
@@ -131,7 +130,9 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
       server.handleUpgrade(req, socket, head, (ws) => server.emit('connection', ws, req));
     },
     async close() {
-      await Promise.all([...server.clients].map(sayGoodbye));
+      await Promise.all(
+        [...server.clients].map((socket) => closeInTime(socket, GOING_AWAY, 'the server is going away')),
+      );
       server.close();
     },
   };
@@ -217,12 +218,4 @@ function heartbeat(socket: WebSocket): () => void {
     socket.ping();
   }, HEARTBEAT_MS);
   return () => clearInterval(timer);
-}
-
-async function sayGoodbye(socket: WebSocket): Promise<void> {
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  const late = setTimeout(() => socket.terminate(), CLOSE_LIMIT_MS);
-  socket.close(GOING_AWAY, 'the server is going away');
-  await closed;
-  clearTimeout(late);
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { headOf } from './headOf.js';
 import { type Admission, type ConnectionLimits, limitConnections } from './limitConnections.js';
 import { refuseUpgrade } from './refuse.js';
 import { readToItsEnd } from './unreadBody.js';
@@ -75,12 +76,7 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 
 /** An old Node has given the socket away by now: it gets it back, with the request as it came but for the wish. */
 function serveWithoutUpgrade(server: Server, req: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`];
-  for (let n = 0; n < req.rawHeaders.length; n += 2) {
-    const name = req.rawHeaders[n] as string;
-    if (!/^upgrade$/i.test(name)) lines.push(`${name}: ${req.rawHeaders[n + 1]}`);
-  }
-  const again = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  const again = headOf(`${req.method} ${req.url} HTTP/${req.httpVersion}`, req.rawHeaders, /^upgrade$/i);
   socket.unshift(Buffer.concat([again, head]));
   server.emit('connection', socket);
 }

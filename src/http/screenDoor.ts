@@ -2,7 +2,9 @@ import { type IncomingHttpHeaders, type IncomingMessage, request, type Server, t
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../domain/limits.js';
+import { Slots } from '../domain/slots.js';
 import { createListener } from './createListener.js';
+import { headOf } from './headOf.js';
 import { closeServer, listen } from './listen.js';
 import { type EdgeRefusal, refuseRequest, refuseUpgrade } from './refuse.js';
 
@@ -51,8 +53,7 @@ export class ScreenDoor {
   readonly #joined = new Set<Duplex>();
   #server: Server | undefined;
   #isClosed = false;
-
-  #underWay = 0;
+  readonly #requests = new Slots(LIMITS.screenConnections.value);
 
   constructor(readonly options: ScreenDoorOptions) {}
 
@@ -92,9 +93,9 @@ export class ScreenDoor {
   /** Each request has a connection of its own to the machine, and what of a page may go over it. */
   async #pass(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (req.method !== 'GET' && req.method !== 'HEAD') return refuseRequest(req, res, READS_ONLY);
-    if (this.#underWay >= LIMITS.screenConnections.value) return refuseRequest(req, res, TOO_MANY);
-    this.#underWay++;
-    res.once('close', () => this.#underWay--);
+    const free = this.#requests.take('');
+    if (free === undefined) return refuseRequest(req, res, TOO_MANY);
+    res.once('close', free);
     const refuse = () => (res.headersSent ? res.destroy() : refuseRequest(req, res, UNREACHABLE));
     try {
       const machine = await this.options.dial();
@@ -127,9 +128,7 @@ export class ScreenDoor {
       caller.destroy();
       return void machine.destroy();
     }
-    const lines = [`${req.method} ${req.url} HTTP/1.1`];
-    for (let n = 0; n < req.rawHeaders.length; n += 2) lines.push(`${req.rawHeaders[n]}: ${req.rawHeaders[n + 1]}`);
-    machine.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+    machine.write(Buffer.concat([headOf(`${req.method} ${req.url} HTTP/1.1`, req.rawHeaders), head]));
     (caller as Socket).setKeepAlive(true, 30_000);
     for (const [end, other] of [
       [caller, machine],

@@ -20,7 +20,7 @@ import type { HostRange } from './hostRange.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, type GuestNetwork, guestRanges, type UserMode, userMode } from './network.js';
+import { ensureNetwork, guestRanges, type UserMode, userMode } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { answersRdp } from './rdpProbe.js';
@@ -35,7 +35,7 @@ export interface DockerProvisioner extends Provisioner {
    * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
    * @throws Unavailable
    */
-  guestNetwork(): Promise<GuestNetwork & UserMode & { ranges: readonly HostRange[] }>;
+  guestNetwork(): Promise<HostRange & UserMode & { ranges: readonly HostRange[] }>;
 }
 
 export interface DockerOptions {

@@ -8,14 +8,9 @@ export interface HostRange {
   subnet: string;
 }
 
-/**
- * Undefined: the network has no IPv4 range. The engine need not say the gateway: not of its default network right after its first start, and
- * not of a network that somebody made without one. The host then has the first address. A dual-stack network lists IPv6 ranges too.
- */
-export function hostRange({ IPAM }: Pick<NetworkInspectInfo, 'IPAM'>): HostRange | undefined {
-  const range = IPAM?.Config?.find(({ Subnet }) => Subnet !== undefined && /^\d+(\.\d+){3}\/\d+$/.test(Subnet));
-  if (range?.Subnet === undefined) return undefined;
-  return { subnet: range.Subnet, gateway: range.Gateway || firstAddress(range.Subnet) };
+/** The first IPv4 range of a network; undefined: it has none. */
+export function hostRange(network: Pick<NetworkInspectInfo, 'IPAM'>): HostRange | undefined {
+  return hostRanges(network).find(({ subnet }) => /^\d+(\.\d+){3}\/\d+$/.test(subnet));
 }
 
 /** Another interface of the host, beside the network's own bridge, that has some of its addresses; undefined: none has. */
@@ -40,7 +35,10 @@ function contains(range: string, address: string): boolean {
   return list.check(address);
 }
 
-/** All ranges of a network, IPv6 too. */
+/**
+ * All ranges of a network, of both families where it is dual-stack. The engine need not say the gateway: not of its default network right
+ * after its first start, and not of a network that somebody made without one. The host then has the first address.
+ */
 export function hostRanges({ IPAM }: Pick<NetworkInspectInfo, 'IPAM'>): HostRange[] {
   return (IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) => {
     if (Subnet === undefined) return [];

@@ -12,13 +12,6 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 /** What every engine has. */
 const BUILT_IN = ['bridge', 'host', 'none'];
 
-export interface GuestNetwork {
-  /** Address of the Docker host in this network. */
-  gateway: string;
-  /** Its IPv4 addresses, "172.20.0.0/16". */
-  subnet: string;
-}
-
 /** The interfaces of the Docker host, by name; none of them where they can't be seen from here. */
 export type Interfaces = ReturnType<typeof networkInterfaces>;
 
@@ -55,7 +48,7 @@ export async function examineNetwork(engine: Engine, name: string, interfaces: I
 }
 
 /** The network as it is, or undefined when there is none of that name. @throws Unavailable  it is not fit for guests. */
-export async function findNetwork(engine: Engine, name: string): Promise<GuestNetwork | undefined> {
+export async function findNetwork(engine: Engine, name: string): Promise<HostRange | undefined> {
   const found = await inspectNetwork(engine, name);
   if (found === undefined) return undefined;
   const refusal = refusalOf('network', problemsOf(NETWORK_CHECKS, networkFacts(found, {})));
@@ -98,7 +91,7 @@ export async function guestRanges(engine: Engine, name: string): Promise<HostRan
 }
 
 /** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */
-export async function ensureNetwork(engine: Engine, name: string, deployment: string): Promise<GuestNetwork> {
+export async function ensureNetwork(engine: Engine, name: string, deployment: string): Promise<HostRange> {
   const found = await findNetwork(engine, name);
   if (found) return found;
   try {

@@ -1,5 +1,6 @@
 import { failVm } from '../commands/failVm.js';
 import { lockVm } from '../db/vms.js';
+import { inMiB } from '../domain/inMiB.js';
 import { type RoomSeen, roomFiller } from '../domain/roomFiller.js';
 import type { Deps } from './deps.js';
 
@@ -65,7 +66,6 @@ export class RoomGuard {
   }): Promise<void> {
     const { write, provisioner, now, log } = this.deps;
     const { vmId, takenBytes, heldBytes, freeBytes, seconds } = filler;
-    const inMiB = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
     const reason = `the storage has only ${inMiB(freeBytes)} left, and this VM holds ${inMiB(heldBytes)} with its disk and its share, of which it took ${inMiB(takenBytes)} in the last ${seconds} s, the most of all: it was ended for the others`;
     try {
       await write(

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { CommandOutput, Command as CommandRow } from '../db/commands.js';
 import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated } from '../domain/command.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { jsonBody } from './schemas.js';
 
@@ -12,7 +13,7 @@ export const CommandId = z.object({ command_id: z.string().openapi({ param: { na
 
 export const NewCommand = jsonBody({
   command: z.string().openapi({
-    description: `The text of a batch file, up to ${LIMITS.commandCharacters.value.toLocaleString('en-US')} characters: one command, or many on lines of their own.`,
+    description: `The text of a batch file, up to ${shown(LIMITS.commandCharacters)} characters: one command, or many on lines of their own.`,
     example: 'ver',
   }),
   timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
@@ -25,7 +26,7 @@ export const NewCommand = jsonBody({
     .int()
     .optional()
     .openapi({
-      description: `How long to wait with the answer, 0 to ${LIMITS.waitSeconds.value.toLocaleString('en-US')}; else 0.`,
+      description: `How long to wait with the answer, 0 to ${shown(LIMITS.waitSeconds)}; else 0.`,
     }),
 }).openapi('NewCommand');
 

@@ -8,6 +8,7 @@ import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands
 import type { Read, Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import type { Feed } from '../events/feed.js';
 import { waitForCommand } from '../events/waitForCommand.js';
@@ -62,9 +63,7 @@ const show = createRoute({
   request: {
     params: CommandId,
     query: z.object({
-      wait_seconds: wholeNumber(
-        `How long to wait for its end, 0 to ${LIMITS.waitSeconds.value.toLocaleString('en-US')}; else 0.`,
-      ).optional(),
+      wait_seconds: wholeNumber(`How long to wait for its end, 0 to ${shown(LIMITS.waitSeconds)}; else 0.`).optional(),
     }),
   },
   responses: { 200: ok('The command.', CommandDetails), ...refusals(404, 422) },

@@ -1,4 +1,5 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { Done, ok, Problem, refusals, text, wholeNumber } from './schemas.js';
 
@@ -91,9 +92,7 @@ export function describeFileRoutes({ openAPIRegistry: registry }: OpenAPIHono): 
       query: z.object({
         assigned_to,
         after: text('For a folder: what comes after this name.').optional(),
-        limit: wholeNumber(
-          `For a folder: how many at most, 1 to ${LIMITS.fileListItems.value.toLocaleString('en-US')}.`,
-        ).optional(),
+        limit: wholeNumber(`For a folder: how many at most, 1 to ${shown(LIMITS.fileListItems)}.`).optional(),
       }),
     },
     responses: {

@@ -7,6 +7,7 @@ import { getGuest } from '../db/guests.js';
 import type { Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { createHandOut, type HandOutDeps } from '../events/handOut.js';
 import { unwrap } from './refusals.js';
@@ -73,7 +74,7 @@ const assign = createRoute({
       assigned_to: text('Who or what the VM is for: a task, a job, a person.'),
       vm_type: vmType('11'),
       wait_seconds: wholeNumber(
-        `How long to wait for a VM, 0 to ${LIMITS.waitSeconds.value.toLocaleString('en-US')}; else what the server is configured with.`,
+        `How long to wait for a VM, 0 to ${shown(LIMITS.waitSeconds)}; else what the server is configured with.`,
       ).optional(),
       lease_seconds: wholeNumber('The VM is released by itself this long after it was handed out.').optional(),
       idempotency_key: text('The same key gets the same VM again, however often it is asked.').optional(),

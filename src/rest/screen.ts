@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';
 import { unwrap } from './refusals.js';
@@ -24,14 +25,14 @@ const Keys = jsonBody({
     .array(z.string())
     .optional()
     .openapi({
-      description: `Pressed one after the other, ${LIMITS.keyChords.value.toLocaleString('en-US')} at most; several at once are joined by plus signs.`,
+      description: `Pressed one after the other, ${shown(LIMITS.keyChords)} at most; several at once are joined by plus signs.`,
       example: ['win+r'],
     }),
   text: z
     .string()
     .optional()
     .openapi({
-      description: `Typed after the keys, ${LIMITS.typedCharacters.value.toLocaleString('en-US')} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,
+      description: `Typed after the keys, ${shown(LIMITS.typedCharacters)} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,
     }),
 }).openapi('Keys');
 
