@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeRelease } from '../test/support/nodeRelease.js';
 
@@ -134,24 +134,28 @@ async function stopDocker(daemon: ChildProcess | undefined): Promise<void> {
   await ended;
 }
 
-interface Count {
+interface Outcome {
   passed: number;
-  failed: number;
+  /** What failed and how, to be told again at the end: a log of thousands of lines is read from there, and may have been cut. */
+  failures: string[];
 }
 
-function check(checks: readonly Check[], env = process.env): Count {
-  const count = { passed: 0, failed: 0 };
+function check(checks: readonly Check[], env = process.env): Outcome {
+  const outcome: Outcome = { passed: 0, failures: [] };
   for (const [name, command, args] of checks) {
     const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env });
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
-    if (status === 0) count.passed++;
-    else count.failed++;
-    if (status !== 0) console.log(`${stdout}${stderr}`.slice(-20_000));
+    if (status === 0) {
+      outcome.passed++;
+      continue;
+    }
+    outcome.failures.push(name);
+    console.log(`${stdout}${stderr}`.slice(-20_000));
   }
-  return count;
+  return outcome;
 }
 
-function tests(folder: string, files: string[], env = process.env): Count {
+function tests(folder: string, files: string[], env = process.env): Outcome {
   const report = join(folder, 'report.json');
   rmSync(report, { force: true });
   const { status } = spawnSync(
@@ -159,46 +163,68 @@ function tests(folder: string, files: string[], env = process.env): Count {
     ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files],
     { stdio: ['ignore', 'inherit', 'inherit'], env },
   );
-  if (!existsSync(report)) return { passed: 0, failed: 1 };
-  const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  if (!existsSync(report)) return { passed: 0, failures: ['vitest ended without a report'] };
+  const { numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    numPassedTests: number;
+    testResults: FileResult[];
+  };
+  const failures = testResults.flatMap(failuresOf);
+  if (status !== 0 && failures.length === 0)
+    failures.push(`vitest ended with ${status}, and no test failed: see above`);
+  return { passed: numPassedTests, failures };
+}
+
+/** Of vitest's JSON report. */
+interface FileResult {
+  name: string;
+  status: string;
+  message: string;
+  assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+}
+
+const FAILURE_SHOWN = 600;
+
+function failuresOf({ name, status, message, assertionResults }: FileResult): string[] {
+  const file = relative(process.cwd(), name);
   // A file that could not even be loaded has failed without a failed test in it.
-  const unloaded = testResults.filter(
-    (file: { status: string; assertionResults: unknown[] }) =>
-      file.status === 'failed' && file.assertionResults.length === 0,
-  ).length;
-  const failed = numFailedTests + unloaded;
-  return { passed: numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed };
+  if (status === 'failed' && assertionResults.length === 0) return [`${file}: ${message.slice(0, FAILURE_SHOWN)}`];
+  return assertionResults
+    .filter((test) => test.status === 'failed')
+    .map(
+      ({ fullName, failureMessages }) => `${file} > ${fullName}: ${failureMessages.join('\n').slice(0, FAILURE_SHOWN)}`,
+    );
 }
 
 /** Each release comes first on the PATH, so that npm, vitest and the servers that the tests start run on it. */
-async function onOtherNodes(folder: string): Promise<Count[]> {
-  const counts: Count[] = [];
+async function onOtherNodes(folder: string): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
   for (const version of OTHER_NODES) {
     const env = { ...process.env, PATH: `${dirname(await nodeRelease(version))}:${process.env.PATH}` };
     console.log(`on Node ${version}`);
-    counts.push(check([FITS], env), tests(folder, ON_OTHER_NODES, env));
+    outcomes.push(check([FITS], env), tests(folder, ON_OTHER_NODES, env));
   }
-  return counts;
+  return outcomes;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'vapiorc-test-run-'));
-let total: Count = { passed: 0, failed: 0 };
+const total: Outcome = { passed: 0, failures: [] };
 let daemon: ChildProcess | undefined;
 try {
   install();
   daemon = await startDocker(folder);
   const files = process.argv.slice(2);
-  const counts = files.length > 0 ? [tests(folder, files)] : [check([FITS, ...CHECKS]), tests(folder, [])];
-  if (files.length === 0) counts.push(...(await onOtherNodes(folder)));
-  for (const count of counts) {
-    total = { passed: total.passed + count.passed, failed: total.failed + count.failed };
+  const outcomes = files.length > 0 ? [tests(folder, files)] : [check([FITS, ...CHECKS]), tests(folder, [])];
+  if (files.length === 0) outcomes.push(...(await onOtherNodes(folder)));
+  for (const { passed, failures } of outcomes) {
+    total.passed += passed;
+    total.failures.push(...failures);
   }
 } catch (err) {
-  console.error(err instanceof Error ? err.message : err);
-  total.failed++;
+  total.failures.push(err instanceof Error ? err.message : String(err));
 } finally {
   await stopDocker(daemon);
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+for (const failure of total.failures) console.log(`FAIL ${failure}`);
+console.log(`${total.passed} passed, ${total.failures.length} failed`);
+process.exitCode = total.failures.length > 0 || total.passed === 0 ? 1 : 0;
