@@ -22,10 +22,6 @@ import type { Logger } from './log.js';
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 const DATABASE_WAIT_MS = 3_000;
 const DATABASE_RETRY_MS = 2_000;
-/** A request's body must have come within this time, unless it is a file. */
-const BODY_LIMIT_MS = 300_000;
-/** A guest's, as at its own door. */
-const GUEST_BODY_LIMIT_MS = 30_000;
 /** Requests that are under way at a stop get this long. */
 const GRACE_MS = 3_000;
 
@@ -67,7 +63,7 @@ export async function start(config: Config, log: Logger): Promise<App> {
   };
   const handle = (req: IncomingMessage, res: ServerResponse) => {
     const from = whoIs(req.socket.remoteAddress);
-    if (!isUpload(req, from)) limitBodyTime(req, from === 'caller' ? BODY_LIMIT_MS : GUEST_BODY_LIMIT_MS);
+    if (!isUpload(req, from)) limitBodyTime(req, LIMITS.bodySeconds.value * 1000);
     const admitted = admit(req);
     if ('status' in admitted) refuseRequest(req, res, admitted);
     else admitted.handle(req, res);

@@ -6,13 +6,14 @@ export const connectionLimits = {
     what: 'connections to the main port',
     value: 10_000,
     unit: 'connections',
-    refusal: 'the one without a request for longest is closed; where all have one: HTTP 429 TOO_MANY_CONNECTIONS',
+    refusal:
+      'the one without a request for longest is closed, or else the one whose body comes slowly for longest; where there is none: HTTP 429 TOO_MANY_CONNECTIONS',
   },
   connectionsPerAddress: {
     what: 'connections of one address to the main port; all callers behind a proxy have its address',
     value: 5_000,
     unit: 'connections',
-    refusal: 'its one without a request for longest is closed; where all have one: HTTP 429 TOO_MANY_CONNECTIONS',
+    refusal: 'the same, among its own',
   },
   screenConnections: {
     what: 'connections to the screen of one machine (QEMU itself takes 32 viewers)',
@@ -24,19 +25,26 @@ export const connectionLimits = {
     what: 'connections of one guest to one listener',
     value: 64,
     unit: 'connections',
-    refusal: 'its one without a request for longest is closed; where all have one: the new one is',
+    refusal:
+      'its one without a request for longest is closed, or else the one whose body comes slowly for longest; where there is none: the new one is',
   },
   guestConnections: {
     what: 'connections of all guests to one listener of theirs',
     value: 4_096,
     unit: 'connections',
-    refusal: 'the one without a request for longest is closed; where all have one: the new one is',
+    refusal: 'the same, among all',
   },
   headSeconds: {
     what: 'how long a connection may take to send the head of its request, the first one or the next',
     value: 10,
     unit: 'seconds',
     refusal: 'HTTP 408, and the connection is closed',
+  },
+  bodySeconds: {
+    what: 'how long the body of a request may take to come, unless it is a file; while there are too many connections, one that comes slower than 16 KiB a second can be closed before',
+    value: 30,
+    unit: 'seconds',
+    refusal: 'the connection is closed',
   },
   unreadBodyBytes: {
     what: 'what is still read of a body after its answer, so that the connection can go on',

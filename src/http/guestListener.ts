@@ -30,7 +30,12 @@ export class GuestListener {
     if (this.#server && address === this.#address) return;
     await this.close('not open yet');
     const server = createListener(
-      { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 8_192 },
+      {
+        requestTimeout: LIMITS.bodySeconds.value * 1000,
+        headersTimeout: LIMITS.headSeconds.value * 1000,
+        connectionsCheckingInterval: 1_000,
+        maxHeaderSize: 8_192,
+      },
       {
         handle,
         connections: {

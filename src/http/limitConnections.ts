@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { hasBody } from './bodyTime.js';
 import { refuseConnection } from './refuse.js';
 
 export interface ConnectionLimits {
@@ -21,11 +22,18 @@ interface Connection {
   address: string;
   /** Requests under way; a WebSocket is one for ever. */
   requests: number;
+  /** Of the last of them, when it was to come; with what had come of the connection when it began, and when that was. */
+  body?: { req: IncomingMessage; bytes: number; at: number };
 }
+
+/** A body that comes slower than this can be given up for another connection, after a moment to begin. */
+const SLOW_BYTES_PER_SECOND = 16_384;
+const BEGINS_MS = 1_000;
 
 /**
  * Bounds the connections of a listener. Where there are as many as may be, the one that has been without a request for longest makes
- * room: of the same address, or, when it is all of them together, of any. So who opens connections and asks nothing keeps nobody out.
+ * room, or else the one that has for longest been sending a body slowly: of the same address, or, when it is all of them together, of
+ * any. So who opens connections and asks nothing, or never comes to an end of it, keeps nobody out.
  */
 export function limitConnections(
   server: Server,
@@ -35,20 +43,36 @@ export function limitConnections(
   const perPeer = new Map<string, number>();
   /** Without a request under way, the longest first. */
   const idle = new Set<Socket>();
+  /** With a body that was still to come when it began, the longest first. */
+  const sending = new Set<Socket>();
 
   const forget = (socket: Socket) => {
     const connection = all.get(socket);
     if (!connection) return;
     all.delete(socket);
     idle.delete(socket);
+    sending.delete(socket);
     const left = (perPeer.get(connection.address) ?? 1) - 1;
     if (left > 0) perPeer.set(connection.address, left);
     else perPeer.delete(connection.address);
   };
+  function* expendable() {
+    yield* idle;
+    for (const socket of sending) {
+      const body = all.get(socket)?.body;
+      if (!body || body.req.complete) {
+        sending.delete(socket);
+        continue;
+      }
+      const elapsed = performance.now() - body.at;
+      if (elapsed < BEGINS_MS) return; // as all behind it
+      if (socket.bytesRead - body.bytes < (elapsed / 1000) * SLOW_BYTES_PER_SECOND) yield socket;
+    }
+  }
   const makeRoom = (address: string): boolean => {
     const hasTooMany = (perPeer.get(address) ?? 0) >= perAddress(address);
     if (!hasTooMany && all.size < total) return true;
-    for (const socket of idle) {
+    for (const socket of expendable()) {
       if (hasTooMany && all.get(socket)?.address !== address) continue;
       forget(socket);
       socket.destroy();
@@ -79,8 +103,16 @@ export function limitConnections(
   const during = (req: IncomingMessage, res: ServerResponse) => {
     const { socket } = req;
     const connection = began(req);
+    if (!connection) return;
+    if (hasBody(req)) {
+      connection.body = { req, bytes: socket.bytesRead, at: performance.now() };
+      sending.delete(socket);
+      sending.add(socket);
+    }
     res.once('close', () => {
-      if (connection && --connection.requests === 0 && all.has(socket)) idle.add(socket);
+      if (--connection.requests > 0 || !all.has(socket)) return;
+      sending.delete(socket);
+      idle.add(socket);
     });
   };
   server.prependListener('request', during);

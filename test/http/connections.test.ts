@@ -26,11 +26,11 @@ describe('a listener that is full', () => {
   });
 
   async function listen(limits: ConnectionLimits): Promise<void> {
-    server = createListener({}, { handle: (_req, res) => void waiting.push(res), connections: limits });
+    server = createListener({}, { handle: (req, res) => void waiting.push(req.resume() && res), connections: limits });
     await once(server.listen(0, '127.0.0.1'), 'listening');
   }
   /** One connection more, with a request that is not answered yet, or without one. */
-  async function open(from: string, asks: boolean) {
+  async function open(from: string, asks: boolean, request = GET) {
     const { port } = server.address() as AddressInfo;
     const socket = connect({ host: '127.0.0.1', port, localAddress: from }).setEncoding('utf8');
     let came = '';
@@ -46,7 +46,7 @@ describe('a listener that is full', () => {
     const one = { socket, came: () => came, isOpen: () => isOpen };
     sockets.push(one);
     const before = waiting.length;
-    if (asks) socket.write(GET);
+    if (asks) socket.write(request);
     await once(socket, 'connect');
     if (asks) await until('it is heard or refused', async () => waiting.length > before || !isOpen || came !== '');
     return one;
@@ -87,6 +87,25 @@ describe('a listener that is full', () => {
     await until('the idle one is closed', async () => !first.isOpen());
     expect(waiting.length).toBe(2);
   });
+
+  test('closes the one whose body comes slowly for longest, and none that comes well or has come', async () => {
+    const bytes = 200_000;
+    const head = `POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n\r\n`;
+    await listen({ perAddress: () => 4, total: 100 });
+    const whole = await open('127.0.0.1', true, `${head.replace(String(bytes), '4')}body`);
+    const well = await open('127.0.0.1', true, `${head}${'x'.repeat(bytes - 1)}`);
+    const [first, second] = [await open('127.0.0.1', true, `${head}x`), await open('127.0.0.1', true, `${head}x`)];
+    const refused = await open('127.0.0.1', false);
+    await until('none is given up before it could begin', async () => !refused.isOpen());
+    await until('a second later the slow one is', async () => {
+      const asked = await open('127.0.0.1', true);
+      return asked.isOpen() && !first.isOpen();
+    });
+    expect([whole, well, second].map((one) => one.isOpen())).toEqual([true, true, true]);
+    await open('127.0.0.1', true);
+    await until('the next slow one is', async () => !second.isOpen());
+    expect([whole, well].map((one) => one.isOpen())).toEqual([true, true]);
+  });
 });
 
 describe('the main port', () => {
@@ -116,8 +135,18 @@ describe('the main port', () => {
     const idle = server.connect().resume();
     const half = server.connect().resume();
     half.write('GET / HTTP/1.1\r\nHost:');
+    const bodies = [server.connect(), server.connect({ port: server.guestPort, from: '127.0.0.2' })];
+    for (const one of bodies)
+      one
+        .resume()
+        .write(
+          'POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+        );
+    const bodiesClosed = bodies.map(closeOf);
     const began = performance.now();
     await Promise.all([closeOf(idle), closeOf(half)]);
     expect(performance.now() - began).toBeLessThan((LIMITS.headSeconds.value + 10) * 1000);
+    await Promise.all(bodiesClosed);
+    expect(performance.now() - began).toBeLessThan((LIMITS.bodySeconds.value + 10) * 1000);
   });
 });
