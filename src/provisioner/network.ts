@@ -35,7 +35,7 @@ export type UserMode =
  */
 export async function userMode(engine: Engine, network: string): Promise<UserMode> {
   if (network === DEFAULT_BRIDGE) return { userModeProblem: WITHOUT_BRIDGE.own };
-  const found = await inspectNetwork(engine, DEFAULT_BRIDGE);
+  const [found] = await networksNamed(engine, DEFAULT_BRIDGE);
   if (found === undefined) return { userModeProblem: WITHOUT_BRIDGE.none };
   const range = hostRange(found);
   return range ? { userModeGateway: range.gateway } : { userModeProblem: WITHOUT_BRIDGE.noAddress };
@@ -43,28 +43,26 @@ export async function userMode(engine: Engine, network: string): Promise<UserMod
 
 /** What is wrong with the VMs' network; nothing is where it is still to be made. */
 export async function examineNetwork(engine: Engine, name: string, interfaces: Interfaces): Promise<Problem[]> {
-  const found = await inspectNetwork(engine, name);
-  return found === undefined ? [] : problemsOf(NETWORK_CHECKS, networkFacts(found, interfaces));
+  const [found, ...twins] = await networksNamed(engine, name);
+  return found === undefined ? [] : problemsOf(NETWORK_CHECKS, networkFacts(found, twins, interfaces));
 }
 
-/** The network as it is, or undefined when there is none of that name. @throws Unavailable  it is not fit for guests. */
-export async function findNetwork(engine: Engine, name: string): Promise<HostRange | undefined> {
-  const found = await inspectNetwork(engine, name);
-  if (found === undefined) return undefined;
-  const refusal = refusalOf('network', problemsOf(NETWORK_CHECKS, networkFacts(found, {})));
-  if (refusal) throw refusal;
-  return hostRange(found);
+/**
+ * Those of this name, the oldest first. There may be several: Docker before 25 makes two when it is asked for both at the same moment, and
+ * starts no container in either then.
+ */
+async function networksNamed(engine: Engine, name: string): Promise<NetworkInspectInfo[]> {
+  const named = await engine.listNetworks({ filters: { name: [name] } }); // a part of a name will do for the engine
+  const age = ({ Created }: NetworkInspectInfo) => Created.replace(/(Z|[+-]\d\d:\d\d)$/, '');
+  return named.filter(({ Name }) => Name === name).toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
 }
 
-function inspectNetwork(engine: Engine, name: string): Promise<NetworkInspectInfo | undefined> {
-  return unlessGone(engine.getNetwork(name).inspect() as Promise<NetworkInspectInfo>);
-}
-
-function networkFacts(found: NetworkInspectInfo, interfaces: Interfaces): NetworkFacts {
+function networkFacts(found: NetworkInspectInfo, twins: NetworkInspectInfo[], interfaces: Interfaces): NetworkFacts {
   const range = hostRange(found);
   const bridge = found.Options?.[BRIDGE_NAME] ?? `br-${found.Id.slice(0, 12)}`;
   return {
     name: found.Name,
+    twins: twins.map(({ Id }) => Id.slice(0, 12)),
     driver: found.Driver,
     isInternal: found.Internal,
     subnet: range?.subnet,
@@ -90,10 +88,29 @@ export async function guestRanges(engine: Engine, name: string): Promise<HostRan
     .flatMap(hostRanges);
 }
 
-/** Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password. */
+/**
+ * Makes the network of the VMs unless it is there. Guests in it can't reach each other: VNC in each has no password.
+ * @throws Unavailable  it is not fit for guests.
+ */
 export async function ensureNetwork(engine: Engine, name: string, deployment: string): Promise<HostRange> {
-  const found = await findNetwork(engine, name);
-  if (found) return found;
+  let named = await networksNamed(engine, name);
+  if (named.length === 0) {
+    await createNetwork(engine, name, deployment);
+    named = await networksNamed(engine, name);
+  }
+  if (named.length > 1) {
+    await removeTwins(engine, named.slice(1), deployment);
+    named = await networksNamed(engine, name);
+  }
+  const [network, ...twins] = named;
+  const refusal = network && refusalOf('network', problemsOf(NETWORK_CHECKS, networkFacts(network, twins, {})));
+  if (refusal) throw refusal;
+  const range = network && hostRange(network);
+  if (!range) throw new Error(`the Docker network ${name} vanished right after it was made`);
+  return range;
+}
+
+async function createNetwork(engine: Engine, name: string, deployment: string): Promise<void> {
   try {
     await engine.createNetwork({
       Name: name,
@@ -105,7 +122,14 @@ export async function ensureNetwork(engine: Engine, name: string, deployment: st
   } catch (fault) {
     if (statusOf(fault) !== 409) throw fault; // 409: another one made it just now
   }
-  const made = await findNetwork(engine, name);
-  if (!made) throw new Error(`the Docker network ${name} vanished right after it was made`);
-  return made;
+}
+
+/** Whoever made one too many takes it back. One with machines in it stays, and health says so. */
+async function removeTwins(engine: Engine, twins: NetworkInspectInfo[], deployment: string): Promise<void> {
+  for (const { Id, Labels } of twins) {
+    if (Labels?.[LABEL.deployment] !== deployment) continue;
+    await unlessGone(engine.getNetwork(Id).remove()).catch((fault: unknown) => {
+      if (statusOf(fault) !== 403) throw fault; // 403: it is in use
+    });
+  }
 }

@@ -3,6 +3,8 @@ import type { Check } from '../domain/check.js';
 /** What the engine says of the VMs' network; see network.ts. */
 export interface NetworkFacts {
   name: string;
+  /** Ids of the other networks of this name. */
+  twins: readonly string[];
   driver: string;
   /** Closed to everything outside. */
   isInternal: boolean;
@@ -22,6 +24,15 @@ const remake = ({ name, isBuiltIn }: NetworkFacts) =>
 
 /** What a network of VMs must be, where there is one already. */
 export const NETWORK_CHECKS: readonly Check<NetworkFacts>[] = [
+  {
+    looksAt: 'whether its name is its own',
+    wrong: ({ name, twins }) =>
+      twins.length === 0
+        ? undefined
+        : `there are ${twins.length + 1} Docker networks of the name ${name}, and Docker starts no container in any of them`,
+    fix: ({ twins }) => `Remove the others: docker network rm ${twins.join(' ')}`,
+    fatal: true,
+  },
   {
     looksAt: 'its driver',
     wrong: ({ name, driver }) =>

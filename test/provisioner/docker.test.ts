@@ -275,6 +275,44 @@ test('the guests of others are known in all address families, also in a network 
   }
 });
 
+test('a network that many ask for at the same moment is made once', async () => {
+  const name = `${host.settings.network}_once`;
+  const named = async () =>
+    (await docker.listNetworks({ filters: { name: [name] } })).filter(({ Name }) => Name === name);
+  const removeAll = async () => {
+    for (const { Id } of await named()) await docker.getNetwork(Id).remove();
+  };
+  try {
+    for (let round = 0; round < 2; round++) {
+      const servers = Array.from({ length: 4 }, () => host.another({ network: name }));
+      const gateways = await Promise.all(servers.flatMap((one) => [one.guestNetwork(), one.guestNetwork()]));
+      const [network, ...twins] = await named();
+      expect(twins).toEqual([]);
+      for (const { gateway } of gateways) expect(gateway).toBe(network?.IPAM?.Config?.[0]?.Gateway);
+      await removeAll();
+    }
+  } finally {
+    await removeAll();
+  }
+});
+
+test('a network whose name another one has is refused, with the way to mend it', async () => {
+  const name = `${host.settings.network}_twins`;
+  const networks = [];
+  try {
+    for (let n = 0; n < 2; n++) networks.push(await docker.createNetwork({ Name: name, CheckDuplicate: false }));
+    const [first, second] = networks.map(({ id }) => id.slice(0, 12));
+    const { provisioner } = await host.another({ network: name }).health();
+    expect(provisioner).toMatchObject({ status: 'DOWN' });
+    expect(provisioner.message).toMatch(
+      new RegExp(`2 Docker networks of the name ${name}.*Remove the others: docker network rm ${second}`),
+    );
+    expect(provisioner.message).not.toContain(first);
+  } finally {
+    for (const network of networks) await network.remove();
+  }
+});
+
 test('a network that lets guests talk to each other is used, but health says so', async () => {
   const name = `${host.settings.network}_open`;
   const network = await docker.createNetwork({ Name: name });
