@@ -1,9 +1,10 @@
 import { type ProxyOptions, type RunningProxy, runProxy } from './runProxy.js';
 
-const UPGRADE =
-  'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;';
+/** What README.md tells people to add. */
+const FOR_ALL = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+  proxy_request_buffering off; client_max_body_size 0;`;
 
-/** Debian's nginx with a bare `proxy_pass`, as people write it first. With a certificate it has what WebSockets need as well. */
+/** Debian's nginx with a bare `proxy_pass`, as people write it first. With a certificate it has what WebSockets and large files need as well. */
 export function startNginx(server: string, options: ProxyOptions = {}): Promise<RunningProxy> {
   const { certificate, idleSeconds } = options;
   const tls = certificate && `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile};`;
@@ -20,8 +21,7 @@ http {
   server {
     listen 127.0.0.1:${port}${tls ? ' ssl' : ''}; ${tls ?? ''}
     ${idleSeconds ? `proxy_read_timeout ${idleSeconds}s;` : ''}
-    ${tls ? `location /vapiorc/graphql { proxy_pass ${server}/graphql; ${UPGRADE} }` : ''}
-    location /vapiorc/ { proxy_pass ${server}/; }
+    location /vapiorc/ { proxy_pass ${server}/; ${tls ? FOR_ALL : ''} }
   }
 }
 `,
