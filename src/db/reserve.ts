@@ -75,8 +75,12 @@ export class Reserve {
 
   /** Why only what makes room is written now; undefined: all is. */
   refusal(): Unavailable | undefined {
-    if (this.#missing === 0) return undefined;
-    return new Unavailable('database', `the disk of the database is full: ${ONLY_ROOM}`, this.#fix());
+    return this.#missing === 0 ? undefined : this.#full(this.#missing);
+  }
+
+  /** In place of the failure of a write that found no room, and may not use the reserve. Undefined: it failed by something else. */
+  async refusalOf(err: unknown): Promise<Unavailable | undefined> {
+    return isDiskFull(err) ? this.#full(Math.max(SPARE_BYTES - (await this.#freeBytes()), FULL_BYTES)) : undefined;
   }
 
   /**
@@ -125,10 +129,14 @@ export class Reserve {
         const held = await this.#ballast.held();
         return {
           status: 'DEGRADED',
-          message: `${left}: ${ONLY_ROOM}, from a reserve of which ${inMiB(held)} of ${inMiB(BALLAST_BYTES)} are left. ${this.#fix()}`,
+          message: `${left}: ${ONLY_ROOM}, from a reserve of which ${inMiB(held)} of ${inMiB(BALLAST_BYTES)} are left. ${this.#fix(this.#missing)}`,
         };
       }
       if (freeBytes >= SPARE_BYTES) return { status: 'OK', message: left };
+      if (freeBytes < FULL_BYTES) {
+        const fix = this.#fix(SPARE_BYTES - freeBytes);
+        return { status: 'DEGRADED', message: `${left}: it is full, ${ONLY_ROOM}, from a reserve. ${fix}` };
+      }
       return {
         status: 'DEGRADED',
         message: `${left}. When it is full only what makes room is done, from a reserve of ${inMiB(BALLAST_BYTES)}: free space there`,
@@ -139,8 +147,12 @@ export class Reserve {
     }
   }
 
-  #fix(): string {
-    return `Free ${inMiB(this.#missing)} more in ${this.options.home}: release VMs, delete golden images, or remove what else fills that disk. All goes on by itself then.`;
+  #full(missing: number): Unavailable {
+    return new Unavailable('database', `the disk of the database is full: ${ONLY_ROOM}`, this.#fix(missing));
+  }
+
+  #fix(missing: number): string {
+    return `Free ${inMiB(missing)} more in ${this.options.home}: release VMs, delete golden images, or remove what else fills that disk. All goes on by itself then.`;
   }
 
   async #relieve(err: unknown, since: number): Promise<boolean> {

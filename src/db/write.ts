@@ -48,7 +48,7 @@ export function createWrite(
       } catch (err) {
         if (attempt < ATTEMPTS && isDeadlock(err)) continue;
         if (makesRoom && attempt < ATTEMPTS_FOR_ROOM && (await reserve?.relieve(err, since))) continue;
-        throw err;
+        throw (await reserve?.refusalOf(err)) ?? err;
       }
     }
   };

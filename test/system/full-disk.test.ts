@@ -137,7 +137,16 @@ describe.runIf(isRoot)('a full disk under the embedded database', () => {
     expect(await reserveBytes()).toBe(LIMITS.databaseReserveBytes.value);
     const before = await database();
     expect(before.status).toBe('degraded');
-    expect(before.message).toContain(`0 MiB left on the disk of the database (mounted at ${disk.path})`);
+    expect(before.message).toContain(
+      `0 MiB left on the disk of the database (mounted at ${disk.path}): it is full, only what makes room is done`,
+    );
+    const order =
+      'mutation { assignVm(input: {assignedTo: "x", cancelIfLate: true}) { __typename ... on Unavailable { fix } } }';
+    expect(await api.post(server, order)).toMatchObject({
+      data: {
+        assignVm: { __typename: 'Unavailable', fix: expect.stringMatching(/^Free \d+ MiB more in .*release VMs/) },
+      },
+    });
 
     await releaseAll();
 
