@@ -18,7 +18,7 @@ const FOREIGN_ORIGIN: EdgeRefusal = {
   status: 403,
   code: 'FOREIGN_ORIGIN',
   message: 'a web page of another origin may not connect here',
-  fix: 'Connect from a program that sends no Origin, or from a page that this server serves.',
+  fix: 'Connect from a program that sends no Origin, or from a page of this server. Behind a proxy: set VAPIORC_PUBLIC_HOST to the name in its address.',
 };
 const TOO_MANY_SOCKETS: EdgeRefusal = {
   status: 429,

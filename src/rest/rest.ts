@@ -64,7 +64,14 @@ export function createRest(options: RestOptions) {
     const reads = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
     if (reads || !isForeign(c.req.header('origin'), c.req.header('host'))) return next();
     const what = 'a web page of another origin may not change anything here';
-    return c.json(problem('FOREIGN_ORIGIN', what, 'Call from a program, or from a page that this server serves.'), 403);
+    return c.json(
+      problem(
+        'FOREIGN_ORIGIN',
+        what,
+        'Call from a program, or from a page of this server. Behind a proxy: set VAPIORC_PUBLIC_HOST to the name in its address.',
+      ),
+      403,
+    );
   });
   app.use('/api/*', refuseUnknown(app));
   addFileRoutes(app, { files: options, feed: options.feed, log });
