@@ -35,9 +35,10 @@ export interface App {
 
 /**
  * Starts the server. It listens at once; while a database of the user's own is away it says so to whoever asks and tries on.
+ * `tell`: where people read what it waits for.
  * @throws Error  the address can't be had, or the embedded Postgres can't be started; the message says what to do.
  */
-export async function start(config: Config, log: Logger): Promise<App> {
+export async function start(config: Config, log: Logger, tell: (line: string) => void = () => {}): Promise<App> {
   const closers: Closer[] = [];
   const stopping = new AbortController();
   let core: Core | undefined;
@@ -53,7 +54,11 @@ export async function start(config: Config, log: Logger): Promise<App> {
     }
     const unavailable = { status: 503, code: 'UNAVAILABLE', retryAfterSeconds: 5 } as const;
     if (core === undefined)
-      return { ...unavailable, message: waiting, fix: 'Try again in a few seconds; see the server log.' };
+      return {
+        ...unavailable,
+        message: waiting,
+        fix: 'Do what this says, if anything; the server tries on by itself.',
+      };
     if (whoIs(req.socket.remoteAddress) === 'unknown') {
       const message = 'the network of the VMs is not known yet, nor whether you are a guest';
       const fix = 'Try again in a few seconds, or call from this machine by localhost; see the server log.';
@@ -121,7 +126,10 @@ export async function start(config: Config, log: Logger): Promise<App> {
         if (await reserve?.relieve(err, since)) continue;
         if (config.databaseUrl === undefined || stopping.signal.aborted) throw err;
         const message = (err as Error).message;
-        if (message !== waiting) log.error({ err }, 'the database cannot be used; trying on');
+        if (message !== waiting) {
+          log.error({ err }, 'the database cannot be used; trying on');
+          tell(`the database cannot be used; trying on. ${message}`);
+        }
         waiting = message;
         await sleep(DATABASE_RETRY_MS, undefined, { signal: stopping.signal });
       }

@@ -231,6 +231,10 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     /** Hosts that isoUrl may name whatever their addresses are. */
     isoHosts: e.VAPIORC_ISO_HOSTS,
     logLevel: e.VAPIORC_LOG_LEVEL,
+    /** Names that look like settings and are none, sorted: misspelt, or of another version. */
+    notSettings: Object.keys(env)
+      .filter((name) => name.startsWith('VAPIORC_') && !(name in Env.shape))
+      .toSorted(),
   } as const;
 }
 

@@ -12,8 +12,10 @@ async function main(): Promise<void> {
   const { loadConfig } = await import('./config.js');
   const config = loadConfig(process.env);
   log.level = config.logLevel;
+  if (config.notSettings.length > 0) log.warn({ names: config.notSettings }, 'these are set, and are no settings');
   const [{ start }, { banner }] = await Promise.all([import('./app.js'), import('./banner.js')]);
-  const app = await start(config, log);
+  const tell = (line: string) => void process.stdout.write(`vapiorc: ${line}\n`);
+  const app = await start(config, log, tell);
 
   let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -31,7 +33,7 @@ async function main(): Promise<void> {
     });
   }
 
-  process.stdout.write(`vapiorc: starting at ${app.url}\n`);
+  tell(`starting at ${app.url}`);
   try {
     process.stdout.write(banner(app.url, config, await app.ready));
   } catch (err) {

@@ -14,6 +14,10 @@ describe('the settings', () => {
   });
   test('that are empty count as unset', () =>
     expect(loadConfig({ VAPIORC_PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 8000, databaseUrl: undefined }));
+  test('tell those that are none', () =>
+    expect(loadConfig({ VAPIORC_HOT_SPARE: '5', VAPIORC_PORT: '80', VAPIORC_A: '', PATH: '/bin' }).notSettings).toEqual(
+      ['VAPIORC_A', 'VAPIORC_HOT_SPARE'],
+    ));
   test('keep the prototype’s name for the public host', () =>
     expect(loadConfig({ VAPIORC_HOST_IP: '10.0.0.7' }).publicHost).toBe('10.0.0.7'));
   test('take a Redis on a socket', () =>

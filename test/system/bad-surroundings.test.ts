@@ -156,7 +156,13 @@ test('DOCKER_HOST names the socket where nothing else does; one of another host 
   const remote = deployment.launch({ DOCKER_HOST: 'tcp://203.0.113.1:2375' });
   expect(await remote.exited()).toBe(1);
   const [, name = '', value = ''] = /DOCKER_HOST: .*(VAPIORC_DOCKER_SOCKET)=([^,]+),/.exec(remote.stdout()) ?? [];
-  const mended = await deployment.start({ DOCKER_HOST: 'tcp://203.0.113.1:2375', [name]: value });
+  const mended = await deployment.start({
+    DOCKER_HOST: 'tcp://203.0.113.1:2375',
+    [name]: value,
+    VAPIORC_DOCKER_SOKET: socket,
+  });
+  expect(mended.stdout()).toContain('VAPIORC_DOCKER_SOKET is set, and is no setting: see README.md');
+  expect(mended.stderr()).toContain('"names":["VAPIORC_DOCKER_SOKET"]');
   expect(mended.stdout()).toMatch(
     /ok +provisioner +Docker .*DOCKER_HOST is not used: VAPIORC_DOCKER_SOCKET is set and wins/,
   );

@@ -62,6 +62,7 @@ test('without its database at the start it says so at every address, and is read
   });
   expect(JSON.parse(why)).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('DATABASE_URL') });
   expect(why).not.toContain(new URL(database.url).password);
+  expect(server.stdout()).toMatch(/^vapiorc: the database cannot be used; trying on\. .*DATABASE_URL/m);
   for (const [path, init] of [
     ['/health', {}],
     ['/api/vms/instances', {}],
