@@ -109,9 +109,11 @@ function query(target: Target, text: string, variables?: object): Promise<void> 
   return askOnAndOn(target, new Agent({ keepAlive: true }), CLIENTS, '/graphql', body, JSON_BODY);
 }
 
-async function subscribe({ host, port }: Target, count: number, text: string): Promise<void> {
+async function subscribe({ host, port, from }: Target, count: number, text: string): Promise<void> {
   const open = () => {
-    const socket = new WebSocket(`ws://${host}:${port}/graphql`, 'graphql-transport-ws');
+    const socket = new WebSocket(`ws://${host}:${port}/graphql`, 'graphql-transport-ws', {
+      ...(from && { localAddress: from }),
+    });
     socket.on('error', () => {});
     socket.on('open', () => socket.send('{"type":"connection_init"}'));
     socket.once('message', () => {

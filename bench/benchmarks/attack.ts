@@ -165,7 +165,8 @@ async function bareTimesQuiet(kit: Kit, name: AttackName): Promise<number> {
   return under / quiet;
 }
 
-const targetOf = (url: string): Target => ({ host: '127.0.0.1', port: Number(new URL(url).port) });
+/** Who attacks has another address than who behaves well, as two hosts have. */
+const targetOf = (url: string): Target => ({ host: '127.0.0.1', port: Number(new URL(url).port), from: '127.0.0.2' });
 const p99 = ({ times }: Seen): number => figures(times).p99;
 
 function shown({ health, assign }: Look): string {

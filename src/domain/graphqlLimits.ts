@@ -12,7 +12,7 @@ export const graphqlLimits = {
     what: 'words and signs in one GraphQL document (full introspection has some 200)',
     value: 2_000,
     unit: 'tokens',
-    refusal: 'GraphQL error',
+    refusal: 'GraphQL error QUERY_SIZE',
   },
   graphqlNameCharacters: {
     what: 'a name in a GraphQL document or a key in its variables: an alias comes back with every row',

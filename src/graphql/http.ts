@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
+import type { Turns } from '../domain/turns.js';
 import type { MaskError } from './faults.js';
 import { createGraphiql } from './graphiql.js';
 import { parseJson, readOperation, refusal, refuseHash } from './readOperation.js';
@@ -13,7 +14,7 @@ export interface Http {
 }
 
 /** GraphQL over HTTP and SSE, and GraphiQL. */
-export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskError }): Http {
+export function createHttp({ yoga, maskError, turns }: { yoga: Yoga; maskError: MaskError; turns: Turns }): Http {
   const graphiql = createGraphiql();
   const underWay = new Set<AbortController>();
   let closed = false;
@@ -23,12 +24,15 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
     if (url?.pathname !== PATH)
       throw refusal(404, 'NOT_FOUND', 'there is nothing at this address', `GraphQL is at ${PATH}.`);
     if (wantsPage(req)) return graphiql(req, res);
+    const address = req.socket.remoteAddress ?? '';
+    const turn = () => turns.run(address, () => {});
     if (req.method === 'POST') {
-      const given = await readOperation(req);
+      const given = await readOperation(req, turn);
       if (given === undefined) return;
       refuseHash(given);
       Object.assign(req, { body: given });
     } else if (req.method === 'GET') {
+      await turn();
       const inQuery = (name: string) => parseJson(url.searchParams.get(name) || 'null');
       inQuery('variables');
       refuseHash({ query: url.searchParams.get('query'), extensions: inQuery('extensions') });
@@ -38,6 +42,7 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
         'Send operations by POST, queries by GET as well. With graphql-sse leave singleConnection out: each subscription has a connection of its own.';
       throw refusal(405, 'METHOD_NOT_ALLOWED', `${req.method} is not for GraphQL`, fix);
     }
+    if (res.destroyed) return; // gone before its turn came
     const gone = new AbortController();
     setMaxListeners(0, gone.signal);
     underWay.add(gone);
@@ -46,7 +51,7 @@ export function createHttp({ yoga, maskError }: { yoga: Yoga; maskError: MaskErr
       underWay.delete(gone);
       gone.abort();
     });
-    await yoga.handle(req, res, { caller: gone.signal, address: req.socket.remoteAddress ?? '' });
+    await yoga.handle(req, res, { caller: gone.signal, address });
   }
 
   return {

@@ -41,7 +41,7 @@ export function useLimits(): Plugin {
         const source = typeof given === 'string' ? new Source(given) : given;
         const found = measureText(source);
         if (found) throw found;
-        return parse(source, { ...options, maxTokens: LIMITS.graphqlTokens.value });
+        return parse(source, options);
       });
     },
     // Its verdict is remembered with the document.
@@ -95,9 +95,10 @@ function refuse(args: Operation): readonly GraphQLError[] | undefined {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const price = priceOf({ schema, operation, fragments, variables: coerced, context: contextValue as object });
-  if (price <= LIMITS.graphqlCost.value) return undefined;
-  const fix = `It may cost ${Math.ceil(price)}: ask for fewer fields or smaller pages (\`first\`).`;
+  const most = LIMITS.graphqlCost.value;
+  const price = priceOf({ schema, operation, fragments, variables: coerced, context: contextValue as object }, most);
+  if (price <= most) return undefined;
+  const fix = `It may cost ${Math.ceil(price)} or more: ask for fewer fields or smaller pages (\`first\`).`;
   return badRequest([excess('QUERY_COMPLEXITY', LIMITS.graphqlCost, fix)]);
 }
 

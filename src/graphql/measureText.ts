@@ -7,7 +7,7 @@ const CLOSING: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BR
 
 /**
  * What is too large in the text of a document, found before it is parsed: the parser calls itself for each bracket. Text that is no
- * GraphQL is left to the parser to tell, and so are too many tokens.
+ * GraphQL is left to the parser to tell.
  */
 export function measureText(source: Source): GraphQLError | undefined {
   if (source.body.length > LIMITS.graphqlCharacters.value)
@@ -23,7 +23,7 @@ export function measureText(source: Source): GraphQLError | undefined {
       return excess('QUERY_SIZE', LIMITS.graphqlNesting, 'Ask for less in one operation.');
     if (CLOSING.has(token.kind)) depth--;
   }
-  return undefined;
+  return excess('QUERY_SIZE', LIMITS.graphqlTokens, 'Ask for less in one operation.');
 }
 
 function next(lexer: Lexer): Token | undefined {

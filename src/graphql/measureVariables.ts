@@ -10,8 +10,11 @@ export function measureVariables(variables: unknown): GraphQLError | undefined {
   let count = 0;
   for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
     const isList = Array.isArray(value);
-    for (const [key, part] of Object.entries(value)) {
-      if (++count > LIMITS.graphqlVariables.value) return excess('QUERY_SIZE', LIMITS.graphqlVariables, FIX);
+    const keys = Object.keys(value);
+    count += keys.length;
+    if (count > LIMITS.graphqlVariables.value) return excess('QUERY_SIZE', LIMITS.graphqlVariables, FIX);
+    for (const key of keys) {
+      const part = (value as Record<string, unknown>)[key];
       if (!isList && key.length > LIMITS.graphqlNameCharacters.value)
         return excess('QUERY_SIZE', LIMITS.graphqlNameCharacters, 'Give shorter names.');
       if (isObject(part)) rest.push(part);

@@ -31,16 +31,18 @@ export interface Priced {
 /**
  * The most that a valid operation may cost, by the `complexity` of its fields: see PRICES. Pothos' own rule would coerce the variables
  * once more, without a bound on errors, and takes introspection for free.
+ * Beyond `most` it is not added up to its end.
  */
-export function priceOf({ schema, operation, fragments, variables, context }: Priced): number {
+export function priceOf({ schema, operation, fragments, variables, context }: Priced, most: number): number {
   // A fragment that is spread in many places is looked at once.
   const known = new Map<SelectionSetNode, Map<GraphQLNamedType, number>>();
 
-  const ofSelections = (set: SelectionSetNode, type: GraphQLNamedType): number => {
+  const ofSelections = (set: SelectionSetNode, type: GraphQLNamedType, enough = Number.POSITIVE_INFINITY): number => {
     const found = known.get(set)?.get(type);
     if (found !== undefined) return found;
     let sum = 0;
     for (const selection of set.selections) {
+      if (sum > enough) break;
       if (selection.kind === Kind.FIELD) sum += ofField(selection, type);
       else {
         const part = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
@@ -61,7 +63,7 @@ export function priceOf({ schema, operation, fragments, variables, context }: Pr
   };
 
   const root = schema.getRootType(operation.operation);
-  return root ? ofSelections(operation.selectionSet, root) : 0;
+  return root ? ofSelections(operation.selectionSet, root, most) : 0;
 }
 
 function fieldOf(type: GraphQLNamedType, name: string): GraphQLField<unknown, unknown> | undefined {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import { LIMITS } from '../domain/limits.js';
 import { readBody } from '../http/readBody.js';
+import { measureJson } from './measureJson.js';
 
 /** A page of another site can send none of these without asking the browser first, which refuses. */
 const BODY_TYPES = ['application/json', 'application/graphql+json', 'application/graphql'];
@@ -13,10 +14,13 @@ export interface GivenOperation {
 }
 
 /**
- * The operation in the body of a POST. Clients of protocols that are not spoken here are told so in the way that makes them fall back.
- * Undefined: the caller has gone. @throws GraphQLError  with the HTTP status in its extensions.
+ * The operation in the body of a POST, looked at when it is its `turn`. Clients of protocols that are not spoken here are told so in the
+ * way that makes them fall back. Undefined: the caller has gone. @throws GraphQLError  with the HTTP status in its extensions.
  */
-export async function readOperation(req: IncomingMessage): Promise<GivenOperation | undefined> {
+export async function readOperation(
+  req: IncomingMessage,
+  turn: () => Promise<void>,
+): Promise<GivenOperation | undefined> {
   const type = mediaType(req);
   if (!BODY_TYPES.includes(type)) {
     const fix = `Send the body as ${BODY_TYPES[0]}, and say so in Content-Type; files go in by putFile, or by PUT to their REST route.`;
@@ -28,8 +32,12 @@ export async function readOperation(req: IncomingMessage): Promise<GivenOperatio
     const fix = 'Send large files by PUT to their REST route.';
     throw refusal(413, 'TOO_LARGE', `the body has more than ${LIMITS.graphqlBodyBytes.value} bytes`, fix);
   }
+  await turn();
   if (type === 'application/graphql') return { query: body.toString() };
-  const given = parseJson(body.toString());
+  const text = body.toString();
+  const tooLarge = measureJson(text);
+  if (tooLarge) throw Object.assign(tooLarge, { extensions: { ...tooLarge.extensions, http: { status: 400 } } });
+  const given = parseJson(text);
   if (Array.isArray(given)) {
     const fix = 'Send one operation in each request: with Apollo Client take HttpLink instead of BatchHttpLink.';
     throw refusal(400, 'BATCHING_NOT_SUPPORTED', 'several operations in one body are not taken', fix);

@@ -5,6 +5,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
+import type { Turns } from '../domain/turns.js';
 import { refuseUpgrade } from '../http/refuse.js';
 import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
@@ -49,11 +50,14 @@ export interface SocketsOptions {
   maskError: MaskError;
   log: Logger;
   underWay: UnderWay;
+  /** In which operations are looked through. */
+  turns: Turns;
 }
 
 /** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
-export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions): Sockets {
-  const protocol = makeServer<Record<string, unknown>, Extra>(operations(yoga, maskError, underWay));
+export function createSockets(options: SocketsOptions): Sockets {
+  const { maskError, log } = options;
+  const protocol = makeServer<Record<string, unknown>, Extra>(operations(options));
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.graphqlBodyBytes.value,
@@ -139,11 +143,12 @@ export function createSockets({ yoga, maskError, log, underWay }: SocketsOptions
 }
 
 /** How an operation is checked and run; the same as over HTTP. */
-function operations(
-  yoga: Yoga,
-  maskError: MaskError,
-  underWay: UnderWay,
-): ServerOptions<Record<string, unknown>, Extra> {
+function operations({
+  yoga,
+  maskError,
+  underWay,
+  turns,
+}: SocketsOptions): ServerOptions<Record<string, unknown>, Extra> {
   return {
     async onSubscribe({ extra, subscriptions }, _id, params) {
       // The new one is counted already.
@@ -152,6 +157,7 @@ function operations(
       const free = underWay.operations.take(extra.address);
       if (!free) return [tooMany('of your address', TOO_MANY_OPERATIONS.fix)];
       extra.underWay.set(params, free);
+      await turns.run(extra.address, () => {});
       try {
         const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
           caller: extra.caller,

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeNodeId } from '../../src/graphql/nodeId.js';
 import { gate } from '../support/gate.js';
@@ -79,4 +79,34 @@ test('one operation that hangs leaves a connection to others of its address', as
     expect(await askFrom('127.0.0.1', '{ pools { vmType } }')).toEqual({ status: 200, data: { pools: [] } });
   });
   for (const { status } of await Promise.all(much)) expect(status).toBe(200);
+});
+
+test('documents of one address that take long to look through keep another waiting for no more than a few', async () => {
+  const LONG = `{ ${'pools { counts { booting } } '.repeat(350)} }`;
+  const agent = (localAddress: string) => new Agent({ keepAlive: true, localAddress });
+  const [flood, other] = [agent('127.0.0.2'), agent('127.0.0.1')];
+  const ask = (by: Agent, query: string) =>
+    new Promise<number>((resolve, reject) => {
+      const headers = { 'content-type': 'application/json' };
+      request(world.url, { method: 'POST', headers, agent: by }, (res) =>
+        res.resume().once('end', () => resolve(res.statusCode ?? 0)),
+      )
+        .on('error', reject)
+        .end(JSON.stringify({ query }));
+    });
+  try {
+    // Connected already, so that all of them come in the same moment.
+    await Promise.all([
+      ...Array.from({ length: 100 }, () => ask(flood, '{ __typename }')),
+      ask(other, '{ __typename }'),
+    ]);
+    let answered = 0;
+    const floods = Array.from({ length: 100 }, () => ask(flood, LONG).finally(() => answered++));
+    expect(await ask(other, '{ __typename }')).toBe(200);
+    expect(answered).toBeLessThan(30);
+    await Promise.all(floods);
+  } finally {
+    flood.destroy();
+    other.destroy();
+  }
 });

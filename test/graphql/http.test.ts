@@ -102,7 +102,8 @@ describe('what costs too much', () => {
     );
     expect(aliases.extensions).toMatchObject({ code: 'QUERY_COMPLEXITY' });
     const tokens = await errorOf(world, `{ ${'__typename '.repeat(LIMITS.graphqlTokens.value)} }`);
-    expect(tokens.message).toContain(`more that ${LIMITS.graphqlTokens.value} tokens`);
+    expect(tokens.message).toContain(`more than ${LIMITS.graphqlTokens.value} tokens`);
+    expect(tokens.extensions).toMatchObject({ code: 'QUERY_SIZE', fix: expect.any(String) });
   });
 
   test('is measured by the variables of this call, not of the first with the same text', async () => {
