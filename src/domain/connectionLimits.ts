@@ -46,6 +46,18 @@ export const connectionLimits = {
     unit: 'seconds',
     refusal: 'the connection is closed',
   },
+  bodyBytesPerAddress: {
+    what: 'bodies of requests of one address that are under way, but for files; all callers behind a proxy have its address',
+    value: 128 * 1024 * 1024,
+    unit: 'bytes',
+    refusal: 'HTTP 429 TOO_MUCH_SENT',
+  },
+  bodyBytes: {
+    what: 'the same of all addresses together',
+    value: 256 * 1024 * 1024,
+    unit: 'bytes',
+    refusal: 'HTTP 429 TOO_MUCH_SENT',
+  },
   unreadBodyBytes: {
     what: 'what is still read of a body after its answer, so that the connection can go on',
     value: 64 * 1024 * 1024,

@@ -12,15 +12,15 @@ export class Slots {
     return this.#all >= this.mostOfAll;
   }
 
-  /** Takes one, and answers how to give it back, which is to be done once; undefined: as many are taken as may be. */
-  take(key: string): (() => void) | undefined {
+  /** Takes some, and answers how to give them back, which is to be done once; undefined: so many are not left. */
+  take(key: string, count = 1): (() => void) | undefined {
     const others = this.#taken.get(key) ?? 0;
-    if (others >= this.most || this.areAllTaken) return undefined;
-    this.#taken.set(key, others + 1);
-    this.#all++;
+    if (others + count > this.most || this.#all + count > this.mostOfAll) return undefined;
+    this.#taken.set(key, others + count);
+    this.#all += count;
     return () => {
-      this.#all--;
-      const left = (this.#taken.get(key) ?? 1) - 1;
+      this.#all -= count;
+      const left = (this.#taken.get(key) ?? count) - count;
       if (left > 0) this.#taken.set(key, left);
       else this.#taken.delete(key);
     };

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import type { Turns } from '../domain/turns.js';
+import type { Slices } from '../domain/slices.js';
 import type { MaskError } from './faults.js';
 import { createGraphiql } from './graphiql.js';
 import { parseJson, readOperation, refusal, refuseHash } from './readOperation.js';
@@ -14,7 +14,7 @@ export interface Http {
 }
 
 /** GraphQL over HTTP and SSE, and GraphiQL. */
-export function createHttp({ yoga, maskError, turns }: { yoga: Yoga; maskError: MaskError; turns: Turns }): Http {
+export function createHttp({ yoga, maskError, slices }: { yoga: Yoga; maskError: MaskError; slices: Slices }): Http {
   const graphiql = createGraphiql();
   const underWay = new Set<AbortController>();
   let closed = false;
@@ -25,7 +25,7 @@ export function createHttp({ yoga, maskError, turns }: { yoga: Yoga; maskError: 
       throw refusal(404, 'NOT_FOUND', 'there is nothing at this address', `GraphQL is at ${PATH}.`);
     if (wantsPage(req)) return graphiql(req, res);
     const address = req.socket.remoteAddress ?? '';
-    const turn = () => turns.run(address, () => {});
+    const turn = () => slices.turn(address);
     if (req.method === 'POST') {
       const given = await readOperation(req, turn);
       if (given === undefined) return;

@@ -5,7 +5,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
-import type { Turns } from '../domain/turns.js';
+import type { Slices } from '../domain/slices.js';
 import { refuseUpgrade } from '../http/refuse.js';
 import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
@@ -51,7 +51,7 @@ export interface SocketsOptions {
   log: Logger;
   underWay: UnderWay;
   /** In which operations are looked through. */
-  turns: Turns;
+  slices: Slices;
 }
 
 /** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
@@ -147,7 +147,7 @@ function operations({
   yoga,
   maskError,
   underWay,
-  turns,
+  slices,
 }: SocketsOptions): ServerOptions<Record<string, unknown>, Extra> {
   return {
     async onSubscribe({ extra, subscriptions }, _id, params) {
@@ -157,7 +157,7 @@ function operations({
       const free = underWay.operations.take(extra.address);
       if (!free) return [tooMany('of your address', TOO_MANY_OPERATIONS.fix)];
       extra.underWay.set(params, free);
-      await turns.run(extra.address, () => {});
+      await slices.turn(extra.address);
       try {
         const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
           caller: extra.caller,
