@@ -74,7 +74,7 @@ export function readSmallFile(
       return { path, modifiedAt: file.modifiedAt, content, sha256 };
     } catch (err) {
       if (!(err instanceof FileChanged)) throw err;
-      return new Conflict('the file was changed while it was read', 'Read it again.');
+      return err;
     } finally {
       await file.close();
     }

@@ -67,7 +67,11 @@ export class AlreadyThere extends Conflict {
 }
 
 /** A file lost bytes while it was read: what was handed out is not what it holds. */
-export class FileChanged extends Error {}
+export class FileChanged extends Conflict {
+  constructor(how: string) {
+    super(`the file was changed while it was read: ${how}`, 'Read it again.');
+  }
+}
 
 /** A source ended before all that it announced had come. */
 export class UploadCutOff extends Error {

@@ -66,7 +66,7 @@ async function* read(file: FileHandle, start: number, end: number, close: () => 
   try {
     for (let at = start; at < end; ) {
       const chunk = await (next ?? readAt(at));
-      if (chunk.byteLength === 0) throw new FileChanged(`the file ended at ${at}, before byte ${end}`);
+      if (chunk.byteLength === 0) throw new FileChanged(`it ended at ${at}, before byte ${end}`);
       at += chunk.byteLength;
       next = at < end ? readAt(at) : undefined;
       yield chunk;
@@ -87,7 +87,7 @@ async function sha256(file: FileHandle, size: number): Promise<string> {
   const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(size, 1)));
   for (let at = 0; at < size; ) {
     const chunk = await readChunk(file, buffer.subarray(0, Math.min(buffer.byteLength, size - at)), at);
-    if (chunk.byteLength === 0) throw new FileChanged(`the file ended at ${at}, before byte ${size}`);
+    if (chunk.byteLength === 0) throw new FileChanged(`it ended at ${at}, before byte ${size}`);
     hash.update(chunk);
     at += chunk.byteLength;
   }

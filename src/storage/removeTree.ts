@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { opendir, rename, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { errno } from './errno.js';
 import { HeldFolder } from './heldFolder.js';
 
@@ -9,19 +9,21 @@ const MAX_ROUNDS = 100;
 
 /**
  * Removes a file or a folder with all that is in it, following no link and however deep it is: each folder in it is first moved up into
- * `aside`, a folder of ours on the same file system. Gone is fine.
+ * `aside`, a folder of ours on the same file system, where its name begins with that of the whole: a removal that ended in its middle is
+ * found by it. Gone is fine.
  */
 export async function removeTree(path: string, aside: string): Promise<void> {
+  const place = () => join(aside, `${basename(path)}-${randomUUID()}`);
   const left = [path];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if (await removeUnlessFolder(next)) continue;
     // One by one: a guest makes more folders in one than a call takes arguments.
-    for (const folder of await removeFolder(next, aside)) left.push(folder);
+    for (const folder of await removeFolder(next, place)) left.push(folder);
   }
 }
 
 /** Empties and removes one folder; answers where the folders went that were in it. */
-async function removeFolder(path: string, aside: string): Promise<string[]> {
+async function removeFolder(path: string, newPlace: () => string): Promise<string[]> {
   const moved: string[] = [];
   for (let round = 1; ; round++) {
     const folder = await HeldFolder.open(path).catch((fault: unknown) => {
@@ -39,7 +41,7 @@ async function removeFolder(path: string, aside: string): Promise<string[]> {
         // Bytes, not text: a name need not be valid UTF-8 in order to be removed.
         const place = Buffer.concat([Buffer.from(`${folder.path}/`), name]);
         if (await removeUnlessFolder(place)) continue;
-        const out = join(aside, randomUUID());
+        const out = newPlace();
         if (await renameIfThere(place, out)) moved.push(out);
       }
     } finally {

@@ -440,17 +440,19 @@ test('a server with simulated machines says that there are no files', async () =
   Reflect.set(files, 'share', share);
 });
 
+/** Whether this process holds a file open whose path ends so. */
+async function isOpenHere(end: string): Promise<boolean> {
+  const descriptors = await readdir('/proc/self/fd');
+  const paths = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  return paths.some((path) => path.endsWith(end));
+}
+
 test.each(['the caller leaves', 'the VM is released'])(
   'the sum of a file is not worked out any further when %s',
   async (why) => {
     await writeFile(join(files.root, 'out/huge'), '');
     await truncate(join(files.root, 'out/huge'), 2 ** 42);
-    const isOpen = async () => {
-      const open = await Promise.all(
-        (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-      );
-      return open.some((path) => path.endsWith('/out/huge'));
-    };
+    const isOpen = () => isOpenHere('/out/huge');
     const caller = new AbortController();
     const headers = { 'want-repr-digest': 'sha-256=10' };
     const answer = fetch(`${world.url}${at('out/huge')}`, { headers, signal: caller.signal }).catch(() => undefined);
@@ -465,3 +467,14 @@ test.each(['the caller leaves', 'the VM is released'])(
     expect(world.log).toEqual([]);
   },
 );
+
+test('the sum of a file that the guest makes shorter meanwhile is a conflict, and no fault', async () => {
+  const place = join(files.root, 'out/shrinks');
+  await writeFile(place, '');
+  await truncate(place, 2 ** 36);
+  const answer = call(world.url, 'GET', at('out/shrinks'), { headers: { 'want-repr-digest': 'sha-256=10' } });
+  await until('the file is read', () => isOpenHere('/out/shrinks'));
+  await truncate(place, 5);
+  expectProblem(await answer, 409, 'CONFLICT');
+  expect(world.log).toEqual([]);
+});

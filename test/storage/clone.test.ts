@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ALONE } from '../support/alone.js';
@@ -102,13 +102,44 @@ test('what this process may not remove is removed by whoever has the right, and 
   if (!held) return;
 
   await expect(at.storage.remove({ kind: 'vm', id: vmId })).rejects.toThrow();
-  expect(await readdir(at.storage.layout.trash)).toHaveLength(1);
+  expect(await readdir(at.storage.layout.trash)).not.toEqual([]);
   at.storage.lendRoot(async (folder) => {
     execFileSync('chattr', ['-R', '-i', folder]);
   });
   await at.storage.remove({ kind: 'vm', id: vmId });
 
   expect(await readdir(at.storage.layout.trash)).toEqual([]);
+});
+
+test('folders that the guest made deeper than any path is long are removed with the VM', async () => {
+  const { shared } = await at.storage.clone(imageId, vmId, config, ALONE.confirm);
+  let folder = await open(join(shared, 'out'), 'r');
+  for (let level = 0; level < 200; level++) {
+    const below = `/proc/self/fd/${folder.fd}/${'d'.repeat(50)}`;
+    await mkdir(below);
+    const next = await open(below, 'r');
+    await folder.close();
+    folder = next;
+  }
+  await writeFile(`/proc/self/fd/${folder.fd}/file`, 'x');
+  await folder.close();
+
+  await at.storage.remove({ kind: 'vm', id: vmId });
+
+  expect(await at.storage.list()).toEqual([]);
+  expect(await readdir(at.storage.layout.trash)).toEqual([]);
+});
+
+test('one thing in the trash that can not be removed keeps nothing else there', async () => {
+  const { trash } = at.storage.layout;
+  for (const name of ['a', 'b', 'c']) await mkdir(join(trash, name));
+  if (spawnSync('chattr', ['+i', join(trash, 'b')]).status !== 0) return;
+  try {
+    await at.reopen().claim();
+    expect(await readdir(trash)).toEqual(['b']);
+  } finally {
+    execFileSync('chattr', ['-i', join(trash, 'b')]);
+  }
 });
 
 test('what a killed removal left in the trash is gone after the next start', async () => {
