@@ -20,6 +20,7 @@ import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
+import { Slices } from './domain/slices.js';
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
@@ -77,7 +78,8 @@ export async function startCore(
   opened('bus', () => bus.close());
   const hint = (seq: bigint) => bus.publish(seq);
   const write = createWrite(db, hint, { reserve });
-  const feed = new Feed({ db, bus, log });
+  const slices = new Slices();
+  const feed = new Feed({ db, bus, log, slices });
   await feed.start();
   opened('feed', () => feed.stop());
 
@@ -173,6 +175,7 @@ export async function startCore(
     share,
     oemBundles: provisioner.oemBundles,
     screens: provisioner,
+    slices,
     health,
     publicHost: config.publicHost,
     isForeign: originCheck({ publicName: config.publicName, consolePorts: config.ports }),

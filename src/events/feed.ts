@@ -2,6 +2,7 @@ import type { Db } from '../db/client.js';
 import { type EventFilter, eventsAfter, lastSeq, seqBeforeNewest } from '../db/events.js';
 import type { Event } from '../domain/events.js';
 import { LIMITS } from '../domain/limits.js';
+import type { Slices } from '../domain/slices.js';
 import { Turns } from '../domain/turns.js';
 import type { Logger } from '../log.js';
 import type { Bus } from './bus.js';
@@ -9,8 +10,6 @@ import type { Bus } from './bus.js';
 /** How many of the newest events are kept in memory for all subscribers together. */
 const KEPT = 10_000;
 const PAGE = 1_000;
-/** How many subscribers take what is new before the process does other things. */
-const WOKEN_AT_ONCE = 64;
 /** What a subscriber is given at a time while it is behind. */
 const PIECE = LIMITS.replayEvents.value;
 /** A lost hint costs at most this. */
@@ -29,7 +28,6 @@ export class Feed {
   /** Events up to here have been read. */
   #head = 0n;
   readonly #replays = new Turns(LIMITS.replaysAtOnce.value);
-  readonly #wakes = new Turns(WOKEN_AT_ONCE);
   #stopped = false;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
@@ -40,7 +38,8 @@ export class Feed {
   #again = false;
   #failing = false;
 
-  constructor(readonly options: { db: Db; bus: Bus; log: Logger }) {}
+  /** `slices`: in which subscribers take what is new. */
+  constructor(readonly options: { db: Db; bus: Bus; log: Logger; slices: Slices }) {}
 
   async start(): Promise<void> {
     this.#head = await lastSeq(this.options.db);
@@ -91,7 +90,7 @@ export class Feed {
     let seen = cursor;
     while (!signal.aborted) {
       if (seen >= this.#head) {
-        seen = await this.#next(seen, filter, signal, caller);
+        seen = await this.#next(seen, filter, signal);
         continue;
       }
       const isNew = seen >= this.#recentAfter && this.#head - seen <= PIECE;
@@ -101,6 +100,7 @@ export class Feed {
             signal.aborted ? { events: [], upTo: seen } : this.#piece(seen, filter),
           );
       for (const event of piece.events) {
+        await this.options.slices.turn(caller);
         if (signal.aborted) return;
         yield event;
       }
@@ -180,10 +180,9 @@ export class Feed {
 
   /**
    * Waits for an event that passes; answers the place from which to read on. Those that do not pass are stepped over without
-   * waking anybody: with a thousand subscribers, each for its own VM, an event concerns one. Where it concerns thousands they take turns,
-   * caller by caller; what comes meanwhile each takes in the same turn.
+   * waking anybody: with a thousand subscribers, each for its own VM, an event concerns one.
    */
-  #next(seen: bigint, filter: EventFilter, signal: AbortSignal, caller: string): Promise<bigint> {
+  #next(seen: bigint, filter: EventFilter, signal: AbortSignal): Promise<bigint> {
     return new Promise((resolve) => {
       let at = seen;
       const done = () => {
@@ -193,10 +192,8 @@ export class Feed {
       };
       const waiter: Waiter = {
         see: (events) => {
-          if (events.some((event) => passes(event, filter))) {
-            this.#waiters.delete(waiter);
-            void this.#wakes.run(caller, done);
-          } else at = events.at(-1)?.seq ?? at;
+          if (events.some((event) => passes(event, filter))) done();
+          else at = events.at(-1)?.seq ?? at;
         },
       };
       this.#waiters.add(waiter);

@@ -5,6 +5,7 @@ import type { Read, Reads } from '../db/reads.js';
 import type { HealthReport } from '../domain/health.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
+import type { Slices } from '../domain/slices.js';
 import type { Feed } from '../events/feed.js';
 import type { HandOut } from '../events/handOut.js';
 import type { IsForeign } from '../http/hostCheck.js';
@@ -21,6 +22,8 @@ export interface GraphqlDeps {
   /** One for the process: it gathers orders into batches. */
   assignVm: AssignVm;
   feed: Feed;
+  /** In which operations are looked through, beside the subscribers who take what is new: that takes time that nobody else has meanwhile. */
+  slices: Slices;
   /** The files of a VM; none where machines are simulated. */
   share: (vmId: string) => Share | undefined;
   /** What machines show, and their keyboards and mice. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Slices } from '../domain/slices.js';
 import { type EdgeRefusal, refuseUpgrade } from '../http/refuse.js';
 import type { UnderWay } from '../http/underWay.js';
 import type { GraphqlDeps } from './context.js';
@@ -42,10 +41,8 @@ export interface Graphql {
 export function createGraphql(deps: GraphqlDeps, underWay: UnderWay): Graphql {
   const maskError = createMaskError(deps.log);
   const yoga = createExecutor(deps, maskError);
-  // To look an operation through takes time that nobody else has meanwhile: one after the other, and of each address in its turn.
-  const slices = new Slices();
-  const http = createHttp({ yoga, maskError, slices });
-  const sockets = createSockets({ yoga, maskError, log: deps.log, underWay, slices });
+  const http = createHttp({ yoga, maskError, slices: deps.slices });
+  const sockets = createSockets({ yoga, maskError, log: deps.log, underWay, slices: deps.slices });
   return {
     handle: (req, res) => http.handle(req, res),
     upgrade(req, socket, head) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWrite } from '../../src/db/write.js';
 import type { Event } from '../../src/domain/events.js';
+import { Slices } from '../../src/domain/slices.js';
 import { Feed } from '../../src/events/feed.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
@@ -86,7 +87,7 @@ describe('a subscriber', () => {
   });
 
   test('gets what another server wrote, from a feed of its own', async () => {
-    const other = new Feed({ db: world.db, bus: world.bus, log: world.log });
+    const other = new Feed({ db: world.db, bus: world.bus, log: world.log, slices: new Slices() });
     await other.start();
     const stop = new AbortController();
     const next = other.subscribe(other.head, { vmType: '10' }, stop.signal).next();
@@ -99,7 +100,7 @@ describe('a subscriber', () => {
 
   test('that was there before the server started again is given what it missed from memory', async () => {
     for (let n = 0; n < 60; n++) await tell('11');
-    const other = new Feed({ db: world.db, bus: world.bus, log: world.log });
+    const other = new Feed({ db: world.db, bus: world.bus, log: world.log, slices: new Slices() });
     await other.start();
     const replay = async () => {
       const stop = new AbortController();
@@ -138,7 +139,7 @@ describe('a subscriber', () => {
     const follow = async (caller: string) => {
       for await (const _event of world.feed.subscribe(world.feed.head, {}, stop.signal, caller)) told.push(caller);
     };
-    const all = [...Array.from({ length: 2_000 }, () => follow('loud')), follow('quiet')];
+    const all = [...Array.from({ length: 5_000 }, () => follow('loud')), follow('quiet')];
     let isOver = false;
     const others = () => {
       if (told.length > 0 && told.length < all.length) turnsOfOthers++;

@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/db/client.js';
 import { databaseTime } from '../../src/db/clock.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
+import { Slices } from '../../src/domain/slices.js';
 import { openBus } from '../../src/events/bus.js';
 import { Feed } from '../../src/events/feed.js';
 import { createLog } from '../../src/log.js';
@@ -23,7 +24,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
   const write = createWrite(db, (seq) => bus.publish(seq));
-  const feed = new Feed({ db, bus, log });
+  const feed = new Feed({ db, bus, log, slices: new Slices() });
   await feed.start();
   const provisioner = alone(
     createSimulatedProvisioner({

@@ -14,6 +14,7 @@ import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
 import type { Screens } from '../../../src/domain/screen.js';
 import type { Share } from '../../../src/domain/share.js';
+import { Slices } from '../../../src/domain/slices.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
@@ -85,7 +86,8 @@ export async function createWorld(
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
   const write = createWrite(db, (seq) => bus.publish(seq));
-  const feed = new CountingFeed({ db, bus, log });
+  const slices = new Slices();
+  const feed = new CountingFeed({ db, bus, log, slices });
   await feed.start();
   const settings: World['settings'] = {
     admit: async () => undefined,
@@ -116,6 +118,7 @@ export async function createWorld(
       deps,
       assignVm: createAssignVm({ write }),
       feed,
+      slices,
       share: (vmId) => files.share?.(vmId),
       screens: files.screens ?? simulatedScreens(() => true),
       health: () => settings.health(),

@@ -14,6 +14,7 @@ import { createWrite, type Write } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
 import type { Screens } from '../../../src/domain/screen.js';
+import { Slices } from '../../../src/domain/slices.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createListener } from '../../../src/http/createListener.js';
@@ -92,7 +93,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
   const write = createWrite(db, (seq) => bus.publish(seq));
-  const feed = new Feed({ db, bus, log });
+  const feed = new Feed({ db, bus, log, slices: new Slices() });
   await feed.start();
   const deployment = await getDeployment(db, 'simulated');
   const settings: World['settings'] = { admit: async () => undefined, health: async () => healthy, rateClockMs: 0 };
