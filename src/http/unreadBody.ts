@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS } from '../domain/limits.js';
 import { hasBody } from './bodyTime.js';
 
-const WATCH_MS = 100;
+const WATCH_MS = 20;
 
 /**
  * Reads what is still to come of a body after its answer, and throws it away: left where it is, it would hold up the next request on
