@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Pure: no database, no processes. They share one context, which makes them some ten times faster. */
 const unit = [
   'test/domain/**/*.test.ts',
+  'test/primitives/**/*.test.ts',
   'test/config.test.ts',
   'test/packages.test.ts',
   'test/architecture.test.ts',

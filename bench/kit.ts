@@ -2,10 +2,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Closer, closeAll } from '../src/closers.js';
-import { startEmbeddedPostgres } from '../src/db/embedded.js';
-import { migrate } from '../src/db/migrate.js';
 import { createLog, type Logger } from '../src/log.js';
+import { startEmbeddedPostgres } from '../src/postgres/embedded.js';
+import { migrate } from '../src/postgres/migrate.js';
+import { type Closer, closeAll } from '../src/primitives/closers.js';
 import { buildProgram } from './program.js';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));

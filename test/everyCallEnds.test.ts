@@ -81,7 +81,7 @@ const RULES: readonly Rule[] = [
     name: /^(execFile|exec|execFileSync|spawn|spawnSync)$/,
     // Postgres itself runs for as long as its server does, which watches over it.
     ends: ({ file, args, around }) =>
-      file === 'db/postmaster.ts' || /timeout:/.test(args) || /setTimeout\(|deadline\(|kill\(/.test(around),
+      file === 'postgres/postmaster.ts' || /timeout:/.test(args) || /setTimeout\(|deadline\(|kill\(/.test(around),
   },
   {
     what: 'an engine that is asked without a limit: use openEngine()',

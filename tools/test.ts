@@ -54,6 +54,7 @@ const FITS: Check = ['packages fit this Node', 'npm', ['ci', '--dry-run', '--eng
 const OTHER_NODES = ['22.23.3', '24.21.0'];
 const ON_OTHER_NODES = [
   'test/domain',
+  'test/primitives',
   'test/config.test.ts',
   'test/architecture.test.ts',
   'test/http/upgrades.test.ts',
@@ -61,7 +62,7 @@ const ON_OTHER_NODES = [
   'test/graphql/sockets.test.ts',
   'test/graphql/subscriptions.test.ts',
   'test/rest/files.test.ts',
-  'test/rest/guestNext.test.ts',
+  'test/guest/guestNext.test.ts',
   'test/system/sockets.test.ts',
 ];
 

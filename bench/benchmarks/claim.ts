@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { createAssignVm } from '../../src/commands/assignVm.js';
+import { createAssignVm } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { createWrite } from '../../src/db/write.js';
 import { openBus } from '../../src/events/bus.js';

@@ -1,5 +1,5 @@
 import { Unavailable } from '../domain/errors.js';
-import { Turns } from '../domain/turns.js';
+import { Turns } from '../primitives/turns.js';
 import type { Db } from './client.js';
 
 /** As long as the pool lets anybody wait for a connection. */

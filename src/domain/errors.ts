@@ -1,5 +1,5 @@
+import { shorten } from '../primitives/shorten.js';
 import { LIMITS } from './limits.js';
-import { shorten } from './shorten.js';
 
 const ECHOED = LIMITS.echoedCharacters.value;
 

@@ -1,7 +1,7 @@
 /** How far the installation of a golden image is, as one number that never goes back, and when it may be done. Pure. */
 
+import { UNPRINTABLE } from '../primitives/unprintable.js';
 import type { ImageStatus, InstallPhase } from './image.js';
-import { UNPRINTABLE } from './unprintable.js';
 
 /**
  * The part of the whole that is each phase's, by what they take of the half hour of a usual Windows 11: minutes 1.5 to

@@ -2,9 +2,9 @@ import type { Db } from '../db/client.js';
 import { type EventFilter, eventsAfter, lastSeq, seqBeforeNewest } from '../db/events.js';
 import type { Event } from '../domain/events.js';
 import { LIMITS } from '../domain/limits.js';
-import type { Slices } from '../domain/slices.js';
-import { Turns } from '../domain/turns.js';
 import type { Logger } from '../log.js';
+import type { Slices } from '../primitives/slices.js';
+import { Turns } from '../primitives/turns.js';
 import type { Bus } from './bus.js';
 
 /** How many of the newest events are kept in memory for all subscribers together. */

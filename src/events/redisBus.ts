@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
-import { deadline } from '../domain/deadline.js';
+import { deadline } from '../primitives/deadline.js';
 import type { Transport, TransportEvents } from './bus.js';
 import { RedisConnector } from './redisConnector.js';
 import { explainRedis, ON_REPLICA } from './redisFaults.js';

@@ -1,4 +1,4 @@
-import { checked, vmTypeOf } from '../commands/input.js';
+import { checked, vmTypeOf } from '../actions/input.js';
 import { accepted } from './errors.js';
 import { type NodeType, uuidOfNode } from './nodeId.js';
 

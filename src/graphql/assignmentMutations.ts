@@ -1,11 +1,11 @@
-import { cancelAssignment } from '../commands/cancelAssignment.js';
-import { checked, wholeNumberOf } from '../commands/input.js';
+import { cancelAssignment } from '../actions/cancelAssignment.js';
+import { orderIsOver } from '../actions/handOut.js';
+import { checked, wholeNumberOf } from '../actions/input.js';
+import { waitForAssignment } from '../actions/waitForAssignment.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
 import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
-import { orderIsOver } from '../events/handOut.js';
-import { waitForAssignment } from '../events/waitForAssignment.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';

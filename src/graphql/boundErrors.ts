@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import { LIMITS } from '../domain/limits.js';
-import { shorten } from '../domain/shorten.js';
+import { shorten } from '../primitives/shorten.js';
 
 /** The errors that an answer shows: messages repeat what the caller gave, and one document can have thousands of faults. */
 export function boundErrors(errors: readonly GraphQLError[]): readonly GraphQLError[] {

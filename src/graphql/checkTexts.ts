@@ -1,5 +1,5 @@
 import { type GraphQLField, type GraphQLSchema, getNamedType, isObjectType, isUnionType } from 'graphql';
-import { checkedText } from '../commands/input.js';
+import { checkedText } from '../actions/input.js';
 import { accepted } from './errors.js';
 
 /**

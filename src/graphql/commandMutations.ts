@@ -1,11 +1,11 @@
-import { cancelCommand } from '../commands/cancelCommand.js';
-import { checked, wholeNumberOf } from '../commands/input.js';
-import { runCommand } from '../commands/runCommand.js';
+import { cancelCommand } from '../actions/cancelCommand.js';
+import { checked, wholeNumberOf } from '../actions/input.js';
+import { runCommand } from '../actions/runCommand.js';
+import { waitForCommand } from '../actions/waitForCommand.js';
 import type { Command as CommandRow } from '../db/commands.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
-import { waitForCommand } from '../events/waitForCommand.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { Command, CommandTransport } from './command.js';

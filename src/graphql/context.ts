@@ -1,15 +1,15 @@
-import type { AssignVm } from '../commands/assignVm.js';
-import type { CommandDeps } from '../commands/deps.js';
+import type { AssignVm } from '../actions/assignVm.js';
+import type { CommandDeps } from '../actions/deps.js';
+import type { HandOut } from '../actions/handOut.js';
 import type { Db } from '../db/client.js';
 import type { Read, Reads } from '../db/reads.js';
 import type { HealthReport } from '../domain/health.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
-import type { Slices } from '../domain/slices.js';
 import type { Feed } from '../events/feed.js';
-import type { HandOut } from '../events/handOut.js';
 import type { IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
+import type { Slices } from '../primitives/slices.js';
 import type { Loaders } from './loaders.js';
 
 /** What the whole API works with; the same for every request. */

@@ -1,5 +1,5 @@
-import { readSmallFile, refusing, restPathOf, type SmallFile } from '../commands/smallFile.js';
-import { type VmFile, type VmFileOrder, vmFile } from '../commands/vmFile.js';
+import { readSmallFile, refusing, restPathOf, type SmallFile } from '../actions/smallFile.js';
+import { type VmFile, type VmFileOrder, vmFile } from '../actions/vmFile.js';
 import { Refusal } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';

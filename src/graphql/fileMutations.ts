@@ -1,5 +1,5 @@
-import { contentOf, restPathOf, writeSmallFile } from '../commands/smallFile.js';
-import { newVmFile, removable } from '../commands/vmFile.js';
+import { contentOf, restPathOf, writeSmallFile } from '../actions/smallFile.js';
+import { newVmFile, removable } from '../actions/vmFile.js';
 import { NotFound as NotFoundRefusal } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';

@@ -3,7 +3,7 @@ import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { novncUrl, RDP_OFFSET } from '../domain/links.js';
-import { maskUrls } from '../domain/maskUrls.js';
+import { maskUrls } from '../primitives/maskUrls.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';

@@ -3,8 +3,8 @@ import {
   markGoldenImageReady,
   promoteGoldenImage,
   retireGoldenImage,
-} from '../commands/changeGoldenImage.js';
-import { createGoldenImage } from '../commands/createGoldenImage.js';
+} from '../actions/changeGoldenImage.js';
+import { createGoldenImage } from '../actions/createGoldenImage.js';
 import type { GoldenImage as ImageRow } from '../db/images.js';
 import { PRICES } from '../domain/prices.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import type { Slices } from '../domain/slices.js';
+import type { Slices } from '../primitives/slices.js';
 import type { MaskError } from './faults.js';
 import { createGraphiql } from './graphiql.js';
 import { parseJson, readOperation, refusal, refuseHash } from './readOperation.js';

@@ -1,4 +1,4 @@
-import { checked, uuidOf } from '../commands/input.js';
+import { checked, uuidOf } from '../actions/input.js';
 import { InvalidInput } from '../domain/errors.js';
 import { badUserInput } from './errors.js';
 

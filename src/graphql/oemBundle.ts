@@ -1,6 +1,6 @@
-import { checked, oemBundleOf } from '../commands/input.js';
-import { oemFile } from '../commands/oemFile.js';
-import { contentOf, refusing, writeSmallFile } from '../commands/smallFile.js';
+import { checked, oemBundleOf } from '../actions/input.js';
+import { oemFile } from '../actions/oemFile.js';
+import { contentOf, refusing, writeSmallFile } from '../actions/smallFile.js';
 import { Conflict as ConflictRefusal, NotFound as NotFoundRefusal } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import type { OemBundle as Bundle, OemFile as File, OemBundles } from '../domain/oemBundles.js';

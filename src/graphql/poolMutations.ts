@@ -1,4 +1,4 @@
-import { ensureHotSpares, setPool } from '../commands/setPool.js';
+import { ensureHotSpares, setPool } from '../actions/setPool.js';
 import { PRICES } from '../domain/prices.js';
 import type { Pool as PoolRow } from '../generated/prisma/client.js';
 import { VM_TYPE_DESCRIPTION } from './args.js';

@@ -1,4 +1,4 @@
-import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
+import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../actions/screen.js';
 import { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';

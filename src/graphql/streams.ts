@@ -1,5 +1,5 @@
 import type { Plugin } from 'graphql-yoga';
-import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../domain/eventStream.js';
+import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
 import type { Caller } from './yoga.js';
 
 /** Lets subscriptions over SSE pass through proxies, at once and for as long as they are silent. */

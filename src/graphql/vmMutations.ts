@@ -1,5 +1,5 @@
-import { createVm } from '../commands/createVm.js';
-import { releaseVm } from '../commands/releaseVm.js';
+import { createVm } from '../actions/createVm.js';
+import { releaseVm } from '../actions/releaseVm.js';
 import type { Vm as VmRow } from '../db/vms.js';
 import { PRICES } from '../domain/prices.js';
 import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';

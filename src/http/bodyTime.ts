@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Peer } from './guestDoor.js';
+import type { Peer } from './hostCheck.js';
 
 /** Whether the body of a request is a file, which may be of any size and take any time as long as it moves. Guests send none here. */
 export function isUpload({ method, url = '' }: IncomingMessage, from: Peer): boolean {

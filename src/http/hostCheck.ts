@@ -1,6 +1,9 @@
 /** Whom the HTTP listeners talk to. Pure: header values and addresses in, a verdict out. */
 import { isIP, isIPv4 } from 'node:net';
 
+/** Who is at the other end of a connection; `unknown`: a guest, maybe. */
+export type Peer = 'caller' | 'guest' | 'unknown';
+
 /**
  * Whether a request with this Host header is meant for us: an IP address, localhost or one of `names`, with any port.
  *

@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request, type Server, t
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../domain/limits.js';
-import { Slots } from '../domain/slots.js';
+import { Slots } from '../primitives/slots.js';
 import { createListener } from './createListener.js';
 import { headOf } from './headOf.js';
 import { closeServer, listen } from './listen.js';

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Logger } from '../log.js';
-import type { Peer } from './guestDoor.js';
-import { isHostAllowed, originCheck } from './hostCheck.js';
+import { isHostAllowed, originCheck, type Peer } from './hostCheck.js';
 import type { EdgeRefusal } from './refuse.js';
 import { ScreenDoor } from './screenDoor.js';
 

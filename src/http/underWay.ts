@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS } from '../domain/limits.js';
-import { Slots } from '../domain/slots.js';
+import { Slots } from '../primitives/slots.js';
 import { hasBody, isUpload } from './bodyTime.js';
 import type { EdgeRefusal } from './refuse.js';
 

@@ -1,9 +1,9 @@
 import PQueue from 'p-queue';
 import { InvalidInput, Unavailable } from '../domain/errors.js';
-import { KeyedLock } from '../domain/keyedLock.js';
 import type { Chord } from '../domain/keys.js';
 import type { Click, ScreenRef, Screens, Screenshot } from '../domain/screen.js';
-import { Slots } from '../domain/slots.js';
+import { KeyedLock } from '../primitives/keyedLock.js';
+import { Slots } from '../primitives/slots.js';
 import { encodePng } from './encodePng.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { captureScreen } from './rfb/captureScreen.js';

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
-import { KeyedLock } from '../domain/keyedLock.js';
 import type { Machine } from '../domain/vm.js';
 import type { Logger } from '../log.js';
+import { KeyedLock } from '../primitives/keyedLock.js';
 import type { Storage } from '../storage/storage.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { createBuilder } from './builder.js';

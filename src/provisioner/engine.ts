@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
-import { deadline, Late } from '../domain/deadline.js';
+import { deadline, Late } from '../primitives/deadline.js';
 import { type EngineCall, engineLimit } from './engineLimits.js';
 
 /** The Docker Engine. Each request to it has a limit in time. */

@@ -1,8 +1,8 @@
 import { problemsOf } from '../domain/check.js';
-import { Late } from '../domain/deadline.js';
 import { CapacityExhausted, Unavailable } from '../domain/errors.js';
-import { shorten } from '../domain/shorten.js';
-import { UNPRINTABLE } from '../domain/unprintable.js';
+import { Late } from '../primitives/deadline.js';
+import { shorten } from '../primitives/shorten.js';
+import { UNPRINTABLE } from '../primitives/unprintable.js';
 import { EngineLate, statusOf } from './engine.js';
 import { PortTaken } from './provisioner.js';
 import { refusalOf } from './refusalOf.js';

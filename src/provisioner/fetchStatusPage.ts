@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import { deadline } from '../domain/deadline.js';
+import { deadline } from '../primitives/deadline.js';
 import { WEB_PORT } from './createOptions.js';
 import type { InstallProgress } from './provisioner.js';
 import { parseStatusPage } from './statusPage.js';

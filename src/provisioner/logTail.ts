@@ -1,4 +1,4 @@
-import { lastLines } from '../domain/lastLines.js';
+import { lastLines } from '../primitives/lastLines.js';
 import { demuxLogs } from './demuxLogs.js';
 import type { Parts } from './parts.js';
 import type { MachineRef } from './provisioner.js';

@@ -1,6 +1,6 @@
 import type PQueue from 'p-queue';
-import type { KeyedLock } from '../domain/keyedLock.js';
 import type { Logger } from '../log.js';
+import type { KeyedLock } from '../primitives/keyedLock.js';
 import type { Storage } from '../storage/storage.js';
 import type { Engine } from './engine.js';
 import type { HostPaths } from './hostPaths.js';

@@ -1,5 +1,5 @@
 import type { InstallPhase } from '../domain/image.js';
-import { maskUrls } from '../domain/maskUrls.js';
+import { maskUrls } from '../primitives/maskUrls.js';
 import type { InstallProgress } from './provisioner.js';
 
 /** Longest message that is passed on; the image's own have some 60 characters. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerInfo, MountSettings } from 'dockerode';
-import { deadline } from '../domain/deadline.js';
+import { deadline } from '../primitives/deadline.js';
 import { demuxLogs } from './demuxLogs.js';
 import { type Engine, unlessGone } from './engine.js';
 import { LABEL } from './labels.js';

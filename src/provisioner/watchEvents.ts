@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { deadline, Late } from '../domain/deadline.js';
 import type { Logger } from '../log.js';
+import { deadline, Late } from '../primitives/deadline.js';
 import { type Engine, unlessGone } from './engine.js';
 import { jsonLines } from './jsonLines.js';
 import { LABEL, refOf } from './labels.js';

@@ -1,6 +1,6 @@
-import { type CommandEnd, endCommand } from '../commands/endCommand.js';
 import { type Command, lockCommand, overdueCommands, unconfirmedCancels, unheardCommands } from '../db/commands.js';
 import type { CommandStatus } from '../domain/command.js';
+import { type CommandEnd, endCommand } from '../transitions/endCommand.js';
 import type { Deps } from './deps.js';
 
 /** The guest ends a command whose time is over, and says so; for that it has this long. */

@@ -1,7 +1,7 @@
 import { Refusal } from '../domain/errors.js';
-import { lastLines } from '../domain/lastLines.js';
 import type { OpenShareFile } from '../domain/share.js';
 import type { Machine } from '../domain/vm.js';
+import { lastLines } from '../primitives/lastLines.js';
 import type { EndedMachine, MachineRef } from '../provisioner/provisioner.js';
 import type { Deps } from './deps.js';
 

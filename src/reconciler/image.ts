@@ -1,10 +1,10 @@
-import { noteProgress } from '../commands/noteProgress.js';
 import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
 import { imageStep } from '../domain/image.js';
 import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
+import { noteProgress } from '../transitions/noteProgress.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';
 import { noteGoldenProblem } from './noteGoldenProblem.js';

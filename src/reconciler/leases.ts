@@ -1,6 +1,6 @@
-import { cancelQueued } from '../commands/cancelAssignment.js';
 import { expiredLeases } from '../db/leases.js';
 import { abandoned, isAbandoned, WAIT_SECONDS } from '../db/waits.js';
+import { cancelQueued } from '../transitions/cancelQueued.js';
 import type { Deps } from './deps.js';
 import { releaseIf } from './releaseIf.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimForQemuAgent, noteEnd, runByQemuAgent } from '../commands/runByQemuAgent.js';
 import type { Command } from '../db/commands.js';
 import { PARALLEL_COMMANDS } from '../domain/command.js';
 import type { Unavailable } from '../domain/errors.js';
 import type { QemuAgent } from '../domain/qemuAgent.js';
 import type { Deps } from './deps.js';
+import { claimForQemuAgent, noteEnd, runByQemuAgent } from './runByQemuAgent.js';
 
 /** How soon a new command, or one that was cancelled, is seen while others run in the same VM. */
 const LOOK_MS = 500;

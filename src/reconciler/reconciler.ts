@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
+import { Loop } from '../primitives/loop.js';
 import type { MachineRef } from '../provisioner/provisioner.js';
 import { reconcileCommands } from './commands.js';
 import type { Deps, Outcome } from './deps.js';
 import { reconcileImage } from './image.js';
 import { reconcileLeases } from './leases.js';
-import { Loop } from './loop.js';
 import { reconcilePool } from './pool.js';
 import { probeEveryMs, probeSpares } from './probeSpares.js';
 import { QemuAgentCommands } from './qemuAgentCommands.js';

@@ -1,6 +1,6 @@
-import { release } from '../commands/releaseVm.js';
 import type { Tx } from '../db/client.js';
 import { lockVm, type Vm } from '../db/vms.js';
+import { release } from '../transitions/release.js';
 import type { Deps } from './deps.js';
 
 /** Lets a VM go if that still holds which it was chosen for, judged on its row while that is held. */

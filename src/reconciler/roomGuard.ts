@@ -1,7 +1,7 @@
-import { failVm } from '../commands/failVm.js';
 import { lockVm } from '../db/vms.js';
-import { inMiB } from '../domain/inMiB.js';
 import { type RoomSeen, roomFiller } from '../domain/roomFiller.js';
+import { inMiB } from '../primitives/inMiB.js';
+import { failVm } from '../transitions/failVm.js';
 import type { Deps } from './deps.js';
 
 const MIB = 2 ** 20;

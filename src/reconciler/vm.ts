@@ -1,5 +1,3 @@
-import { failVm } from '../commands/failVm.js';
-import { reportVmReady } from '../commands/reportGuest.js';
 import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
@@ -8,6 +6,8 @@ import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
 import { Refusal } from '../domain/errors.js';
 import { vmStep } from '../domain/vm.js';
 import { Broken, Unwanted } from '../provisioner/provisioner.js';
+import { failVm } from '../transitions/failVm.js';
+import { reportVmReady } from '../transitions/reportGuest.js';
 import { blockPool } from './blockPool.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';

@@ -1,7 +1,7 @@
-import { noteProgress } from '../commands/noteProgress.js';
 import type { GoldenImage } from '../db/images.js';
 import { withPercent } from '../domain/installProgress.js';
 import type { InstallProgress } from '../provisioner/provisioner.js';
+import { noteProgress } from '../transitions/noteProgress.js';
 import type { Deps } from './deps.js';
 import { keepScreenshot } from './keepScreenshot.js';
 import { tellIfStuck } from './tellIfStuck.js';

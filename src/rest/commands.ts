@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { cancelCommand } from '../commands/cancelCommand.js';
-import type { CommandDeps } from '../commands/deps.js';
-import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
-import { runCommand } from '../commands/runCommand.js';
+import { cancelCommand } from '../actions/cancelCommand.js';
+import type { CommandDeps } from '../actions/deps.js';
+import { checked, uuidOf, wholeNumberOf } from '../actions/input.js';
+import { runCommand } from '../actions/runCommand.js';
+import { waitForCommand } from '../actions/waitForCommand.js';
 import type { Db } from '../db/client.js';
 import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands.js';
 import type { Read, Reads } from '../db/reads.js';
@@ -11,7 +12,6 @@ import { InvalidInput, NotFound } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import type { Feed } from '../events/feed.js';
-import { waitForCommand } from '../events/waitForCommand.js';
 import {
   CommandDetails,
   CommandId,

@@ -1,12 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { checked, uuidOf, vmTypeOf } from '../commands/input.js';
+import { checked, uuidOf, vmTypeOf } from '../actions/input.js';
 import { type EventFilter, lastSeq } from '../db/events.js';
 import type { Read, Reads } from '../db/reads.js';
 import { InvalidInput } from '../domain/errors.js';
-import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../domain/eventStream.js';
 import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
+import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
 import { unwrap } from './refusals.js';
 import { remoteAddress } from './remoteAddress.js';
 import { EventKind, refusals, text } from './schemas.js';

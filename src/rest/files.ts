@@ -1,10 +1,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { newVmFile, removable, type VmFile, type VmFileDeps, vmFile } from '../commands/vmFile.js';
+import { newVmFile, removable, type VmFile, type VmFileDeps, vmFile } from '../actions/vmFile.js';
+import { vmReleased } from '../actions/vmReleased.js';
 import { Conflict, InvalidInput, NotFound, Refusal } from '../domain/errors.js';
 import { guestPath } from '../domain/windowsPath.js';
 import type { Feed } from '../events/feed.js';
-import { vmReleased } from '../events/vmReleased.js';
 import type { Logger } from '../log.js';
 import { digestField } from './digest.js';
 import { describeFileRoutes } from './fileDocs.js';

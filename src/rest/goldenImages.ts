@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { markGoldenImageReady } from '../commands/changeGoldenImage.js';
-import { createGoldenImage } from '../commands/createGoldenImage.js';
-import type { CommandDeps } from '../commands/deps.js';
+import { markGoldenImageReady } from '../actions/changeGoldenImage.js';
+import { createGoldenImage } from '../actions/createGoldenImage.js';
+import type { CommandDeps } from '../actions/deps.js';
 import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
 import type { Reads } from '../db/reads.js';

@@ -1,15 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { createVm } from '../commands/createVm.js';
-import { checked, uuidOf, wholeNumberOf } from '../commands/input.js';
-import { releaseVm } from '../commands/releaseVm.js';
-import { ensureHotSpares } from '../commands/setPool.js';
+import { createVm } from '../actions/createVm.js';
+import { createHandOut, type HandOutDeps } from '../actions/handOut.js';
+import { checked, uuidOf, wholeNumberOf } from '../actions/input.js';
+import { releaseVm } from '../actions/releaseVm.js';
+import { ensureHotSpares } from '../actions/setPool.js';
 import { getGuest } from '../db/guests.js';
 import type { Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { NotFound } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
-import { createHandOut, type HandOutDeps } from '../events/handOut.js';
 import { unwrap } from './refusals.js';
 import { remoteAddress } from './remoteAddress.js';
 import {

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { checked, wholeNumberOf } from '../commands/input.js';
+import { checked, wholeNumberOf } from '../actions/input.js';
 import type { Conflict, NotFound } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import type { Share, ShareEntry, SharePage, SharePath } from '../domain/share.js';

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { checked, oemBundleOf } from '../commands/input.js';
-import { oemFile } from '../commands/oemFile.js';
+import { checked, oemBundleOf } from '../actions/input.js';
+import { oemFile } from '../actions/oemFile.js';
 import { Conflict, NotFound } from '../domain/errors.js';
 import { MAX_OEM_FILE_BYTES, type OemBundle, type OemBundles } from '../domain/oemBundles.js';
 import type { Logger } from '../log.js';

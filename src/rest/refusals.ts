@@ -10,7 +10,7 @@ import {
 } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { AlreadyThere } from '../domain/share.js';
-import { shorten } from '../domain/shorten.js';
+import { shorten } from '../primitives/shorten.js';
 
 /** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
 export interface ProblemBody {

@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { checkedText } from '../commands/input.js';
+import { checkedText } from '../actions/input.js';
 import { InvalidInput } from '../domain/errors.js';
 import { matchesRoute } from './matchesRoute.js';
 import { answerAsNamed, problem } from './refusals.js';

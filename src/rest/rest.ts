@@ -1,9 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { AssignVm } from '../commands/assignVm.js';
-import type { CommandDeps } from '../commands/deps.js';
-import type { VmFileDeps } from '../commands/vmFile.js';
+import type { AssignVm } from '../actions/assignVm.js';
+import type { CommandDeps } from '../actions/deps.js';
+import type { VmFileDeps } from '../actions/vmFile.js';
 import type { Db } from '../db/client.js';
 import type { Reads } from '../db/reads.js';
 import type { HealthReport } from '../domain/health.js';
@@ -11,6 +11,8 @@ import { LIMITS } from '../domain/limits.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { Screens } from '../domain/screen.js';
 import type { Feed } from '../events/feed.js';
+import type { GuestRoutes } from '../guest/guest.js';
+import { describeWebhook } from '../guest/webhook.js';
 import type { IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
 import { addCommandRoutes } from './commands.js';
@@ -19,7 +21,6 @@ import { addEventRoutes } from './events.js';
 import { answerFault } from './faults.js';
 import { addFileRoutes } from './files.js';
 import { addGoldenImageRoutes } from './goldenImages.js';
-import type { GuestRoutes } from './guest.js';
 import { addHealthRoutes } from './health.js';
 import { addHomeRoute } from './home.js';
 import { addInstanceRoutes } from './instances.js';
@@ -29,7 +30,6 @@ import { problem } from './refusals.js';
 import { refuseInvalid } from './refuseInvalid.js';
 import { refuseUnknown } from './refuseUnknown.js';
 import { addScreenRoutes } from './screen.js';
-import { describeWebhook } from './webhook.js';
 
 export interface RestOptions {
   db: Db;

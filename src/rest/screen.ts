@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../commands/screen.js';
+import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../actions/screen.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keyValueLines } from '../domain/keyValueLines.js';
+import { keyValueLines } from '../primitives/keyValueLines.js';
 
 /** What the guest reads at every start in order to find its server. */
 export interface GuestConfig {

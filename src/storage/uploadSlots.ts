@@ -1,5 +1,5 @@
 import { Conflict } from '../domain/errors.js';
-import { Slots } from '../domain/slots.js';
+import { Slots } from '../primitives/slots.js';
 
 /** By folder; each holds a connection, an open file and a buffer. Shares come and go with the calls, so they can not count. */
 const slots = new Slots(64);

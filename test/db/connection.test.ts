@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createAssignVm } from '../../src/commands/assignVm.js';
+import { createAssignVm } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { endSession, openSession } from '../../src/db/connection.js';
 import { eventsAfter } from '../../src/db/events.js';
 import { Leader } from '../../src/db/leader.js';
-import { migrate } from '../../src/db/migrate.js';
 import { createWrite } from '../../src/db/write.js';
 import { createLog } from '../../src/log.js';
+import { migrate } from '../../src/postgres/migrate.js';
 import { createTestDatabase, type TestDatabase, unbornDatabase } from '../support/database.js';
 import { aVm } from '../support/rows.js';
 

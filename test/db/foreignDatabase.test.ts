@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/db/client.js';
 import { endSession, openSession } from '../../src/db/connection.js';
 import { createDatabaseHealth } from '../../src/db/databaseHealth.js';
-import { ensureDatabase, migrate, waitForDatabase } from '../../src/db/migrate.js';
 import { refuseUnfit } from '../../src/db/refuseUnfit.js';
 import { createLog } from '../../src/log.js';
+import { ensureDatabase, migrate, waitForDatabase } from '../../src/postgres/migrate.js';
 import { type DebianPostgres, PASSWORD, startDebianPostgres } from '../support/debianPostgres.js';
 
 const migrations = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));

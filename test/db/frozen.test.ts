@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAssignVm } from '../../src/commands/assignVm.js';
+import { createAssignVm } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { databaseAway } from '../../src/db/databaseAway.js';
-import { migrate } from '../../src/db/migrate.js';
 import { createWrite } from '../../src/db/write.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { createLog } from '../../src/log.js';
+import { migrate } from '../../src/postgres/migrate.js';
 import { type DebianPostgres, startDebianPostgres } from '../support/debianPostgres.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';

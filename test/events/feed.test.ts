@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWrite } from '../../src/db/write.js';
 import type { Event } from '../../src/domain/events.js';
-import { Slices } from '../../src/domain/slices.js';
 import { Feed } from '../../src/events/feed.js';
+import { Slices } from '../../src/primitives/slices.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 

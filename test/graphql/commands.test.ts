@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deliverCommand } from '../../src/commands/deliverCommand.js';
-import { noteResult } from '../../src/commands/noteResult.js';
-import { releaseVm } from '../../src/commands/releaseVm.js';
+import { releaseVm } from '../../src/actions/releaseVm.js';
 import { saveOutput } from '../../src/db/commands.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';
+import { deliverCommand } from '../../src/guest/deliverCommand.js';
+import { noteResult } from '../../src/guest/noteResult.js';
 import { aVm } from '../support/rows.js';
 import { errorOf, REFUSAL, read } from './support/ask.js';
 import { socketClient } from './support/clients.js';

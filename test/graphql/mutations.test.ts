@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { reportVmReady } from '../../src/commands/reportGuest.js';
 import { CapacityExhausted, Unavailable } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
+import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { ask, REFUSAL, read } from './support/ask.js';

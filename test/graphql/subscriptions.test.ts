@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { releaseVm } from '../../src/commands/releaseVm.js';
-import { reportVmReady } from '../../src/commands/reportGuest.js';
-import { setPool } from '../../src/commands/setPool.js';
+import { releaseVm } from '../../src/actions/releaseVm.js';
+import { setPool } from '../../src/actions/setPool.js';
 import type { EventKind } from '../../src/domain/events.js';
+import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { errorOf, read } from './support/ask.js';

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cancelCommand } from '../../src/commands/cancelCommand.js';
-import { releaseVm } from '../../src/commands/releaseVm.js';
-import { runCommand } from '../../src/commands/runCommand.js';
+import { cancelCommand } from '../../src/actions/cancelCommand.js';
+import { releaseVm } from '../../src/actions/releaseVm.js';
+import { runCommand } from '../../src/actions/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { createShare } from '../../src/storage/share.js';
 import { aVm } from '../rest/support/rows.js';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { GuestDoor } from '../../src/http/guestDoor.js';
+import { GuestDoor } from '../../src/guest/guestDoor.js';
 import { createLog } from '../../src/log.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { createStorage } from '../../src/storage/storage.js';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { deleteGoldenImage, promoteGoldenImage, retireGoldenImage } from '../../src/commands/changeGoldenImage.js';
-import { createGoldenImage } from '../../src/commands/createGoldenImage.js';
-import { createVm } from '../../src/commands/createVm.js';
-import { releaseVm } from '../../src/commands/releaseVm.js';
-import { ensureHotSpares, setPool } from '../../src/commands/setPool.js';
+import { deleteGoldenImage, promoteGoldenImage, retireGoldenImage } from '../../src/actions/changeGoldenImage.js';
+import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
+import { createVm } from '../../src/actions/createVm.js';
+import { releaseVm } from '../../src/actions/releaseVm.js';
+import { ensureHotSpares, setPool } from '../../src/actions/setPool.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import type { Vm } from '../../src/db/vms.js';
 import { anImage, aPool, aVm } from '../support/rows.js';

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { reportVmReady } from '../../src/commands/reportGuest.js';
 import { getVm, type Vm } from '../../src/db/vms.js';
 import { reconcileVm } from '../../src/reconciler/vm.js';
+import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aDockerHost, type DockerHost, docker, STUB } from '../provisioner/aDockerHost.js';
 import { anImage, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { releaseVm } from '../../src/commands/releaseVm.js';
-import { reportVmReady } from '../../src/commands/reportGuest.js';
+import { releaseVm } from '../../src/actions/releaseVm.js';
 import { LIMITS } from '../../src/domain/limits.js';
+import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { type Answer, call, expectProblem } from './support/call.js';
 import { anImage, aPool, aVm } from './support/rows.js';
 import { startWorld, until, type World } from './support/world.js';

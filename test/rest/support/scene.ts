@@ -1,4 +1,4 @@
-import { type RunCommandInput, runCommand } from '../../../src/commands/runCommand.js';
+import { type RunCommandInput, runCommand } from '../../../src/actions/runCommand.js';
 import type { Command } from '../../../src/db/commands.js';
 import { Agent, type GuestValues } from './agent.js';
 import { aVm } from './rows.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShareOf } from '../../../src/commands/deliverCommand.js';
+import type { ShareOf } from '../../../src/guest/deliverCommand.js';
 import { createShare } from '../../../src/storage/share.js';
 
 /** Real folders that stand for what VMs see as \\host.lan\Data. */

@@ -1,0 +1,98 @@
+import type { Assignment } from '../db/assignments.js';
+import { getVm, type Vm } from '../db/vms.js';
+import { collect, isLastWait } from '../db/waits.js';
+import { Conflict, NoVmInTime } from '../domain/errors.js';
+import type { Feed } from '../events/feed.js';
+import { cancelQueued } from '../transitions/cancelQueued.js';
+import { type AssignOrder, type AssignResult, type AssignVm, RETRY_SECONDS } from './assignVm.js';
+import type { CommandDeps } from './deps.js';
+import { releaseVm } from './releaseVm.js';
+import { waitForAssignment } from './waitForAssignment.js';
+import { Waits } from './waits.js';
+
+export type NotHandedOut = Exclude<AssignResult, Assignment>;
+export type HandOut = (
+  order: AssignOrder,
+  waitSeconds: number,
+  caller: AbortSignal,
+) => Promise<HandedOut | NotHandedOut>;
+
+export interface HandOutDeps {
+  deps: Pick<CommandDeps, 'db' | 'write'>;
+  assignVm: AssignVm;
+  feed: Feed;
+}
+
+/** A VM that is there to be used. */
+export type HandedOut = Vm & { port: number; assignmentId: string };
+
+/**
+ * Gets the caller a VM, waiting at most `waitSeconds` for one; a request that waited in vain leaves the queue.
+ *
+ * Who waits is known in the request's row: each call renews it while it waits and says how long that will be. So a caller whose server
+ * dies is missed by every other one, and of several calls with one idempotencyKey, at whatever server, each is told at its own time; the
+ * request leaves the queue with the last.
+ *
+ * A caller who goes away while waiting takes the request along, and a VM that came too late for them is released: nobody knows of it. With an
+ * idempotencyKey the caller can come back, so then request and VM are kept for a while (db/waits.ts).
+ */
+export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
+  const waits = new Waits(deps.db);
+
+  return async (order, waitSeconds, caller) => {
+    const asked = await assignVm({ ...order, waitSeconds, caller });
+    if (asked instanceof Error) return asked;
+    if (asked.status === 'ENDED') return orderIsOver(asked);
+
+    let assignment = asked;
+    const began = performance.now();
+    const leave = waits.enter(asked.id);
+    try {
+      assignment = await waitForAssignment({ db: deps.db, feed }, asked, waitSeconds * 1000, caller);
+    } finally {
+      leave();
+    }
+    // A request may end before its time.
+    const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
+    const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
+    const canComeBack = order.idempotencyKey !== undefined;
+    if (assignment.status === 'QUEUED') {
+      if (caller.aborted && canComeBack) return noVm('the caller went away');
+      const ended = await deps.write(async (tx, tell) => {
+        if (!caller.aborted && !(await isLastWait(tx, asked.id))) return undefined;
+        return cancelQueued(tx, tell, asked.id, caller.aborted ? 'cancelled' : 'no VM in time', 'api');
+      });
+      if (ended) return noVm(await whyPoolIsEmpty(deps, ended.vmType));
+      // It was fulfilled in that very moment: then it is handed out.
+      assignment = await deps.db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
+      if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
+    }
+    if (assignment.vmId === null) return noVm(assignment.reason);
+    if (caller.aborted && !canComeBack) {
+      await releaseVm(deps, { id: assignment.vmId }, 'released');
+      return noVm('the caller went away');
+    }
+    if (assignment.waitUntil !== null && !caller.aborted) await collect(deps.db, assignment.id);
+    const vm = await getVm(deps.db, assignment.vmId);
+    if (vm?.status === 'ASSIGNED' && vm.port !== null) return { ...vm, port: vm.port, assignmentId: assignment.id };
+    // It broke, or somebody released it, between the two reads.
+    await releaseVm(deps, { id: assignment.vmId }, 'released');
+    return noVm(
+      `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
+    );
+  };
+}
+
+/** A key gets its one assignment; when that is over there is nothing to hand out. */
+export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
+  const what = vmId === null ? 'ended without a VM' : `had VM ${vmId}, which is gone`;
+  return new Conflict(
+    `the order with this idempotency key (assignment ${id}) ${what} (${reason})`,
+    'Use a new key for a new order.',
+  );
+}
+
+async function whyPoolIsEmpty({ db }: Pick<CommandDeps, 'db'>, vmType: string): Promise<string | null> {
+  const pool = await db.pool.findUnique({ where: { vmType }, select: { blocked: true } });
+  return pool?.blocked ?? null;
+}

@@ -1,0 +1,47 @@
+import { databaseTime } from '../db/clock.js';
+import { noteGuest } from '../db/guests.js';
+import type { GoldenImage } from '../db/images.js';
+import { LIMITS } from '../domain/limits.js';
+import { reportInstalled } from '../transitions/reportGuest.js';
+import { type AdmitDeps, admitGuest } from './admitGuest.js';
+import type { GuestAnswer, GuestCall } from './guestCall.js';
+import { type GuestMessage, parseGuestReport } from './guestReport.js';
+import { reportInstallFailed } from './reportInstallFailed.js';
+
+/** An agent that does not name its start can not be asked to do anything. */
+const NO_SESSION = '';
+
+/** `ready`: who the guest is, at every start of the agent. */
+export function readyCall(deps: AdmitDeps): GuestCall {
+  return {
+    maxBodyBytes: LIMITS.guestBodyBytes.value,
+    async answer({ vm, image }, body) {
+      const now = databaseTime();
+      const message = parseGuestReport(body);
+      if ('malformed' in message) return message;
+      if (image) return noteInstallation(deps, image, message, now);
+      // Its golden image's agent, which does not know yet that it was cloned.
+      if (message.phase !== 'ready') return { do: 'ok' };
+      const { session = NO_SESSION, facts, clock } = message;
+      const admission = await admitGuest(deps, vm.id, { session, facts, clock }, now);
+      if (admission === 'over') return 'over';
+      return admission.do === 'sync' ? { do: 'sync', time: databaseTime().getTime() } : admission;
+    },
+  };
+}
+
+async function noteInstallation(
+  { write }: AdmitDeps,
+  { id }: GoldenImage,
+  { phase, session = NO_SESSION, facts, clock, step, reason }: GuestMessage,
+  now: Date,
+): Promise<GuestAnswer> {
+  const clockSkewMs = clock && clock.getTime() - now.getTime();
+  await write((tx) => noteGuest(tx, id, session, { ...facts, clockSkewMs }));
+  if (phase === 'failed') await reportInstallFailed({ write }, id, { step, reason });
+  if (phase === 'installed') {
+    const report = await reportInstalled({ write }, id, facts);
+    if (report === 'gone' || report === 'unknown') return 'over';
+  }
+  return { do: 'ok' };
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type AssignOrder, createAssignVm } from '../../src/actions/assignVm.js';
+import { createHandOut } from '../../src/actions/handOut.js';
+import { reportVmReady } from '../../src/transitions/reportGuest.js';
+import { aVm } from '../rest/support/rows.js';
+import { startWorld, type World } from '../rest/support/world.js';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(() => world.empty());
+afterAll(() => world.close());
+
+/** A caller whose VM becomes ready after the request was queued and before anything else is looked at. */
+async function lateFulfilment(order: Partial<AssignOrder>, whoThen: 'stays' | 'goes away') {
+  const caller = new AbortController();
+  const vm = await aVm(world.db, { status: 'BOOTING' });
+  const assignVm = createAssignVm(world);
+  const handOut = createHandOut({
+    deps: world,
+    feed: world.feed,
+    assignVm: async (given) => {
+      const queued = await assignVm(given);
+      if (whoThen === 'goes away') caller.abort();
+      await reportVmReady(world, vm.id, 'guest');
+      return queued;
+    },
+  });
+  const answer = await handOut({ vmType: '11', assignedTo: 'x', ...order }, 0, caller.signal);
+  const { status } = await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } });
+  return { vm, answer, status };
+}
+
+const here = () => new AbortController().signal;
+
+test('a VM that came in the moment in which the wait ended is handed out', async () => {
+  const { vm, answer, status } = await lateFulfilment({}, 'stays');
+
+  expect(answer).toMatchObject({ id: vm.id, port: vm.port });
+  expect(status).toBe('ASSIGNED');
+});
+
+test('for a caller who has gone it is released', async () => {
+  const { answer, status } = await lateFulfilment({}, 'goes away');
+
+  expect(answer).toMatchObject({ code: 'NO_VM_IN_TIME' });
+  expect(status).toBe('RELEASING');
+  expect(await world.db.assignment.findFirst()).toMatchObject({ status: 'ENDED' });
+});
+
+test('for one who has gone but can come back with the same key it is kept', async () => {
+  const { vm, status } = await lateFulfilment({ idempotencyKey: 'job-1' }, 'goes away');
+
+  expect(status).toBe('ASSIGNED');
+  const handOut = createHandOut({ deps: world, feed: world.feed, assignVm: createAssignVm(world) });
+  expect(await handOut({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' }, 0, here())).toMatchObject({
+    id: vm.id,
+  });
+});

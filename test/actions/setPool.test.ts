@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setPool } from '../../src/actions/setPool.js';
+import { aVm } from '../support/rows.js';
+import { createWorld, type World } from '../support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world.close());
+
+test('unique computer names are off until they are asked for, and stay as they are when they are not named', async () => {
+  expect(await setPool(world.commands, { vmType: '11' })).toMatchObject({ uniqueComputerNames: false });
+  expect(await setPool(world.commands, { vmType: '11', uniqueComputerNames: true })).toMatchObject({
+    uniqueComputerNames: true,
+  });
+  expect(await setPool(world.commands, { vmType: '11', maxVms: 7 })).toMatchObject({ uniqueComputerNames: true });
+  expect(await setPool(world.commands, { vmType: '11', uniqueComputerNames: false })).toMatchObject({
+    uniqueComputerNames: false,
+    maxVms: 7,
+  });
+});
+
+test('spares that are ready when unique names are asked for are replaced; what was handed out stays', async () => {
+  await setPool(world.commands, { vmType: '10' });
+  const spare = await aVm(world.db, { vmType: '10' });
+  const held = await aVm(world.db, { vmType: '10', status: 'ASSIGNED' });
+  const booting = await aVm(world.db, { vmType: '10', status: 'BOOTING' });
+
+  await setPool(world.commands, { vmType: '10', uniqueComputerNames: true });
+  const later = await aVm(world.db, { vmType: '10' });
+  await setPool(world.commands, { vmType: '10', uniqueComputerNames: true });
+
+  const statusOf = async ({ id }: { id: string }) => (await world.db.vm.findUniqueOrThrow({ where: { id } })).status;
+  expect(await Promise.all([spare, held, booting, later].map(statusOf))).toEqual([
+    'RELEASING',
+    'ASSIGNED',
+    'BOOTING',
+    'READY',
+  ]);
+});

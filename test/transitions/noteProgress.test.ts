@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { getImage } from '../../src/db/images.js';
+import { installDurations } from '../../src/db/installDurations.js';
+import { noteInstallStep, noteProgress } from '../../src/transitions/noteProgress.js';
+import { anImage } from '../support/rows.js';
+import { createWorld, type World } from '../support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world?.close());
+beforeEach(() => world.db.goldenImage.deleteMany());
+
+const MINUTE_MS = 60_000;
+const installing = () => anImage(world.db, { status: 'INSTALLING', phase: 'SETUP', progress: 0.6, message: 'silent' });
+const told = async (goldenImageId: string) =>
+  world.db.event.findMany({ where: { goldenImageId }, orderBy: { seq: 'asc' } });
+
+test('a step of install.bat is told, and the same again is not', async () => {
+  const { id } = await installing();
+
+  expect(await noteInstallStep(world, id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
+  expect(await noteInstallStep(world, id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
+
+  expect(await getImage(world.db, id)).toMatchObject({
+    phase: 'CONFIGURING',
+    message: 'Copy the agent',
+    progress: 0.885,
+  });
+  expect(await told(id)).toMatchObject([
+    {
+      kind: 'GOLDEN_IMAGE_PROGRESS',
+      actor: 'guest',
+      data: { phase: 'CONFIGURING', progress: 0.885, message: 'Copy the agent' },
+    },
+  ]);
+});
+
+test.each([
+  { step: '\u001b[31mx\u0000\u202e'.repeat(500), done: 1e308, of: 1e-308 },
+  { step: '', done: Number.NaN, of: Number.NaN },
+  { step: ' ', done: -5, of: -1 },
+  { step: 'x', done: Number.POSITIVE_INFINITY, of: 0 },
+  { step: '\ud800', done: 3, of: Number.POSITIVE_INFINITY },
+])('a guest that lies harms only its own progress (%#)', async (lie) => {
+  const { id } = await installing();
+
+  await noteInstallStep(world, id, lie);
+
+  const image = await getImage(world.db, id);
+  expect(image?.progress).toBeGreaterThanOrEqual(0.6);
+  expect(image?.progress).toBeLessThanOrEqual(0.99);
+  expect(image?.message).toMatch(/^[^\p{Cc}\p{Cf}\p{Cs}]{1,200}$/u);
+});
+
+test('steps that go back move the words, not the progress', async () => {
+  const { id } = await installing();
+  await noteInstallStep(world, id, { step: 'three', done: 3, of: 4 });
+
+  await noteInstallStep(world, id, { step: 'one', done: 1, of: 4 });
+
+  expect(await getImage(world.db, id)).toMatchObject({ message: 'one', progress: 0.955 });
+});
+
+test('what is over, or was never, takes no steps', async () => {
+  for (const [status, answer] of [
+    ['READY', 'nothing new'],
+    ['FAILED', 'gone'],
+  ] as const) {
+    const { id } = await anImage(world.db, { status });
+    expect(await noteInstallStep(world, id, { step: 'x', done: 1, of: 2 })).toBe(answer);
+    expect(await told(id)).toEqual([]);
+  }
+  const nobody = '8d8ac610-566d-4ef0-9c22-186b2a5ed793';
+  expect(await noteInstallStep(world, nobody, { step: 'x', done: 1, of: 2 })).toBe('unknown');
+});
+
+test('a move ends a standstill; time that passes does not', async () => {
+  const { id } = await installing();
+  const note = { phase: 'SETUP', share: null, message: 'silent' } as const;
+  const progressedAt = new Date(Date.now() - 5 * MINUTE_MS);
+  await world.db.goldenImage.update({ where: { id }, data: { stuck: 'stands', progress: 0.5, progressedAt } });
+
+  const crept = await noteProgress(world, id, note);
+  expect(crept).toMatchObject({ stuck: 'stands', progressedAt });
+  expect(crept?.progress).toBeGreaterThan(0.5);
+
+  expect(await noteProgress(world, id, { ...note, message: 'goes on' })).toMatchObject({ stuck: null });
+});
+
+test('what an installation takes is the median of the last five that became an image', async () => {
+  const made = (vmType: string, minutes: number, age: number, over = {}) => {
+    const startedAt = new Date(Date.UTC(2026, 0, 1, 100 - age));
+    const after = (m: number) => new Date(startedAt.getTime() + m * MINUTE_MS);
+    return anImage(world.db, { vmType, startedAt, installedAt: after(minutes), readyAt: after(minutes + 2), ...over });
+  };
+  await made('11', 300, 9);
+  for (const [age, minutes] of [40, 20, 30, 25, 90].entries()) await made('11', minutes, age);
+  await made('11', 1, 0, { status: 'FAILED', readyAt: null });
+  await made('10', 60, 0);
+  await anImage(world.db, { vmType: '2022' });
+
+  const found = await installDurations(world.db, ['11', '10', '2022']);
+
+  expect(Object.fromEntries(found)).toEqual({
+    11: { installMs: 30 * MINUTE_MS, readyMs: 32 * MINUTE_MS },
+    10: { installMs: 60 * MINUTE_MS, readyMs: 62 * MINUTE_MS },
+  });
+});
