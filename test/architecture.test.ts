@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -185,6 +185,16 @@ describe('the house', () => {
       /pg_\w*advisory\w*\((?!\$1|\$\{LOCKS)/.test(readFileSync(join(src, file), 'utf8')),
     );
     expect(keys).toEqual([]);
+  });
+
+  test('its description knows each room, and the files that it names are there', () => {
+    const text = readFileSync(join(src, '../docs/architecture.md'), 'utf8');
+    const rooms = Object.keys(allowed).filter((room) => !room.endsWith('.ts'));
+    expect(rooms.filter((room) => !text.includes(`\`${room}/\``))).toEqual([]);
+    const named = [...text.matchAll(/`((?:[\w-]+\/)*[\w.-]+\.(?:ts|md))`/g)].map((match) => match[1] as string);
+    const isThere = (file: string) => [src, join(src, '..')].some((folder) => existsSync(join(folder, file)));
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((file) => !isThere(file))).toEqual([]);
   });
 
   test('no name says nothing', () => {
