@@ -33,13 +33,13 @@ import { openProvisioner } from './openProvisioner.js';
 import type { Closer } from './primitives/closers.js';
 import { Slices } from './primitives/slices.js';
 import { leading } from './provisioner/provisioner.js';
+import { Memory } from './reconciler/memory.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { createRest } from './rest/rest.js';
 import { reportInstalled, reportVmReady } from './transitions/reportGuest.js';
 import { VERSION } from './version.js';
 
 const BUS_WAIT_MS = 2_000;
-const GUEST_RETRY_MS = 1_000;
 /** What nobody reads of a body is the listener's to deal with. */
 const UNREAD = { autoCleanupIncoming: false };
 /** As at their own door. */
@@ -97,8 +97,8 @@ export async function startCore(
     log,
     async () => (await db.goldenImage.count({ where: { status: { in: ['READY', 'RETIRED'] } } })) === 0,
     {
-      onReady: (vmId) => void insist(() => reportVmReady({ write }, vmId, 'guest')),
-      onInstalled: (imageId) => void insist(() => reportInstalled({ write }, imageId)),
+      onReady: (vmId) => reportVmReady({ write }, vmId, 'guest'),
+      onInstalled: (imageId) => reportInstalled({ write }, imageId),
       onSeen: (vmId) => heartbeats.seen(vmId),
     },
   );
@@ -188,6 +188,7 @@ export async function startCore(
   const rest = getRequestListener(createRest({ ...shared, guestRoutes, version: VERSION }).fetch, UNREAD);
 
   const whoIs = (remoteAddress: string | undefined) => (guests ? guests.whoIs(remoteAddress) : 'caller');
+  const memory = new Memory();
   const leader = new Leader({
     url: databaseUrl,
     log,
@@ -202,6 +203,7 @@ export async function startCore(
           deployment,
           log,
           now: databaseTime,
+          memory,
           ledSince: databaseTime(),
         },
         feed,
@@ -244,16 +246,4 @@ export async function startCore(
       else void rest(req, res);
     },
   };
-}
-
-/** A simulated guest tries again until it is heard, as the real one's agent does. */
-async function insist(report: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await report();
-      return;
-    } catch {
-      await sleep(GUEST_RETRY_MS, undefined, { ref: false });
-    }
-  }
 }

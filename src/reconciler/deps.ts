@@ -3,6 +3,7 @@ import type { Deployment } from '../db/deployment.js';
 import type { Write } from '../db/write.js';
 import type { Logger } from '../log.js';
 import type { LeadingProvisioner } from '../provisioner/provisioner.js';
+import type { Memory } from './memory.js';
 
 /** What the reconciler works with. */
 export interface Deps {
@@ -23,6 +24,7 @@ export interface Deps {
   installStuckMs: number;
   /** The name of this host in links. */
   publicHost: string;
+  memory: Memory;
   /** When this server began to reconcile: nobody heard the guests before that. */
   ledSince: Date;
 }

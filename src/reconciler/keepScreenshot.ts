@@ -7,14 +7,14 @@ const EVERY_MS = 30_000;
 const RETRY_MS = 5_000;
 /** A screen of 1920 by 1080 that is all noise has some 8 MB; one of Windows some 100 KB. */
 const MAX_BYTES = 16 * 2 ** 20;
-/** By provisioner and image: when it may be tried again, so that a screen that can't be read is not asked for every second. */
-const tried = new WeakMap<object, Map<string, number>>();
 
 /** Keeps what an installation shows on its screen, every 30 s, in place of the one before. That it can't be had is no failure of it. */
-export async function keepScreenshot({ write, provisioner, log, now }: Deps, image: GoldenImage): Promise<void> {
+export async function keepScreenshot(
+  { write, provisioner, memory, log, now }: Deps,
+  image: GoldenImage,
+): Promise<void> {
   const { id } = image;
-  const times = tried.get(provisioner) ?? new Map<string, number>();
-  tried.set(provisioner, times);
+  const times = memory.screenshotsAt; // one that can't be read is not asked for every second
   const at = now().getTime();
   for (const [key, time] of times) if (at >= time) times.delete(key);
   if (times.has(id)) return;

@@ -1,8 +1,9 @@
 import { lockVm } from '../db/vms.js';
-import { type RoomSeen, roomFiller } from '../domain/roomFiller.js';
+import { roomFiller } from '../domain/roomFiller.js';
 import { inMiB } from '../primitives/inMiB.js';
 import { failVm } from '../transitions/failVm.js';
 import type { Deps } from './deps.js';
+import type { Counted } from './memory.js';
 
 const MIB = 2 ** 20;
 /** With less than this left the database, which may lie on the same disk, and the disks of all VMs soon stand still. */
@@ -10,11 +11,6 @@ const LEAST_FREE = { bytes: 512 * MIB, share: 0.01 };
 /** How often what VMs hold is counted while there is room, and at most this share of the time: a share may have a million files. */
 const COUNT_EVERY_MS = 60_000;
 const COUNT_SHARE = 1 / 20;
-
-type Counted = RoomSeen & { at: number; nextAt: number };
-
-/** What was seen last while there was room, by deployment: a server that loses the lead and leads again knows it still. */
-const lastSeen = new WeakMap<object, Counted>();
 
 /**
  * A guest can write to its disk and into its share without end. Before that takes the room of all others, the VM that took the most
@@ -27,22 +23,22 @@ export class RoomGuard {
   constructor(readonly deps: Deps) {}
 
   async pass(): Promise<void> {
-    const { provisioner, deployment, log } = this.deps;
+    const { provisioner, memory, log } = this.deps;
     const room = await provisioner.room();
     if (room === undefined) return;
     const isLow = room.freeBytes < Math.min(LEAST_FREE.bytes, room.totalBytes * LEAST_FREE.share);
-    const before = lastSeen.get(deployment);
+    const before = memory.room;
     if (!isLow) this.#told = false;
     if (!isLow && before !== undefined && performance.now() < before.nextAt) return;
 
     const seen = await this.#count(room.freeBytes);
     if (!isLow || before === undefined) {
-      lastSeen.set(deployment, seen);
+      memory.room = seen;
       return;
     }
     const filler = roomFiller(before, seen);
     if (filler !== undefined) {
-      lastSeen.delete(deployment);
+      memory.room = undefined;
       return this.#end({ ...filler, freeBytes: room.freeBytes, seconds: Math.round((seen.at - before.at) / 1000) });
     }
     if (!this.#told)

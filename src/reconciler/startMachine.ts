@@ -5,19 +5,17 @@ import type { Deps } from './deps.js';
 
 /** Ports that a stranger held lately are passed over this long. */
 const AVOID_MS = 60_000;
-const avoided = new WeakMap<object, Map<number, number>>();
 
 /**
  * Gives the machine a port and starts it with that; a port that turns out to be a stranger's is skipped for the next.
  * A refusal means: not now, try again later.
  */
 export async function startMachine<R extends Refusal>(
-  { write, ports, provisioner, now, log }: Pick<Deps, 'write' | 'ports' | 'provisioner' | 'now' | 'log'>,
+  { write, ports, memory, now, log }: Pick<Deps, 'write' | 'ports' | 'memory' | 'now' | 'log'>,
   ref: MachineRef,
   start: (port: number) => Promise<Started | R>,
 ): Promise<Started | R | CapacityExhausted> {
-  const held = avoided.get(provisioner) ?? new Map<number, number>();
-  avoided.set(provisioner, held);
+  const held = memory.heldPorts;
   for (;;) {
     for (const [port, since] of held) if (now().getTime() - since > AVOID_MS) held.delete(port);
     const port = await allocatePort(write, ref, ports, [...held.keys()]);

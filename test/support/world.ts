@@ -11,6 +11,7 @@ import { createLog } from '../../src/log.js';
 import { Slices } from '../../src/primitives/slices.js';
 import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
 import type { Deps } from '../../src/reconciler/deps.js';
+import { Memory } from '../../src/reconciler/memory.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
 import { reportInstalled, reportVmReady } from '../../src/transitions/reportGuest.js';
 import { alone } from './alone.js';
@@ -54,6 +55,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
     deployment: await getDeployment(db, 'simulated'),
     log,
     now: databaseTime,
+    memory: new Memory(),
     ledSince: new Date(0),
     ports: { start: 8001, end: 8100 },
     readiness: 'agent',
