@@ -20,7 +20,7 @@ export async function buildProgram(root: string, folder: string): Promise<string
   });
   const main = join(home, 'dist/main.js');
   await access(main).catch((cause) => {
-    throw new Error(`the program was not built; run "npm run generate" first?\n${said.slice(0, 2000)}`, { cause });
+    throw new Error(`the program was not built; run "npm run build" first?\n${said.slice(0, 2000)}`, { cause });
   });
   return main;
 }

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { InvalidInput, type Unavailable } from '../domain/errors.js';
+import { Addresses } from '../primitives/addresses.js';
 import { maskUrls } from '../primitives/maskUrls.js';
 
 /** How long a name may take to be found. One that is not found by then passes: the installation then says that nothing could be downloaded. */
@@ -54,8 +55,8 @@ export function createIsoHostRefusal({ allowed, guests, nameServers }: IsoHostOp
     if (network instanceof Error) return network;
     const forbidden = [...never, ...(network === undefined ? [] : [ofGuests(network)])];
     for (const address of await addressesOf(host, nameServers)) {
-      if (contains(allowedRanges, address)) continue;
-      const found = forbidden.find(({ list }) => contains(list, address));
+      if (allowedRanges.has(address)) continue;
+      const found = forbidden.find(({ list }) => list.has(address));
       if (found === undefined) continue;
       const which = address === host ? host : `${host} (${address})`;
       return new InvalidInput(
@@ -68,30 +69,26 @@ export function createIsoHostRefusal({ allowed, guests, nameServers }: IsoHostOp
   };
 }
 
-function ofGuests({ ranges, userModeGateway }: GuestAddresses): { why: string; list: BlockList } {
+function ofGuests({ ranges, userModeGateway }: GuestAddresses): { why: string; list: Addresses } {
   const all = [...ranges.map(({ subnet }) => subnet), ...(userModeGateway ? [userModeGateway] : [])];
   return { why: 'in the network of the VMs, or this host as they see it', list: listOf(all) };
 }
 
-/** The ranges, and for IPv4 the same inside the IPv6 addresses that stand for it. (BlockList knows ::ffff:a.b.c.d itself.) */
-function listOf(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', given] = range.split('/');
-    if (isIP(address) === 6) {
-      list.addSubnet(address, Number(given ?? 128), 'ipv6');
-      continue;
-    }
-    const bits = Number(given ?? 32);
-    list.addSubnet(address, bits, 'ipv4');
-    for (const prefix of ['::', '::ffff:0:', '64:ff9b::']) list.addSubnet(`${prefix}${address}`, 96 + bits, 'ipv6');
-    const hex = Buffer.from(address.split('.').map(Number)).toString('hex');
-    list.addSubnet(`2002:${hex.slice(0, 4)}:${hex.slice(4)}::`, 16 + bits, 'ipv6');
-  }
-  return list;
+/** The ranges, and for IPv4 the same inside the IPv6 addresses that stand for it. */
+function listOf(ranges: readonly string[]): Addresses {
+  return new Addresses(ranges.flatMap((range) => [range, ...standIns(range)]));
 }
 
-const contains = (list: BlockList, address: string) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+function standIns(range: string): string[] {
+  const [address = '', given = '32'] = range.split('/');
+  if (isIP(address) !== 4) return [];
+  const hex = Buffer.from(address.split('.').map(Number)).toString('hex');
+  const bits = Number(given);
+  return [
+    ...['::', '::ffff:0:', '64:ff9b::'].map((prefix) => `${prefix}${address}/${96 + bits}`),
+    `2002:${hex.slice(0, 4)}:${hex.slice(4)}::/${16 + bits}`,
+  ];
+}
 
 /** By the host's name servers, which the container of the installation asks too; not by its own list of names, which that does not see. */
 async function addressesOf(host: string, nameServers: string[] | undefined): Promise<string[]> {

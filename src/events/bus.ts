@@ -1,6 +1,7 @@
 import type { Logger } from '../log.js';
 import { openNotify } from './notifyBus.js';
 import { openRedis } from './redisBus.js';
+import type { Transport, TransportEvents } from './transport.js';
 
 export interface BusHealth {
   status: 'OK' | 'DEGRADED' | 'DOWN';
@@ -20,21 +21,6 @@ export interface Bus {
   health(): BusHealth;
   /** Ends the connections; later hints are dropped. */
   close(): Promise<void>;
-}
-
-/** What a way of carrying hints has to do. It reconnects by itself, for ever, until it is closed. */
-export interface Transport {
-  /** Rejects, within seconds, when the hint could not be handed over. */
-  send(seq: bigint): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** What it tells the bus. `up` comes only when hints of others arrive again; repeated ones change nothing but the flaw. */
-export interface TransportEvents {
-  hint(seq: bigint): void;
-  /** `flaw`: what keeps it from being as good as it should be, with the fix. */
-  up(flaw?: string): void;
-  down(reason: string): void;
 }
 
 export interface BusOptions {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionConfig, endSession, prepareSession } from '../db/connection.js';
-import type { Transport, TransportEvents } from './bus.js';
+import type { Transport, TransportEvents } from './transport.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;

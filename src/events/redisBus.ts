@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { deadline } from '../primitives/deadline.js';
-import type { Transport, TransportEvents } from './bus.js';
 import { RedisConnector } from './redisConnector.js';
 import { explainRedis, ON_REPLICA } from './redisFaults.js';
+import type { Transport, TransportEvents } from './transport.js';
 
 const RETRY_MOST_MS = 5_000;
 /** A command that takes longer means that nobody is there. */

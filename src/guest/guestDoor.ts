@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
-import { BlockList, isIP } from 'node:net';
 import type { PartHealth } from '../domain/health.js';
 import { isLoopback, type Peer, plain } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
+import { Addresses } from '../primitives/addresses.js';
 import { GuestListener } from './guestListener.js';
 
 const RETRY_MS = 5_000;
@@ -27,7 +27,7 @@ export class GuestDoor {
   readonly #nat: GuestListener;
   readonly #user: GuestListener;
   /** Undefined: not known yet. */
-  #guests: { all: BlockList; hosts: BlockList } | undefined;
+  #guests: { all: Addresses; hosts: Addresses } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
   #told: string | undefined;
@@ -78,8 +78,7 @@ export class GuestDoor {
     if (this.#guests === undefined) return isLoopback(remoteAddress) ? 'caller' : 'unknown';
     const { all, hosts } = this.#guests;
     const address = plain(remoteAddress);
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    return all.check(address, family) && !hosts.check(address, family) ? 'guest' : 'caller';
+    return all.has(address) && !hosts.has(address) ? 'guest' : 'caller';
   }
 
   async stop(): Promise<void> {
@@ -93,7 +92,10 @@ export class GuestDoor {
     const before = [this.#nat.address, this.#user.address].join();
     try {
       const { gateway, ranges, userModeGateway, userModeProblem = 'there is no way for them' } = await network();
-      this.#guests = listsOf(ranges);
+      this.#guests = {
+        all: new Addresses(ranges.map(({ subnet }) => subnet)),
+        hosts: new Addresses(ranges.map((range) => range.gateway)),
+      };
       const opened = await Promise.allSettled([
         this.#nat.open(gateway),
         userModeGateway === undefined ? this.#user.close(userModeProblem) : this.#user.open(userModeGateway),
@@ -111,15 +113,4 @@ export class GuestDoor {
     if (status !== 'OK' && this.#told !== message) log.warn({ why: message }, 'guests cannot call in yet');
     this.#told = status === 'OK' ? undefined : message;
   }
-}
-
-function listsOf(ranges: GuestWays['ranges']): { all: BlockList; hosts: BlockList } {
-  const [all, hosts] = [new BlockList(), new BlockList()];
-  for (const { gateway, subnet } of ranges) {
-    const [base = '', bits = ''] = subnet.split('/');
-    const family = isIP(base) === 6 ? 'ipv6' : 'ipv4';
-    all.addSubnet(base, Number(bits), family);
-    hosts.addAddress(gateway, family);
-  }
-  return { all, hosts };
 }

@@ -1,6 +1,6 @@
-import { BlockList } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
+import { Addresses } from '../primitives/addresses.js';
 
 /** The Docker host's address in a network, and the network's addresses ("172.20.0.0/16"). */
 export interface HostRange {
@@ -28,12 +28,7 @@ export function sharesWith(
   )?.[0];
 }
 
-function contains(range: string, address: string): boolean {
-  const [base = '', bits = ''] = range.split('/');
-  const list = new BlockList();
-  list.addSubnet(base, Number(bits));
-  return list.check(address);
-}
+const contains = (range: string, address: string) => new Addresses([range]).has(address);
 
 /**
  * All ranges of a network, of both families where it is dual-stack. The engine need not say the gateway: not of its default network right
