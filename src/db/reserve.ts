@@ -5,11 +5,11 @@ import { Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { Logger } from '../log.js';
 import { inMiB } from '../primitives/inMiB.js';
+import { mountPoint } from '../primitives/mountPoint.js';
+import { probeDisk } from '../primitives/probeDisk.js';
 import { BALLAST_BYTES, Ballast, FILE_BYTES } from './ballast.js';
 import { databaseAway } from './databaseAway.js';
 import { isDiskFull } from './diskFull.js';
-import { mountPoint } from './mountPoint.js';
-import { probeDisk } from './probeDisk.js';
 
 const MIB = 2 ** 20;
 /** With less left than this Postgres can't begin the next segment of its log, and ends. */

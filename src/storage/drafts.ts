@@ -7,8 +7,6 @@ import { removeTree } from './removeTree.js';
 
 /** What nobody has written to for this long is nobody's: an upload that stalls is given up in a fraction of it. Milliseconds. */
 const STALE_MS = 10 * 60_000;
-/** With many uploads at once a look at all of them for each one of them would cost more than they do. Milliseconds. */
-const SWEEP_EVERY_MS = 60_000;
 
 /** A process of this machine, told apart from all others that were and will be. */
 interface Owner {
@@ -47,21 +45,6 @@ export async function sweepDrafts(folder: string): Promise<void> {
   for (const name of names) {
     if (await isLeft(join(folder, name), name)) await removeTree(join(folder, name), folder);
   }
-}
-
-/** Folder → when it was last swept, for as long as that matters. */
-const sweptAt = new Map<string, number>();
-
-/** Sweeps a folder unless that was done within the last minute. */
-export async function sweepDraftsNowAndThen(folder: string): Promise<void> {
-  const now = Date.now();
-  for (const [swept, at] of sweptAt) {
-    if (at + SWEEP_EVERY_MS > now) break; // they are in the order of their times
-    sweptAt.delete(swept);
-  }
-  if (sweptAt.has(folder)) return;
-  sweptAt.set(folder, now);
-  await sweepDrafts(folder);
 }
 
 async function isLeft(path: string, name: string): Promise<boolean> {

@@ -4,15 +4,20 @@ import { OEM_BUNDLE_NAME, type OemBundle, type OemBundles, type OemFile } from '
 import type { Share, SharePath } from '../domain/share.js';
 import type { Layout } from './layout.js';
 import { namesIn } from './namesIn.js';
+import type { Receptions } from './receptions.js';
 import { createShare } from './share.js';
 import { discard } from './trash.js';
 
 const PAGE = 1000;
 
 /** Bundles as folders. `claim` is asked before anything is written, which is refused where the storage is another deployment's. */
-export function createOemBundles(layout: Layout, claim: () => Promise<Unavailable | undefined>): OemBundles {
+export function createOemBundles(
+  layout: Layout,
+  claim: () => Promise<Unavailable | undefined>,
+  receptions: Receptions,
+): OemBundles {
   const shareOf = (name: string): Share =>
-    createShare({ root: layout.oemBundle(name), uploads: layout.oemUploads, durable: true });
+    createShare({ root: layout.oemBundle(name), uploads: layout.oemUploads, durable: true }, receptions);
   async function claimed(): Promise<void> {
     const refusal = await claim();
     if (refusal) throw refusal;

@@ -2,15 +2,15 @@ import { constants, open, rename, rm, rmdir, statfs, unlink } from 'node:fs/prom
 import { CapacityExhausted, Conflict, NotFound, Refusal } from '../domain/errors.js';
 import type { Share, SharePath, WriteOrder } from '../domain/share.js';
 import { diskRefusal } from './diskRefusal.js';
-import { draftIn, sweepDraftsNowAndThen } from './drafts.js';
+import { draftIn } from './drafts.js';
 import { errno } from './errno.js';
 import { type HeldFolder, holdFolder } from './heldFolder.js';
 import { listFolder } from './listFolder.js';
 import { openShareFile } from './openShareFile.js';
 import { publishFile, refuseAhead } from './publishFile.js';
 import { type Received, receiveFile } from './receiveFile.js';
+import type { Receptions } from './receptions.js';
 import { removeTree } from './removeTree.js';
-import { withUploadSlot } from './uploadSlots.js';
 
 /** Left free for the disks of VMs, which stop when there is no room to write. Bytes. */
 const RESERVE = 1024 ** 3;
@@ -35,7 +35,10 @@ export interface ShareOptions {
  * so that no rename, link, pipe or device that is put in the way leads anywhere else.
  * @throws Unavailable  the file system is read-only, or not ours to write to
  */
-export function createShare({ root, uploads, reserveBytes = RESERVE, durable = false }: ShareOptions): Share {
+export function createShare(
+  { root, uploads, reserveBytes = RESERVE, durable = false }: ShareOptions,
+  receptions: Receptions,
+): Share {
   async function hasRoom(bytes: number): Promise<void> {
     const { bavail, bsize } = await statfs(root);
     const room = bavail * bsize - reserveBytes;
@@ -84,7 +87,7 @@ export function createShare({ root, uploads, reserveBytes = RESERVE, durable = f
     source: AsyncIterable<Uint8Array>,
     order: WriteOrder,
   ): Promise<(Received & { replaced: boolean }) | Conflict> {
-    await sweepDraftsNowAndThen(uploads);
+    await receptions.sweepNowAndThen(uploads);
     await hasRoom(order.bytes ?? 0);
     const refused = await inFolder(path, undefined, (folder, name) =>
       refuseAhead(folder.at(name), path, order.replace),
@@ -116,7 +119,7 @@ export function createShare({ root, uploads, reserveBytes = RESERVE, durable = f
   const share: Share = {
     async write(path, source, order) {
       try {
-        return await withUploadSlot(root, () => write(path, source, order));
+        return await receptions.receive(root, () => write(path, source, order));
       } catch (fault) {
         if (fault instanceof CapacityExhausted) return fault;
         if (errno(fault) === 'EFBIG') {

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { lstat, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { lstat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Unavailable } from '../domain/errors.js';
 import type { Share } from '../domain/share.js';
 import type { Logger } from '../log.js';
+import { probeDisk } from '../primitives/probeDisk.js';
 import { claimStorage } from './claimStorage.js';
 import { type Confirm, clearPlace, halfMadeFor } from './clearPlace.js';
 import { CLONE_DISK, cloneDisk } from './cloneDisk.js';
@@ -20,6 +20,7 @@ import { type PreparedOem, prepareInstall } from './prepareInstall.js';
 import { protectGolden, unprotectGolden } from './protectGolden.js';
 import { publishGolden, type SealOrder } from './publishGolden.js';
 import { hostQemuImg, type QemuImg } from './qemuImg.js';
+import { Receptions } from './receptions.js';
 import { createShare } from './share.js';
 import type { GuestConfig } from './sharedFolder.js';
 import { discard, type EmptyAsRoot, emptyTrash } from './trash.js';
@@ -53,6 +54,7 @@ export function createStorage({
 }) {
   const layout = layoutOf(path);
   let unprotected: string | undefined;
+  const receptions = new Receptions();
   let trashEmptied = false;
   let trying: Promise<void> | undefined;
   let emptyAsRoot: EmptyAsRoot | undefined;
@@ -84,16 +86,6 @@ export function createStorage({
     await sweepDrafts(layout.oemUploads);
   }
 
-  async function tryWriting(): Promise<void> {
-    const draft = join(layout.trash, `probe-${randomUUID()}`);
-    try {
-      await writeFile(draft, Buffer.alloc(4096), { flush: true });
-      await rename(draft, `${draft}.renamed`);
-    } finally {
-      for (const file of [draft, `${draft}.renamed`]) await rm(file, { force: true }).catch(() => {});
-    }
-  }
-
   /** The folder, and what was half-made for its place. */
   async function discardAll(whole: string): Promise<void> {
     for (const folder of [whole, ...(await halfMadeFor(whole))]) await discard(layout, folder, emptyAsRoot);
@@ -114,10 +106,10 @@ export function createStorage({
     /** The files that a machine and its callers hand each other. */
     share({ kind, id }: { kind: 'vm' | 'golden'; id: string }): Share {
       const folder = kind === 'vm' ? layout.vm(id) : layout.install(id);
-      return createShare({ root: join(folder, 'shared'), uploads: join(folder, 'uploads') });
+      return createShare({ root: join(folder, 'shared'), uploads: join(folder, 'uploads') }, receptions);
     },
 
-    oemBundles: createOemBundles(layout, claim),
+    oemBundles: createOemBundles(layout, claim, receptions),
 
     /** A fresh, empty place for an installation. What an earlier try left is removed. `oem`: only when there is something to copy. */
     async prepareInstall(
@@ -220,7 +212,7 @@ export function createStorage({
     /** Writes a file to the disk itself, and removes it. @throws the file system's fault when that does not work. */
     tryWriting(): Promise<void> {
       // One at a time: where a disk hangs, each that waits for it takes a thread from all.
-      trying ??= tryWriting().finally(() => {
+      trying ??= probeDisk(layout.trash).finally(() => {
         trying = undefined;
       });
       return trying;

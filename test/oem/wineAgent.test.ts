@@ -7,6 +7,7 @@ import { cancelCommand } from '../../src/actions/cancelCommand.js';
 import { releaseVm } from '../../src/actions/releaseVm.js';
 import { runCommand } from '../../src/actions/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
+import { Receptions } from '../../src/storage/receptions.js';
 import { createShare } from '../../src/storage/share.js';
 import { aVm } from '../rest/support/rows.js';
 import { startWorld } from '../rest/support/world.js';
@@ -162,7 +163,9 @@ describe('the agent under Wine', () => {
   test('does as the real server says: is admitted, runs commands, and is cut off when the VM is released', async () => {
     await wine.pullPlug();
     const uploads = mkdtempSync(join(tmpdir(), 'vapiorc-uploads-'));
-    const world = await startWorld({ share: () => createShare({ root: wine.share, uploads, reserveBytes: 0 }) });
+    const world = await startWorld({
+      share: () => createShare({ root: wine.share, uploads, reserveBytes: 0 }, new Receptions()),
+    });
     // The world's clock of the rate limits stands still, the agent does not.
     const rateClock = setInterval(() => {
       world.settings.rateClockMs += 100;

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Receptions } from '../../src/storage/receptions.js';
 import { createShare, type ShareOptions } from '../../src/storage/share.js';
 
 export interface TestShare {
@@ -21,7 +22,7 @@ export async function aShare(
   const folder = given ?? (await mkdtemp(join(tmpdir(), 'vapiorc-share-')));
   const [root, uploads, outside] = [join(folder, 'shared'), join(folder, 'uploads'), join(folder, 'outside')];
   for (const path of [join(root, 'in'), join(root, 'out'), outside]) await mkdir(path, { recursive: true });
-  const share = createShare({ root, uploads, ...more });
+  const share = createShare({ root, uploads, ...more }, new Receptions());
   return { root, uploads, outside, share, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShareOf } from '../../../src/guest/deliverCommand.js';
+import { Receptions } from '../../../src/storage/receptions.js';
 import { createShare } from '../../../src/storage/share.js';
 
 /** Real folders that stand for what VMs see as \\host.lan\Data. */
@@ -20,8 +21,9 @@ export function startShares(): Shares {
     mkdirSync(join(top, vmId, ...path), { recursive: true });
     return join(top, vmId, ...path);
   };
+  const receptions = new Receptions();
   return {
-    share: (vmId) => createShare({ root: folder(vmId), uploads, reserveBytes: 0 }),
+    share: (vmId) => createShare({ root: folder(vmId), uploads, reserveBytes: 0 }, receptions),
     folder,
     remove: () => rmSync(top, { recursive: true, force: true }),
   };
