@@ -22,8 +22,13 @@ interface Connection {
   address: string;
   /** Requests under way; a WebSocket is one for ever. */
   requests: number;
-  /** Of the last of them, when it was to come; with what had come of the connection when it began, and when that was. */
-  body?: { req: IncomingMessage; bytes: number; at: number };
+}
+
+/** A body that was still to come when its request began; with what had come of the connection then, and when that was. */
+interface Body {
+  req: IncomingMessage;
+  bytes: number;
+  at: number;
 }
 
 /** A body that comes slower than this can be given up for another connection, after a moment to begin. */
@@ -43,8 +48,8 @@ export function limitConnections(
   const perPeer = new Map<string, number>();
   /** Without a request under way, the longest first. */
   const idle = new Set<Socket>();
-  /** With a body that was still to come when it began, the longest first. */
-  const sending = new Set<Socket>();
+  /** With a body in its last request, the longest first. */
+  const sending = new Map<Socket, Body>();
 
   const forget = (socket: Socket) => {
     const connection = all.get(socket);
@@ -58,9 +63,8 @@ export function limitConnections(
   };
   function* expendable() {
     yield* idle;
-    for (const socket of sending) {
-      const body = all.get(socket)?.body;
-      if (!body || body.req.complete) {
+    for (const [socket, body] of sending) {
+      if (body.req.complete) {
         sending.delete(socket);
         continue;
       }
@@ -105,9 +109,8 @@ export function limitConnections(
     const connection = began(req);
     if (!connection) return;
     if (hasBody(req)) {
-      connection.body = { req, bytes: socket.bytesRead, at: performance.now() };
       sending.delete(socket);
-      sending.add(socket);
+      sending.set(socket, { req, bytes: socket.bytesRead, at: performance.now() });
     }
     res.once('close', () => {
       if (--connection.requests > 0 || !all.has(socket)) return;
