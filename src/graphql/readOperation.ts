@@ -36,7 +36,10 @@ export async function readOperation(
   if (type === 'application/graphql') return { query: body.toString() };
   const text = body.toString();
   const tooLarge = measureJson(text);
-  if (tooLarge) throw Object.assign(tooLarge, { extensions: { ...tooLarge.extensions, http: { status: 400 } } });
+  if (tooLarge) {
+    tooLarge.extensions.http = { status: 400 };
+    throw tooLarge;
+  }
   const given = parseJson(text);
   if (Array.isArray(given)) {
     const fix = 'Send one operation in each request: with Apollo Client take HttpLink instead of BatchHttpLink.';

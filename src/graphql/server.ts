@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { FROM_OUR_PAGES } from '../http/hostCheck.js';
 import { type EdgeRefusal, refuseUpgrade } from '../http/refuse.js';
 import type { UnderWay } from '../http/underWay.js';
 import type { GraphqlDeps } from './context.js';
@@ -18,7 +19,7 @@ const FOREIGN_ORIGIN: EdgeRefusal = {
   status: 403,
   code: 'FOREIGN_ORIGIN',
   message: 'a web page of another origin may not connect here',
-  fix: 'Connect from a program that sends no Origin, or from a page of this server. Behind a proxy: set VAPIORC_PUBLIC_HOST to the name in its address.',
+  fix: `Connect from a program that sends no Origin, ${FROM_OUR_PAGES}`,
 };
 const TOO_MANY_SOCKETS: EdgeRefusal = {
   status: 429,

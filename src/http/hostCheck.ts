@@ -22,6 +22,10 @@ export function isHostAllowed(host: string | undefined, names: readonly string[]
 /** What a web page can have as its origin and be anybody's. The rest are programs that are installed, whose pages nobody else can give out. */
 const ANYBODYS = /^(?:https?|file|ftp|data|blob|filesystem|about|[a-z-]+-extension):/;
 
+/** Where a request may come from whose Origin is foreign; the rest of a sentence. */
+export const FROM_OUR_PAGES =
+  'or from a page of this server. Behind a proxy: set VAPIORC_PUBLIC_HOST to the name in its address.';
+
 /** Whether a request with these headers was made by a web page that is not ours, such as a form that posts here. */
 export type IsForeign = (origin: string | undefined, host: string | undefined) => boolean;
 

@@ -13,7 +13,7 @@ import type { Screens } from '../domain/screen.js';
 import type { Feed } from '../events/feed.js';
 import type { GuestRoutes } from '../guest/guest.js';
 import { describeWebhook } from '../guest/webhook.js';
-import type { IsForeign } from '../http/hostCheck.js';
+import { FROM_OUR_PAGES, type IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
 import { addCommandRoutes } from './commands.js';
 import { addDocsRoutes } from './docs.js';
@@ -64,14 +64,7 @@ export function createRest(options: RestOptions) {
     const reads = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
     if (reads || !isForeign(c.req.header('origin'), c.req.header('host'))) return next();
     const what = 'a web page of another origin may not change anything here';
-    return c.json(
-      problem(
-        'FOREIGN_ORIGIN',
-        what,
-        'Call from a program, or from a page of this server. Behind a proxy: set VAPIORC_PUBLIC_HOST to the name in its address.',
-      ),
-      403,
-    );
+    return c.json(problem('FOREIGN_ORIGIN', what, `Call from a program, ${FROM_OUR_PAGES}`), 403);
   });
   app.use('/api/*', refuseUnknown(app));
   addFileRoutes(app, { files: options, feed: options.feed, log });
