@@ -1,3 +1,5 @@
+import { Rota } from './rota.js';
+
 /** After so long the process does other things. */
 const SLICE_MS = 5;
 
@@ -7,16 +9,13 @@ const SLICE_MS = 5;
  * pieces of each other one, however many those have.
  */
 export class Slices {
-  /** In the order in which callers are to have their turn. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Rota<() => void>();
   #isGoing = false;
 
   /** Resolves when it is the caller's turn. */
   turn(caller: string): Promise<void> {
     return new Promise((resolve) => {
-      const pieces = this.#waiting.get(caller);
-      if (pieces) pieces.push(resolve);
-      else this.#waiting.set(caller, [resolve]);
+      this.#waiting.add(caller, resolve);
       if (this.#isGoing) return;
       this.#isGoing = true;
       this.#begin();
@@ -28,16 +27,12 @@ export class Slices {
   }
 
   #goOn(begun: number): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
+    const piece = this.#waiting.take();
+    if (piece === undefined) {
       this.#isGoing = false;
       return;
     }
-    const [caller, pieces] = first;
-    const piece = pieces.shift();
-    this.#waiting.delete(caller);
-    if (pieces.length > 0) this.#waiting.set(caller, pieces); // behind the others
-    piece?.();
+    piece();
     // A tick that is asked for among the promises comes when all of them have gone as far as they can.
     queueMicrotask(() =>
       process.nextTick(() => {

@@ -1,3 +1,4 @@
+import { Rota } from './rota.js';
 import { Slots } from './slots.js';
 
 /**
@@ -5,8 +6,7 @@ import { Slots } from './slots.js';
  * process does other things.
  */
 export class Turns {
-  /** In the order in which callers are to have their turn. */
-  readonly #waiting = new Map<string, (() => Promise<void>)[]>();
+  readonly #waiting = new Rota<() => Promise<void>>();
   readonly #places: Slots;
 
   /** `ofOneCaller`: how many pieces of the same caller there may be among those. */
@@ -23,24 +23,22 @@ export class Turns {
           reject(err as Error);
         }
       };
-      const pieces = this.#waiting.get(caller);
-      if (pieces) pieces.push(piece);
-      else this.#waiting.set(caller, [piece]);
+      this.#waiting.add(caller, piece);
       this.#start();
     });
   }
 
   #start(): void {
-    for (const [caller, pieces] of this.#waiting) {
-      if (this.#places.areAllTaken) return;
-      const free = this.#places.take(caller);
-      if (free === undefined) continue; // it has as many as it may
-      const piece = pieces.shift();
-      this.#waiting.delete(caller);
-      if (pieces.length > 0) this.#waiting.set(caller, pieces); // behind the others
+    while (!this.#places.areAllTaken) {
+      let free: (() => void) | undefined;
+      const piece = this.#waiting.take((caller) => {
+        free = this.#places.take(caller);
+        return free !== undefined; // else it has as many as it may
+      });
+      if (piece === undefined) return;
       setImmediate(() => {
-        void piece?.().then(() => {
-          free();
+        void piece().then(() => {
+          free?.();
           this.#start();
         });
       });
