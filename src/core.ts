@@ -11,9 +11,9 @@ import { databaseTime, followClock } from './db/clock.js';
 import { damagedImages } from './db/damagedImages.js';
 import { createDatabaseHealth, type DatabasePlace } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
+import { machinesAtEndpoints } from './db/endpoints.js';
 import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
-import { machinesAtPorts } from './db/ports.js';
 import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
@@ -107,7 +107,7 @@ export async function startCore(
     db,
     write,
     defaults: config.defaults,
-    portCount: config.ports.end - config.ports.start + 1,
+    allotment: provisioner.allotment,
     oemBundles: provisioner.oemBundles,
     qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
     isoHostRefusal: createIsoHostRefusal({
@@ -177,7 +177,7 @@ export async function startCore(
     screens: provisioner,
     slices,
     health,
-    publicHost: config.publicHost,
+    endpointsOf: provisioner.endpoints,
     isForeign: originCheck({ publicName: config.publicName, consolePorts: config.ports }),
     assignWaitSeconds: config.assignWaitSeconds,
     log,
@@ -213,9 +213,12 @@ export async function startCore(
     },
   });
   const screens = new ScreenDoors({
-    address: config.publishAddress,
     names: [config.publicHost, config.host],
-    machines: () => (config.provisioner === 'docker' ? machinesAtPorts(db) : Promise.resolve([])),
+    machines: async () =>
+      (await machinesAtEndpoints(db)).flatMap(({ kind, id, endpoint }) => {
+        const door = provisioner.endpoints(endpoint)?.door;
+        return door ? [{ kind, id, door }] : [];
+      }),
     dial: (machine) => provisioner.dialWeb(machine),
     whoIs,
     log,

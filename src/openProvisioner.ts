@@ -32,6 +32,7 @@ export function openProvisioner(
         onInstalled: (imageId) => void insist(() => onInstalled(imageId)),
         onSeen,
         seenEveryMs: config.unheardMs / 9,
+        hostPorts: { ports: config.ports, publicHost: config.publicHost },
       }),
     };
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));

@@ -1,5 +1,6 @@
 import type { Db } from '../db/client.js';
 import type { Write } from '../db/write.js';
+import type { Allotment } from '../domain/endpoints.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { IsoHostRefusal } from './isoHosts.js';
@@ -10,8 +11,8 @@ export interface CommandDeps {
   write: Write;
   /** Sizes where the caller names none. */
   defaults: { hotSpares: number; maxVms: number; cpuCores: number; ramMiB: number; diskGiB: number };
-  /** How many VMs the port range has room for. */
-  portCount: number;
+  /** The endpoints that VMs share; undefined: there is no end of them. */
+  allotment: Allotment | undefined;
   /** The user's own files for installations; left out where machines take none. */
   oemBundles?: OemBundles | undefined;
   /** Whether an installation may be sent to this URL for its medium. */

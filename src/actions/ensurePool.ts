@@ -4,10 +4,10 @@ import type { CommandDeps } from './deps.js';
 /** Makes the pool of this vmType, with the configured defaults, unless it is there. */
 export async function ensurePool(
   tx: Tx,
-  deps: Pick<CommandDeps, 'defaults' | 'portCount'>,
+  deps: Pick<CommandDeps, 'defaults' | 'allotment'>,
   vmType: string,
 ): Promise<void> {
-  const maxVms = Math.min(deps.defaults.maxVms, deps.portCount);
+  const maxVms = Math.min(deps.defaults.maxVms, deps.allotment?.ids.length ?? Number.POSITIVE_INFINITY);
   const hotSpares = Math.min(deps.defaults.hotSpares, maxVms);
   await tx.pool.createMany({ data: [{ vmType, hotSpares, maxVms }], skipDuplicates: true });
 }

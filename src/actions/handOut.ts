@@ -24,7 +24,7 @@ export interface HandOutDeps {
 }
 
 /** A VM that is there to be used. */
-export type HandedOut = Vm & { port: number; assignmentId: string };
+export type HandedOut = Vm & { assignmentId: string };
 
 /**
  * Gets the caller a VM, waiting at most `waitSeconds` for one; a request that waited in vain leaves the queue.
@@ -74,7 +74,7 @@ export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
     }
     if (assignment.waitUntil !== null && !caller.aborted) await collect(deps.db, assignment.id);
     const vm = await getVm(deps.db, assignment.vmId);
-    if (vm?.status === 'ASSIGNED' && vm.port !== null) return { ...vm, port: vm.port, assignmentId: assignment.id };
+    if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
     // It broke, or somebody released it, between the two reads.
     await releaseVm(deps, { id: assignment.vmId }, 'released');
     return noVm(

@@ -3,6 +3,7 @@ import { AFRESH, lockPool } from '../db/pools.js';
 import { lockVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
 import type { NewEvent } from '../domain/events.js';
+import { LIMITS } from '../domain/limits.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { Pool } from '../generated/prisma/client.js';
 import { release } from '../transitions/release.js';
@@ -25,8 +26,8 @@ export interface SetPoolInput {
 export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<Pool | InvalidInput> {
   const input = checked(() => {
     const vmType = vmTypeOf(given.vmType);
-    const limit = deps.portCount;
-    const why = 'each VM needs one of the ports in VAPIORC_PORT_START to VAPIORC_PORT_END';
+    const limit = deps.allotment?.ids.length ?? LIMITS.poolVms.value;
+    const why = deps.allotment?.limit;
     return {
       vmType,
       ...(given.hotSpares !== undefined && { hotSpares: wholeNumberOf('hotSpares', given.hotSpares, 0, limit, why) }),

@@ -10,7 +10,7 @@ export const LOCKS = {
   /** Makes the order of events the order of commits. */
   events: 7_602_174_911n,
   /** Two rows of two tables can't share a unique index. */
-  ports: 7_602_174_912n,
+  endpoints: 7_602_174_912n,
   /** The session lock of the one server that reconciles. */
   leader: 7_602_174_913n,
   /** No two guests' computer names are judged at the same time. */
@@ -18,6 +18,6 @@ export const LOCKS = {
 } as const;
 
 /** Waits for the lock and holds it to the end of the transaction. Only within `write`, which tries again after a deadlock. */
-export async function holdLock(tx: Tx, name: 'ports' | 'computerNames'): Promise<void> {
+export async function holdLock(tx: Tx, name: 'endpoints' | 'computerNames'): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS[name]}::bigint)`;
 }

@@ -26,6 +26,12 @@ export const requestLimits = {
     unit: 'events',
     refusal: 'the next come with its next turn',
   },
+  poolVms: {
+    what: 'VMs of a pool, where no port is needed for each',
+    value: 10_000,
+    unit: 'VMs',
+    refusal: 'InvalidInput; HTTP 422',
+  },
   argumentCharacters: {
     what: 'a text that something is looked for by: a filter, an id, a cursor, a parameter of REST',
     value: 4_096,

@@ -3,6 +3,7 @@ import type { CommandDeps } from '../actions/deps.js';
 import type { HandOut } from '../actions/handOut.js';
 import type { Db } from '../db/client.js';
 import type { Read, Reads } from '../db/reads.js';
+import type { EndpointsOf } from '../domain/endpoints.js';
 import type { HealthReport } from '../domain/health.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
@@ -29,8 +30,8 @@ export interface GraphqlDeps {
   /** What machines show, and their keyboards and mice. */
   screens: Screens;
   health: () => Promise<HealthReport>;
-  /** The name of this host in links that callers follow. */
-  publicHost: string;
+  /** Where callers reach a machine. */
+  endpointsOf: EndpointsOf;
   isForeign: IsForeign;
   log: Logger;
 }

@@ -1,8 +1,8 @@
 import { databaseTime } from '../db/clock.js';
+import { urlOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
-import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import { maskUrls } from '../primitives/maskUrls.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
@@ -119,20 +119,27 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
       nullable: true,
       description: 'Reference of the container image that installed it; its VMs run the same.',
     }),
-    containerId: t.exposeString('containerId', {
+    containerId: t.exposeString('engineId', {
       nullable: true,
       description: "The engine's id of the container that installs it.",
     }),
-    port: t.exposeInt('port', { nullable: true, description: 'Web port (noVNC) on the host while it installs.' }),
+    port: t.int({
+      nullable: true,
+      description: 'Web port (noVNC) on the host while it installs.',
+      resolve: ({ endpoint }, _args, { endpointsOf }) => endpointsOf(endpoint)?.screen.port ?? null,
+    }),
     rdpPort: t.int({
       nullable: true,
       description: 'RDP port on the host while it installs: the web port + 1000.',
-      resolve: ({ port }) => (port === null ? null : port + RDP_OFFSET),
+      resolve: ({ endpoint }, _args, { endpointsOf }) => endpointsOf(endpoint)?.rdp.port ?? null,
     }),
     novncUrl: t.string({
       nullable: true,
       description: 'The installation in a browser, while it runs.',
-      resolve: ({ port }, _args, { publicHost }) => (port === null ? null : novncUrl(publicHost, port)),
+      resolve: ({ endpoint }, _args, { endpointsOf }) => {
+        const there = endpointsOf(endpoint);
+        return there ? urlOf(there.screen) : null;
+      },
     }),
     sizeBytes: t.expose('sizeBytes', {
       type: 'ByteCount',

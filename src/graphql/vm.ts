@@ -1,5 +1,5 @@
+import { urlOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
-import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import { type VmAction as Action, type VmStatus as Status, vmActions } from '../domain/vm.js';
 import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { Assignment } from './assignment.js';
@@ -40,21 +40,25 @@ export const Vm = builder.prismaNode('Vm', {
     status: t.expose('status', { type: VmStatus, description: 'Where it is in its life.' }),
     hotSpare: t.exposeBoolean('hotSpare', { description: 'Whether it was made by its pool and waits to be assigned.' }),
     assignedTo: t.exposeString('assignedTo', { nullable: true, description: 'Whom or what it was assigned to.' }),
-    port: t.exposeInt('port', {
+    port: t.int({
       nullable: true,
       description: 'Web port (noVNC) on the host; null while it has no container.',
+      resolve: ({ endpoint }, _args, { endpointsOf }) => endpointsOf(endpoint)?.screen.port ?? null,
     }),
     rdpPort: t.int({
       nullable: true,
       description: 'RDP port on the host: the web port + 1000.',
-      resolve: ({ port }) => (port === null ? null : port + RDP_OFFSET),
+      resolve: ({ endpoint }, _args, { endpointsOf }) => endpointsOf(endpoint)?.rdp.port ?? null,
     }),
     novncUrl: t.string({
       nullable: true,
       description: 'Its screen in a browser; null while it has no container.',
-      resolve: ({ port }, _args, { publicHost }) => (port === null ? null : novncUrl(publicHost, port)),
+      resolve: ({ endpoint }, _args, { endpointsOf }) => {
+        const there = endpointsOf(endpoint);
+        return there ? urlOf(there.screen) : null;
+      },
     }),
-    containerId: t.exposeString('containerId', { nullable: true, description: "The engine's id of its container." }),
+    containerId: t.exposeString('engineId', { nullable: true, description: "The engine's id of its container." }),
     cpuCores: t.exposeInt('cpuCores', { description: 'Virtual processors.' }),
     ramMiB: t.exposeInt('ramMiB', { description: 'Memory that Windows sees, in MiB.' }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it failed or is being destroyed.' }),

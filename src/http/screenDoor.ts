@@ -36,7 +36,7 @@ const UNREACHABLE: EdgeRefusal = {
 };
 
 export interface ScreenDoorOptions {
-  address: string;
+  host: string;
   port: number;
   /** Connects to the machine's own web server. */
   dial: () => Promise<Socket>;
@@ -59,7 +59,7 @@ export class ScreenDoor {
 
   /** @throws Error  the address can't be had */
   async open(): Promise<void> {
-    const { address, port, refusal } = this.options;
+    const { host, port, refusal } = this.options;
     const server = createListener(
       { headersTimeout: LIMITS.headSeconds.value * 1000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
       {
@@ -80,7 +80,7 @@ export class ScreenDoor {
         },
       },
     );
-    await listen(server, address, port);
+    await listen(server, host, port);
     this.#server = server;
   }
 

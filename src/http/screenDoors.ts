@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Place } from '../domain/endpoints.js';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Logger } from '../log.js';
 import { isHostAllowed, originCheck, type Peer } from './hostCheck.js';
@@ -18,19 +19,18 @@ const CHANGES: readonly EventKind[] = [
   'GOLDEN_IMAGE_CLEANED',
 ];
 
-/** A machine with a web port. */
-export interface AtPort {
+/** A machine whose screen is shown here. */
+export interface Shown {
   kind: 'vm' | 'golden';
   id: string;
-  port: number;
+  door: Place;
 }
 
 export interface ScreenDoorsOptions {
-  address: string;
   /** The names of this host by which clients may call, beside addresses and localhost. */
   names: readonly string[];
-  machines: () => Promise<AtPort[]>;
-  dial: (machine: AtPort) => Promise<Socket>;
+  machines: () => Promise<Shown[]>;
+  dial: (machine: Shown) => Promise<Socket>;
   whoIs: (remoteAddress: string | undefined) => Peer;
   log: Logger;
 }
@@ -87,10 +87,10 @@ export class ScreenDoors {
     for (const [key, machine] of wanted) if (!this.#doors.has(key)) await this.#open(key, machine);
   }
 
-  async #open(key: string, machine: AtPort): Promise<void> {
-    const { address, dial, log } = this.options;
+  async #open(key: string, machine: Shown): Promise<void> {
+    const { dial, log } = this.options;
     const refusal = (req: IncomingMessage) => this.#refusal(req);
-    const door = new ScreenDoor({ address, port: machine.port, dial: () => dial(machine), refusal });
+    const door = new ScreenDoor({ ...machine.door, dial: () => dial(machine), refusal });
     try {
       await door.open();
       this.#doors.set(key, door);
@@ -122,4 +122,4 @@ export class ScreenDoors {
 /** A screen's own page and nobody else's. */
 const isForeign = originCheck({ consolePorts: { start: 0, end: 0 } });
 
-const keyOf = ({ kind, id, port }: AtPort) => `${kind} ${id} ${port}`;
+const keyOf = ({ kind, id, door: { host, port } }: Shown) => `${kind} ${id} ${host} ${port}`;

@@ -5,10 +5,10 @@ import { diskRefusal } from '../storage/diskRefusal.js';
 import type { Storage } from '../storage/storage.js';
 import { engineFault } from './engineFault.js';
 import type { Parts } from './parts.js';
-import { Broken, PortTaken, Unwanted } from './provisioner.js';
+import { Broken, EndpointTaken, Unwanted } from './provisioner.js';
 
 /**
- * A fault of the engine or of the disk as what a caller of the provisioner knows: a refusal, PortTaken or Broken.
+ * A fault of the engine or of the disk as what a caller of the provisioner knows: a refusal, EndpointTaken or Broken.
  * What is none of these comes back as it is.
  */
 export function translate(
@@ -32,7 +32,9 @@ export async function answer<T>(
     return await work();
   } catch (fault) {
     const known = translate(fault, parts, asked);
-    const ordinary = [PortTaken, Broken, Unwanted, NotLeading, CapacityExhausted].some((kind) => known instanceof kind);
+    const ordinary = [EndpointTaken, Broken, Unwanted, NotLeading, CapacityExhausted].some(
+      (kind) => known instanceof kind,
+    );
     if (!ordinary) parts.hostPaths.forget();
     if (known instanceof Unavailable || known instanceof CapacityExhausted) return known;
     throw known;

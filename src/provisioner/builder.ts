@@ -4,6 +4,7 @@ import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { cloneOptions, installOptions } from './createOptions.js';
 import { guestUrls } from './guestUrls.js';
+import { portOf } from './hostPorts.js';
 import type { Parts } from './parts.js';
 import type { Builder } from './provisioner.js';
 import { noMachine, openQemuAgent } from './qga/openQemuAgent.js';
@@ -28,10 +29,10 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
 
   return {
     install: (spec, onProgress) =>
-      answer(parts, { image: settings.image, port: spec.port }, () =>
+      answer(parts, { image: settings.image, port: portOf(spec.endpoint) }, () =>
         start(parts, lead, {
           ref: { kind: 'golden', id: spec.id },
-          port: spec.port,
+          port: portOf(spec.endpoint),
           image: settings.image,
           need: { kind: 'install', ...spec },
           isWanted: spec.isWanted,
@@ -54,10 +55,10 @@ export function createBuilder(parts: Parts, lead: Lead): Builder {
       ),
 
     clone: (spec) =>
-      answer(parts, { image: spec.containerImage, port: spec.port }, () =>
+      answer(parts, { image: spec.containerImage, port: portOf(spec.endpoint) }, () =>
         start(parts, lead, {
           ref: { kind: 'vm', id: spec.id },
-          port: spec.port,
+          port: portOf(spec.endpoint),
           image: spec.containerImage,
           need: { kind: 'clone', ...spec },
           isWanted: spec.isWanted,

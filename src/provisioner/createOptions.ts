@@ -1,6 +1,6 @@
 import type { ContainerCreateOptions, MountSettings } from 'dockerode';
-import { RDP_OFFSET } from '../domain/links.js';
 import { macOf } from '../domain/mac.js';
+import { portOf, RDP_OFFSET } from './hostPorts.js';
 import { containerName, LABEL, machineLabels } from './labels.js';
 import type { CloneSpec, InstallSpec, MachineRef } from './provisioner.js';
 import { QGA_ARGUMENTS } from './qga/openQemuAgent.js';
@@ -39,7 +39,7 @@ interface Order {
   ref: MachineRef;
   deployment: string;
   image: string;
-  spec: Pick<InstallSpec & CloneSpec, 'vmType' | 'language' | 'cpuCores' | 'ramMiB' | 'diskGiB' | 'port'>;
+  spec: Pick<InstallSpec & CloneSpec, 'vmType' | 'language' | 'cpuCores' | 'ramMiB' | 'diskGiB' | 'endpoint'>;
   env: Record<string, string>;
   /** Path in the container → path on the Docker host. */
   mounts: { target: string; source: string; readOnly: boolean }[];
@@ -155,7 +155,7 @@ function createOptions({ ref, deployment, image, spec, env, mounts, settings }: 
       AutoRemove: false,
       PidsLimit: 4096,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
-      PortBindings: Object.fromEntries(RDP_PORTS.map((port) => [port, publish(spec.port + RDP_OFFSET)])),
+      PortBindings: Object.fromEntries(RDP_PORTS.map((port) => [port, publish(portOf(spec.endpoint) + RDP_OFFSET)])),
     },
   };
 }

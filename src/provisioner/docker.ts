@@ -16,6 +16,7 @@ import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
+import { hostPorts } from './hostPorts.js';
 import type { HostRange } from './hostRange.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
@@ -87,6 +88,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
   return {
     kind: 'docker',
+    ...hostPorts(settings),
     explainExit,
     lead: (lead) => createBuilder(parts, lead),
 

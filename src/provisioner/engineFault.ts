@@ -4,8 +4,9 @@ import { Late } from '../primitives/deadline.js';
 import { shorten } from '../primitives/shorten.js';
 import { UNPRINTABLE } from '../primitives/unprintable.js';
 import { EngineLate, statusOf } from './engine.js';
-import { PortTaken } from './provisioner.js';
+import type { EndpointTaken } from './provisioner.js';
 import { refusalOf } from './refusalOf.js';
+import { portTaken } from './refuseTakenPort.js';
 import { SOCKET_CHECKS } from './socketChecks.js';
 import { socketFacts } from './socketFacts.js';
 
@@ -22,7 +23,7 @@ interface Asked {
  * A fault of the engine in our words, or undefined when it is none of the engine's. Its own words are the only thing to go by: it answers
  * 500 to most of these. What is none that we know is told in them.
  */
-export function engineFault(fault: unknown, asked: Asked): Unavailable | CapacityExhausted | PortTaken | undefined {
+export function engineFault(fault: unknown, asked: Asked): Unavailable | CapacityExhausted | EndpointTaken | undefined {
   if (!(fault instanceof Error)) return undefined;
   const words = wordsOf(fault);
   const status = statusOf(fault);
@@ -35,7 +36,7 @@ export function engineFault(fault: unknown, asked: Asked): Unavailable | Capacit
   if (status === undefined) return connectionFault(fault, words, asked);
 
   if (/port is already allocated|address already in use|ports are not available/i.test(words)) {
-    if (asked.port !== undefined) return new PortTaken(asked.port);
+    if (asked.port !== undefined) return portTaken(asked.port);
   }
   if (/no space left on device|disk quota exceeded/i.test(words)) {
     return new CapacityExhausted('disk', `the Docker host's disk is full: ${words}`, 'Free space on the Docker host.');

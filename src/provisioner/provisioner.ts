@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
+import type { Allotment, EndpointsOf } from '../domain/endpoints.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
-import { RDP_OFFSET } from '../domain/links.js';
 import type { OemBundles } from '../domain/oemBundles.js';
 import type { QemuAgent } from '../domain/qemuAgent.js';
 import type { Screens } from '../domain/screen.js';
@@ -32,8 +32,8 @@ export interface InstallSpec {
   /** What the guest sees. */
   ramMiB: number;
   diskGiB: number;
-  /** Web port to publish; RDP is published on this + 1000. */
-  port: number;
+  /** One of the engine's `allotment` that no other machine has; undefined where it has none. */
+  endpoint: string | undefined;
   /** What the guest needs in order to call us. A secret. */
   token: string;
   isWanted?: IsWanted;
@@ -50,7 +50,7 @@ export interface CloneSpec {
   cpuCores: number;
   ramMiB: number;
   diskGiB: number;
-  port: number;
+  endpoint: string | undefined;
   token: string;
   isWanted?: IsWanted;
 }
@@ -77,12 +77,8 @@ export interface Started {
   containerImage: string;
 }
 
-/** Somebody else holds the port: take another. */
-export class PortTaken extends Error {
-  constructor(readonly port: number) {
-    super(`port ${port} or ${port + RDP_OFFSET} is held by another program`);
-  }
-}
+/** A stranger holds what the endpoint stands for: take another. */
+export class EndpointTaken extends Error {}
 
 /** Nobody wants the machine any more: nothing was made. */
 export class Unwanted extends Error {}
@@ -113,7 +109,7 @@ export interface Builder {
   /**
    * Starts the installation of a golden image and returns once its container runs: half an hour before Windows is up.
    * Pulls the container image if it is missing and reports that as phase PULLING.
-   * @throws PortTaken, Broken, Unwanted
+   * @throws EndpointTaken, Broken, Unwanted
    */
   install(
     spec: InstallSpec,
@@ -132,7 +128,7 @@ export interface Builder {
   /**
    * Clones the golden image's disk and starts a VM on it; returns once its container runs.
    * A machine that already runs under this id is left as it is.
-   * @throws PortTaken, Unwanted
+   * @throws EndpointTaken, Unwanted
    * @throws Broken  the golden image is missing or was changed.
    */
   clone(spec: CloneSpec): Promise<Started | Unavailable | CapacityExhausted>;
@@ -160,6 +156,12 @@ export interface Builder {
  */
 export interface Provisioner extends Screens {
   readonly kind: 'docker' | 'simulated';
+
+  /** The endpoints that are ours to give out; undefined: the engine sees by itself how its machines are reached. */
+  readonly allotment: Allotment | undefined;
+
+  /** Where people reach the machine with this endpoint. Pure: it is asked for each row that is shown. */
+  readonly endpoints: EndpointsOf;
 
   /** What changes machines, for one term of this server's lead. */
   lead(lead: Lead): Builder;

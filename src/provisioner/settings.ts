@@ -11,6 +11,8 @@ export type DockerSettings = Pick<
   | 'networkMode'
   | 'qemuAgent'
   | 'publishAddress'
+  | 'publicHost'
+  | 'ports'
   | 'hostStoragePath'
   | 'stopTimeoutSeconds'
   | 'parallelStarts'

@@ -4,6 +4,7 @@ import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
 import { notThere } from './dial.js';
+import { type HostPortsOptions, hostPorts } from './hostPorts.js';
 import {
   Broken,
   type Builder,
@@ -31,6 +32,8 @@ export interface SimulatedOptions {
   /** Called this often for each clone whose guest is up, as its polls would be. */
   onSeen: (vmId: string) => void;
   seenEveryMs: number;
+  /** What their endpoints are called; left out: they have none. */
+  hostPorts?: HostPortsOptions;
 }
 
 /** Ways to break the next machine, for tests. Each is used up by the machine that it breaks. */
@@ -170,6 +173,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
 
   return {
     kind: 'simulated',
+    ...(options.hostPorts ? hostPorts(options.hostPorts) : { allotment: undefined, endpoints: () => undefined }),
     lead: builder,
     failNext: (fault) => faults.push(fault),
     kill: end,

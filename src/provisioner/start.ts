@@ -78,7 +78,7 @@ async function createAndStart(parts: Parts, lead: Lead, { ref, prepare }: Order)
     log.info(
       {
         ...ref,
-        containerId: created,
+        engineId: created,
         diskMs: Math.round(prepared - begun),
         containerMs: Math.round(performance.now() - prepared),
       },

@@ -14,7 +14,6 @@ export interface Deps {
   deployment: Deployment;
   log: Logger;
   now: () => Date;
-  ports: { start: number; end: number };
   readiness: 'agent' | 'rdp' | 'either';
   /** A READY VM of which nothing was heard for this long is not handed out, and is looked at. */
   unheardMs: number;
@@ -22,8 +21,6 @@ export interface Deps {
   installTimeoutMs: number;
   /** An installation that has not moved for this long is told to be stuck. */
   installStuckMs: number;
-  /** The name of this host in links. */
-  publicHost: string;
   memory: Memory;
   /** When this server began to reconcile: nobody heard the guests before that. */
   ledSince: Date;

@@ -70,8 +70,8 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     noting = undefined;
   };
   const isWanted = async () => (await getImage(deps.db, id))?.status === 'REQUESTED';
-  const started = await startMachine(deps, { kind: 'golden', id }, (port) =>
-    provisioner.install({ ...image, port, token: guestToken(deployment, id), isWanted }, (progress) => {
+  const started = await startMachine(deps, { kind: 'golden', id }, (endpoint) =>
+    provisioner.install({ ...image, endpoint, token: guestToken(deployment, id), isWanted }, (progress) => {
       newest = progress;
       noting ??= note();
     }),
@@ -91,7 +91,7 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     const latest = await lockImage(tx, id);
     if (latest === null) return;
     const facts = {
-      containerId: started.engineId,
+      engineId: started.engineId,
       containerImage: started.containerImage,
       // A quick guest may have reported already.
       startedAt: latest.installedAt ?? now(),
@@ -104,7 +104,7 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
         actor: 'reconciler',
         vmType,
         goldenImageId: id,
-        data: { port: latest.port },
+        data: { port: provisioner.endpoints(latest.endpoint)?.screen.port ?? null },
       });
   });
   log.info({ imageId: id, vmType, containerImage: started.containerImage }, 'installation started');
@@ -142,8 +142,8 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
       sizeBytes: BigInt(sizeBytes),
       sha256,
       readyAt: databaseTime(),
-      port: null,
-      containerId: null,
+      endpoint: null,
+      engineId: null,
       phase: null,
       progress: 1,
       message: null,
@@ -178,7 +178,7 @@ async function clean(deps: Deps, image: GoldenImage): Promise<void> {
     async (tx, tell) => {
       const { count } = await tx.goldenImage.updateMany({
         where: { id: image.id, status: image.status, cleanedAt: null },
-        data: { cleanedAt: databaseTime(), port: null, containerId: null, ...(reason && { reason }) },
+        data: { cleanedAt: databaseTime(), endpoint: null, engineId: null, ...(reason && { reason }) },
       });
       if (count > 0)
         tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });

@@ -8,8 +8,8 @@ export type Counted = RoomSeen & { at: number; nextAt: number };
  * Whatever of it is lost is found out anew.
  */
 export class Memory {
-  /** Ports that a stranger held, and since when. */
-  readonly heldPorts = new Map<number, number>();
+  /** Endpoints that a stranger held, and since when. */
+  readonly heldEndpoints = new Map<string, number>();
   /** By image: when its screen may be asked for again. */
   readonly screenshotsAt = new Map<string, number>();
   /** What was seen last while there was room. */

@@ -1,37 +1,33 @@
-import { allocatePort } from '../db/ports.js';
-import { CapacityExhausted, type Refusal } from '../domain/errors.js';
-import { type MachineRef, PortTaken, type Started } from '../provisioner/provisioner.js';
+import { allotEndpoint } from '../db/endpoints.js';
+import type { CapacityExhausted, Refusal } from '../domain/errors.js';
+import { EndpointTaken, type MachineRef, type Started } from '../provisioner/provisioner.js';
 import type { Deps } from './deps.js';
 
-/** Ports that a stranger held lately are passed over this long. */
+/** Endpoints that a stranger held lately are passed over this long. */
 const AVOID_MS = 60_000;
 
 /**
- * Gives the machine a port and starts it with that; a port that turns out to be a stranger's is skipped for the next.
+ * Gives the machine an endpoint and starts it with that; one that turns out to be a stranger's is skipped for the next.
  * A refusal means: not now, try again later.
  */
 export async function startMachine<R extends Refusal>(
-  { write, ports, memory, now, log }: Pick<Deps, 'write' | 'ports' | 'memory' | 'now' | 'log'>,
+  { write, provisioner, memory, now, log }: Pick<Deps, 'write' | 'provisioner' | 'memory' | 'now' | 'log'>,
   ref: MachineRef,
-  start: (port: number) => Promise<Started | R>,
+  start: (endpoint: string | undefined) => Promise<Started | R>,
 ): Promise<Started | R | CapacityExhausted> {
-  const held = memory.heldPorts;
+  const { allotment } = provisioner;
+  if (allotment === undefined) return start(undefined);
+  const held = memory.heldEndpoints;
   for (;;) {
-    for (const [port, since] of held) if (now().getTime() - since > AVOID_MS) held.delete(port);
-    const port = await allocatePort(write, ref, ports, [...held.keys()]);
-    if (port === undefined) {
-      return new CapacityExhausted(
-        'ports',
-        `every port from ${ports.start} to ${ports.end} is in use`,
-        'Widen VAPIORC_PORT_START to VAPIORC_PORT_END, or release VMs.',
-      );
-    }
+    for (const [endpoint, since] of held) if (now().getTime() - since > AVOID_MS) held.delete(endpoint);
+    const endpoint = await allotEndpoint(write, ref, allotment.ids, [...held.keys()]);
+    if (endpoint === undefined) return allotment.usedUp;
     try {
-      return await start(port);
+      return await start(endpoint);
     } catch (err) {
-      if (!(err instanceof PortTaken)) throw err;
-      held.set(port, now().getTime());
-      log.warn({ port, id: ref.id }, 'port is held by another program; taking the next');
+      if (!(err instanceof EndpointTaken)) throw err;
+      held.set(endpoint, now().getTime());
+      log.warn({ why: err.message, id: ref.id }, 'an endpoint is held by another program; taking the next');
     }
   }
 }

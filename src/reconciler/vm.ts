@@ -71,7 +71,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   if (await waits(image.problem)) return 'refused';
   let started: Awaited<ReturnType<typeof startMachine>>;
   try {
-    started = await startMachine(deps, { kind: 'vm', id: vm.id }, (port) =>
+    started = await startMachine(deps, { kind: 'vm', id: vm.id }, (endpoint) =>
       provisioner.clone({
         id: vm.id,
         goldenImageId: image.id,
@@ -81,7 +81,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
         cpuCores: vm.cpuCores,
         ramMiB: vm.ramMiB,
         diskGiB: image.diskGiB,
-        port,
+        endpoint,
         token: guestToken(deployment, vm.id),
         isWanted: async () => (await getVm(db, vm.id))?.status === 'REQUESTED',
       }),
@@ -101,9 +101,12 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     const latest = await lockVm(tx, vm.id);
     if (latest === null) return;
     // A quick guest may have reported already: then only the container is news.
-    const moved = await moveVm(tx, latest, 'STARTED', { containerId: engineId });
-    if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { containerId: engineId } });
-    else tell({ kind: 'VM_BOOTING', actor: 'reconciler', vmType: vm.vmType, vmId: vm.id, data: { port: latest.port } });
+    const moved = await moveVm(tx, latest, 'STARTED', { engineId });
+    if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { engineId } });
+    else {
+      const data = { port: provisioner.endpoints(latest.endpoint)?.screen.port ?? null };
+      tell({ kind: 'VM_BOOTING', actor: 'reconciler', vmType: vm.vmType, vmId: vm.id, data });
+    }
   });
   log.info({ vmId: vm.id, imageId: image.id }, 'vm started');
 }
@@ -119,7 +122,7 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
       const latest = await lockVm(tx, vm.id);
       if (latest === null || latest.cleanedAt !== null) return;
       await tx.sighting.deleteMany({ where: { vmId: vm.id } });
-      const clean = { cleanedAt: databaseTime(), port: null, containerId: null, reason };
+      const clean = { cleanedAt: databaseTime(), endpoint: null, engineId: null, reason };
       const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
       const gone = await moveVm(tx, latest, 'GONE', clean);
       if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });

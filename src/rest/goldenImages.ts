@@ -5,6 +5,7 @@ import type { CommandDeps } from '../actions/deps.js';
 import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
 import type { Reads } from '../db/reads.js';
+import type { EndpointsOf } from '../domain/endpoints.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { unwrap } from './refusals.js';
 import { remoteAddress } from './remoteAddress.js';
@@ -66,7 +67,7 @@ const markReady = createRoute({
 
 export function addGoldenImageRoutes(
   app: OpenAPIHono,
-  { deps, reads, publicHost }: { deps: CommandDeps; reads: Reads; publicHost: string },
+  { deps, reads, endpointsOf }: { deps: CommandDeps; reads: Reads; endpointsOf: EndpointsOf },
 ): void {
   app.openapi(list, async (c) => {
     const read = reads.of(remoteAddress(c));
@@ -79,7 +80,7 @@ export function addGoldenImageRoutes(
     const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING');
     const earlier = await read((db) => installDurations(db, [...new Set(moving.map(({ vmType }) => vmType))]));
     const views = images.flatMap(
-      (image) => imageView(image, publicHost, estimateReadyAt(image, earlier.get(image.vmType), databaseTime())) ?? [],
+      (image) => imageView(image, endpointsOf, estimateReadyAt(image, earlier.get(image.vmType), databaseTime())) ?? [],
     );
     return c.json(views, 200);
   });

@@ -7,6 +7,7 @@ import { ensureHotSpares } from '../actions/setPool.js';
 import { getGuest } from '../db/guests.js';
 import type { Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
+import type { EndpointsOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
@@ -113,12 +114,12 @@ const ensure = createRoute({
 export interface InstanceRoutesOptions extends HandOutDeps {
   deps: Parameters<typeof createVm>[0];
   reads: Reads;
-  publicHost: string;
+  endpointsOf: EndpointsOf;
   assignWaitSeconds: number;
 }
 
 export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptions): void {
-  const { deps, reads, publicHost } = options;
+  const { deps, reads, endpointsOf } = options;
   const handOut = createHandOut(options);
 
   app.openapi(list, async (c) => {
@@ -126,7 +127,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
       db.vm.findMany({ where: { cleanedAt: null }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
     );
     return c.json(
-      vms.flatMap((vm) => instanceView(vm) ?? []),
+      vms.flatMap((vm) => instanceView(vm, endpointsOf) ?? []),
       200,
     );
   });
@@ -136,13 +137,12 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
     const read = reads.of(remoteAddress(c));
     const id = unwrap(checked(() => uuidOf('instance_id', given)));
     const vm = await read((db) => getVm(db, id));
-    const view = vm && instanceView(vm);
+    const view = vm && instanceView(vm, endpointsOf);
     if (!vm || !view) throw new NotFound('VM', given);
-    const addresses = vm.port === null ? { novnc_url: null, rdp_port: null } : addressesOf(vm.port, publicHost);
     return c.json(
       {
         ...view,
-        ...addresses,
+        ...addressesOf(vm, endpointsOf),
         golden_id: vm.goldenImageId,
         reason: vm.reason,
         cpu_cores: vm.cpuCores,
@@ -173,7 +173,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
       leaseSeconds: query.lease_seconds,
     };
     const vm = unwrap(await handOut(order, waitSeconds, c.req.raw.signal));
-    return c.json({ instance_id: vm.id, container_id: vm.containerId, ...addressesOf(vm.port, publicHost) }, 200);
+    return c.json({ instance_id: vm.id, container_id: vm.engineId, ...addressesOf(vm, endpointsOf) }, 200);
   });
 
   app.openapi(release, async (c) => {

@@ -6,6 +6,7 @@ import type { CommandDeps } from '../actions/deps.js';
 import type { VmFileDeps } from '../actions/vmFile.js';
 import type { Db } from '../db/client.js';
 import type { Reads } from '../db/reads.js';
+import type { EndpointsOf } from '../domain/endpoints.js';
 import type { HealthReport } from '../domain/health.js';
 import { LIMITS } from '../domain/limits.js';
 import type { OemBundles } from '../domain/oemBundles.js';
@@ -43,7 +44,7 @@ export interface RestOptions {
   share: VmFileDeps['share'];
   oemBundles?: OemBundles | undefined;
   screens: Screens;
-  publicHost: string;
+  endpointsOf: EndpointsOf;
   isForeign: IsForeign;
   assignWaitSeconds: number;
   log: Logger;

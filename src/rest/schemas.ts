@@ -76,9 +76,9 @@ export const Assigned = z
   .object({
     instance_id: z.string(),
     container_id: z.string().nullable(),
-    port: z.int(),
-    novnc_url: z.string(),
-    rdp_port: z.int(),
+    port: z.int().nullable().openapi({ description: 'Web port (noVNC); null only where the engine publishes none.' }),
+    novnc_url: z.string().nullable(),
+    rdp_port: z.int().nullable(),
   })
   .openapi('AssignedInstance');
 

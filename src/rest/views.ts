@@ -2,9 +2,9 @@
 import type { Guest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import type { Vm } from '../db/vms.js';
+import { type EndpointsOf, urlOf } from '../domain/endpoints.js';
 import type { Event } from '../domain/events.js';
 import type { ImageStatus } from '../domain/image.js';
-import { novncUrl, RDP_OFFSET } from '../domain/links.js';
 import type { VmStatus } from '../domain/vm.js';
 
 export const INSTANCE_STATUSES = ['starting', 'ready', 'busy', 'stopping', 'failed'] as const;
@@ -51,27 +51,32 @@ export function imageWord(status: ImageStatus): (typeof IMAGE_WORDS)[number] | u
   }
 }
 
-export function instanceView(vm: Vm) {
+export function instanceView(vm: Vm, endpointsOf: EndpointsOf) {
   const status = instanceStatus(vm.status);
   if (status === undefined) return undefined;
   return {
     instance_id: vm.id,
-    container_id: vm.containerId,
+    container_id: vm.engineId,
     vm_type: vm.vmType,
     status,
-    port: vm.port,
+    port: addressesOf(vm, endpointsOf).port,
     is_hot_spare: vm.hotSpare,
     assigned_to: vm.assignedTo,
     created_at: vm.createdAt.toISOString(),
   };
 }
 
-/** Where the VM that was made at this port can be reached. */
-export function addressesOf(port: number, publicHost: string) {
-  return { port, novnc_url: novncUrl(publicHost, port), rdp_port: port + RDP_OFFSET };
+/** Where the machine can be reached; null where it can't. */
+export function addressesOf({ endpoint }: { endpoint: string | null }, endpointsOf: EndpointsOf) {
+  const there = endpointsOf(endpoint);
+  return {
+    port: there?.screen.port ?? null,
+    novnc_url: there ? urlOf(there.screen) : null,
+    rdp_port: there?.rdp.port ?? null,
+  };
 }
 
-export function imageView(image: GoldenImage, publicHost: string, estimatedReadyAt?: Date) {
+export function imageView(image: GoldenImage, endpointsOf: EndpointsOf, estimatedReadyAt?: Date) {
   const status = imageWord(image.status);
   if (status === undefined) return undefined;
   return {
@@ -89,7 +94,7 @@ export function imageView(image: GoldenImage, publicHost: string, estimatedReady
     estimated_ready_at: estimatedReadyAt?.toISOString() ?? null,
     reason: image.reason,
     problem: image.problem,
-    novnc_url: image.port === null ? null : novncUrl(publicHost, image.port),
+    novnc_url: addressesOf(image, endpointsOf).novnc_url,
     created_at: image.createdAt.toISOString(),
     ready_at: image.readyAt?.toISOString() ?? null,
   };

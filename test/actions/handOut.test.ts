@@ -38,7 +38,7 @@ const here = () => new AbortController().signal;
 test('a VM that came in the moment in which the wait ended is handed out', async () => {
   const { vm, answer, status } = await lateFulfilment({}, 'stays');
 
-  expect(answer).toMatchObject({ id: vm.id, port: vm.port });
+  expect(answer).toMatchObject({ id: vm.id, endpoint: vm.endpoint });
   expect(status).toBe('ASSIGNED');
 });
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CommandDeps } from '../../src/actions/deps.js';
 import { setPool } from '../../src/actions/setPool.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -19,6 +21,16 @@ test('unique computer names are off until they are asked for, and stay as they a
     uniqueComputerNames: false,
     maxVms: 7,
   });
+});
+
+test('a pool is as large as there are endpoints for its VMs; where none are needed it is bounded all the same', async () => {
+  const most = (allotment: CommandDeps['allotment'], maxVms: number) =>
+    setPool({ ...world.commands, allotment }, { vmType: '8', maxVms });
+  const { allotment } = world.commands;
+  expect(await most(allotment, 100)).toMatchObject({ maxVms: 100 });
+  expect(await most(allotment, 101)).toMatchObject({ field: 'maxVms', fix: expect.stringContaining('PORT_START') });
+  expect(await most(undefined, LIMITS.poolVms.value)).toMatchObject({ maxVms: LIMITS.poolVms.value });
+  expect(await most(undefined, LIMITS.poolVms.value + 1)).toMatchObject({ field: 'maxVms' });
 });
 
 test('spares that are ready when unique names are asked for are replaced; what was handed out stays', async () => {

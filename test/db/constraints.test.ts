@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/db/client.js';
-import { allocatePort } from '../../src/db/ports.js';
+import { allotEndpoint } from '../../src/db/endpoints.js';
 import { createWrite, type Write } from '../../src/db/write.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { anImage, aVm } from '../support/rows.js';
@@ -25,13 +25,13 @@ describe('what the rows may not say, the database refuses', () => {
     expect(aVm(db, { status: 'FAILED', reason: null })).rejects.toThrow('Vm_failed_has_reason'));
   test('a destroyed VM whose disk may still be there', () =>
     expect(aVm(db, { status: 'DESTROYED', cleanedAt: null })).rejects.toThrow('Vm_destroyed_is_cleaned'));
-  test('a VM that is gone and holds a port', () =>
-    expect(aVm(db, { status: 'DESTROYED', port: 9000 })).rejects.toThrow('Vm_cleaned_has_no_port'));
+  test('a VM that is gone and holds an endpoint', () =>
+    expect(aVm(db, { status: 'DESTROYED', endpoint: '9000' })).rejects.toThrow('Vm_cleaned_has_no_endpoint'));
   test('a live VM whose disk is gone', () =>
     expect(aVm(db, { cleanedAt: new Date() })).rejects.toThrow('Vm_cleaned_is_over'));
-  test('two VMs on one port', async () => {
-    await aVm(db, { port: 9001 });
-    await expect(aVm(db, { port: 9001 })).rejects.toThrow('Unique constraint');
+  test('two VMs at one endpoint', async () => {
+    await aVm(db, { endpoint: '9001' });
+    await expect(aVm(db, { endpoint: '9001' })).rejects.toThrow('Unique constraint');
   });
   test('two current images of one vmType', async () => {
     await anImage(db, { vmType: '10' });
@@ -55,7 +55,7 @@ describe('what the rows may not say, the database refuses', () => {
     ));
 });
 
-describe('ports', () => {
+describe('endpoints', () => {
   test('are unique over VMs and golden images, however many ask at once, and end with a clear answer', async () => {
     const machines = await Promise.all([
       ...Array.from({ length: 8 }, async () => ({ kind: 'vm' as const, id: (await aVm(db)).id })),
@@ -64,19 +64,18 @@ describe('ports', () => {
         id: (await anImage(db, { vmType: '7', version: 100 + n, current: false })).id,
       })),
     ]);
-    const ports = await Promise.all(
-      machines.map((machine) => allocatePort(write, machine, { start: 9100, end: 9109 }, [9105])),
-    );
-    const given = ports.filter((port) => port !== undefined);
-    expect(given.toSorted((a, b) => a - b)).toEqual([9100, 9101, 9102, 9103, 9104, 9106, 9107, 9108, 9109]);
-    expect(ports.filter((port) => port === undefined)).toHaveLength(3);
+    const ids = ['nine', 'eight', 'seven', 'six', 'five', 'four', 'three', 'two', 'one', 'none'];
+    const allotted = await Promise.all(machines.map((machine) => allotEndpoint(write, machine, ids, ['five'])));
+    const given = allotted.filter((endpoint) => endpoint !== undefined);
+    expect(given.toSorted()).toEqual(ids.filter((id) => id !== 'five').toSorted());
+    expect(allotted.filter((endpoint) => endpoint === undefined)).toHaveLength(3);
   });
 
-  test('a machine keeps its port, unless that is to be skipped', async () => {
+  test('are given in the order of the list; a machine keeps its own, unless that is to be skipped', async () => {
     const machine = { kind: 'vm', id: (await aVm(db)).id } as const;
-    const range = { start: 9200, end: 9210 };
-    expect(await allocatePort(write, machine, range, [])).toBe(9200);
-    expect(await allocatePort(write, machine, range, [])).toBe(9200);
-    expect(await allocatePort(write, machine, range, [9200])).toBe(9201);
+    const ids = ['b', 'c', 'a'];
+    expect(await allotEndpoint(write, machine, ids, [])).toBe('b');
+    expect(await allotEndpoint(write, machine, ids, [])).toBe('b');
+    expect(await allotEndpoint(write, machine, ids, ['b'])).toBe('c');
   });
 });

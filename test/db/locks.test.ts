@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/db/client.js';
+import { allotEndpoint } from '../../src/db/endpoints.js';
 import { holdLock, LOCKS } from '../../src/db/locks.js';
-import { allocatePort } from '../../src/db/ports.js';
 import { lockVm } from '../../src/db/vms.js';
 import { createWrite } from '../../src/db/write.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -25,7 +25,7 @@ test('no two advisory locks have the same key', () => {
 });
 
 /** Holds the VM's row, and takes the lock once somebody who holds one waits for that row. */
-async function againstAllocation(name: 'ports' | 'computerNames') {
+async function againstAllocation(name: 'endpoints' | 'computerNames') {
   const { id } = await aVm(db);
   const write = createWrite(db, () => {});
   const held = gate();
@@ -42,18 +42,17 @@ async function againstAllocation(name: 'ports' | 'computerNames') {
   });
   await held.opened;
   const since = Date.now();
-  const range = { start: 9300, end: 9301 };
-  const ended = await Promise.all([row, allocatePort(write, { kind: 'vm', id }, range, [])]);
+  const ended = await Promise.all([row, allotEndpoint(write, { kind: 'vm', id }, ['a', 'b'], [])]);
   return { ended, tookMs: Date.now() - since };
 }
 
-test('a port is given while the name of the guest of the same VM is judged: neither waits for the other', async () => {
+test('an endpoint is given while the name of the guest of the same VM is judged: neither waits for the other', async () => {
   const { ended, tookMs } = await againstAllocation('computerNames');
-  expect(ended).toEqual(['done', 9300]);
+  expect(ended).toEqual(['done', 'a']);
   expect(tookMs).toBeLessThan(1_000); // Postgres looks for deadlocks after 1 s
 });
 
-test('a port is given although Postgres broke a deadlock', async () => {
-  const { ended } = await againstAllocation('ports');
-  expect(ended).toEqual(['done', 9300]);
+test('an endpoint is given although Postgres broke a deadlock', async () => {
+  const { ended } = await againstAllocation('endpoints');
+  expect(ended).toEqual(['done', 'a']);
 });

@@ -16,7 +16,7 @@ describe('queries', () => {
   afterAll(() => world.close());
 
   test('a VM is found by its id and by the bare UUID, with links that work from outside', async () => {
-    const { id } = await aVm(world.db, { port: 8042, containerId: 'c0ffee' });
+    const { id } = await aVm(world.db, { endpoint: '8042', engineId: 'c0ffee' });
     const fields = `id instanceId vmType status hotSpare assignedTo port rdpPort novncUrl containerId cpuCores ramMiB reason
       createdAt changedAt readyAt assignedAt cleanedAt allowedActions assignment { id } goldenImage { version vms { nodes { instanceId } } }`;
     const { bare, node } = await read(
@@ -145,7 +145,7 @@ describe('queries', () => {
       progress: 0.25,
       message: 'Downloading Windows 7...',
       isoUrl: 'https://me:secret@iso.example/win7.iso?sig=secret#secret',
-      port: 8077,
+      endpoint: '8077',
       sizeBytes: 64n * 1024n ** 3n,
     });
     const { goldenImage } = await read(
@@ -160,6 +160,7 @@ describe('queries', () => {
       phase: 'DOWNLOADING',
       progress: 0.25,
       isoUrl: 'https://***@iso.example/win7.iso?***',
+      port: 8077,
       novncUrl: 'http://vm.example:8077',
       rdpPort: 9077,
       sizeBytes: 68_719_476_736,

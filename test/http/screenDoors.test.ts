@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { LIMITS } from '../../src/domain/limits.js';
-import { type AtPort, ScreenDoors } from '../../src/http/screenDoors.js';
+import { ScreenDoors, type Shown } from '../../src/http/screenDoors.js';
 import { createLog } from '../../src/log.js';
 import { dial } from '../../src/provisioner/dial.js';
 import { anyPort } from '../support/anyPort.js';
@@ -42,14 +42,13 @@ async function aMachine() {
 
 let machine: Awaited<ReturnType<typeof aMachine>>;
 let port: number;
-let machines: AtPort[];
+let machines: Shown[];
 let guests: string[];
 const open: ScreenDoors[] = [];
 
 /** A server on this host. */
 function aServer(): ScreenDoors {
   const doors = new ScreenDoors({
-    address: '127.0.0.1',
     names: ['vms.example.org'],
     machines: async () => machines,
     dial: () => dial('127.0.0.1', machine.port),
@@ -72,7 +71,7 @@ const isShown = () =>
 beforeEach(async () => {
   machine = await aMachine();
   port = await anyPort();
-  machines = [{ kind: 'vm', id: 'a', port }];
+  machines = [{ kind: 'vm', id: 'a', door: { host: '127.0.0.1', port } }];
   guests = [];
 });
 afterEach(async () => {

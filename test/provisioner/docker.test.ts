@@ -11,8 +11,9 @@ import { createLog } from '../../src/log.js';
 import { emptyInContainer } from '../../src/provisioner/emptyInContainer.js';
 import { openEngine } from '../../src/provisioner/engine.js';
 import { createHostPaths } from '../../src/provisioner/hostPaths.js';
+import { portOf } from '../../src/provisioner/hostPorts.js';
 import { kvmProblem, readKvmFacts } from '../../src/provisioner/kvm.js';
-import { Broken, type MachineRef, PortTaken } from '../../src/provisioner/provisioner.js';
+import { Broken, EndpointTaken, type MachineRef } from '../../src/provisioner/provisioner.js';
 import { Tools } from '../../src/provisioner/tools.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage } from '../../src/storage/storage.js';
@@ -32,7 +33,7 @@ const container = (ref: MachineRef) => docker.getContainer(`vapiorc_${ref.kind}_
 async function cloned(): Promise<MachineRef & { port: number }> {
   const spec = await host.cloneSpec(goldenImageId);
   expect(await host.provisioner.clone(spec)).toHaveProperty('engineId');
-  return { kind: 'vm', id: spec.id, port: spec.port };
+  return { kind: 'vm', id: spec.id, port: portOf(spec.endpoint) };
 }
 
 test('names of OEM files arrive in Windows as they are, whatever they are written with', async () => {
@@ -215,10 +216,10 @@ test('a container that carries our name but not our label is not touched', async
 
 test.each([0, 1000])('a port that another program holds (web + %i) is told, and nothing is left', async (offset) => {
   const spec = await host.cloneSpec(goldenImageId);
-  const holder = createServer().listen(spec.port + offset, '127.0.0.1');
+  const holder = createServer().listen(portOf(spec.endpoint) + offset, '127.0.0.1');
   await new Promise((resolve) => holder.once('listening', resolve));
   try {
-    await expect(host.provisioner.clone(spec)).rejects.toThrow(PortTaken);
+    await expect(host.provisioner.clone(spec)).rejects.toThrow(EndpointTaken);
     expect(await host.provisioner.list()).toEqual([]);
   } finally {
     await new Promise((resolve) => holder.close(resolve));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Unavailable } from '../../src/domain/errors.js';
 import { engineFault } from '../../src/provisioner/engineFault.js';
-import { PortTaken } from '../../src/provisioner/provisioner.js';
+import { EndpointTaken } from '../../src/provisioner/provisioner.js';
 
 const asked = { socket: '/var/run/docker.sock', image: 'dockurr/windows:6.05', port: 8001 };
 const answered = (statusCode: number, message: string) =>
@@ -114,7 +114,7 @@ test.each([
   'Error starting userland proxy: listen tcp4 127.0.0.1:8001: bind: address already in use',
   'Ports are not available: exposing port TCP 127.0.0.1:8001 -> 127.0.0.1:0',
 ])('a port that somebody else holds is known: %s', (words) => {
-  expect(engineFault(answered(500, words), asked)).toBeInstanceOf(PortTaken);
+  expect(engineFault(answered(500, words), asked)).toBeInstanceOf(EndpointTaken);
 });
 
 test('a full disk of the engine is a lack of room', () => {

@@ -28,7 +28,7 @@ describeProvisioner(
       cpuCores: 1,
       ramMiB: 2048,
       diskGiB: 64,
-      port: port++,
+      endpoint: String(port++),
       token: 'x',
     });
     return {

@@ -99,7 +99,7 @@ test('an image that can not be looked at holds up nothing else that is swept, an
     cpuCores: 1,
     ramMiB: 1,
     diskGiB: 1,
-    port: 1,
+    endpoint: '1',
     token: '',
   });
   reconciler = world.reconcile();

@@ -63,7 +63,7 @@ const isSilent = ({ phase, message }: GoldenImage) => phase === 'SETUP' && messa
 
 test('a standstill is told once, with what to look at; a move ends it, and the next one is told again', async () => {
   const id = await installed('STANDIN_FAULT=hang-setup\n', isSilent);
-  const { port } = await row(id);
+  const { endpoint } = await row(id);
   await writeFile(
     join(host.storage.layout.install(id), 'shared', 'install.log'),
     `${'a line\r\n'.repeat(20)}\u001b[31mcopying drivers\u0007\r\n`,
@@ -74,7 +74,7 @@ test('a standstill is told once, with what to look at; a move ends it, and the n
   const { stuck } = await step(id);
 
   expect(stuck).toContain(
-    `nothing has moved for 2 min in phase SETUP (Windows is being set up): look at its screen at http://localhost:${port}`,
+    `nothing has moved for 2 min in phase SETUP (Windows is being set up): look at its screen at http://localhost:${endpoint}`,
   );
   // The guest image says so until its boot is judged; once is enough for who reads.
   expect(

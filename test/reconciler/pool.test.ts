@@ -52,7 +52,7 @@ describe('from an empty database', () => {
       const vm = await world.db.vm.findUnique({ where: { id: vmId } });
       return vm?.status === 'DESTROYED' && vm;
     });
-    expect(gone).toMatchObject({ port: null, containerId: null });
+    expect(gone).toMatchObject({ endpoint: null, engineId: null });
     expect(gone.cleanedAt).not.toBeNull();
     expect(await world.db.assignment.findUnique({ where: { id: assignment.id } })).toMatchObject({
       status: 'ENDED',
@@ -256,7 +256,7 @@ describe('golden images', () => {
       const image = await world.db.goldenImage.findUniqueOrThrow({ where: { id: broken.id } });
       return image.cleanedAt !== null && image;
     });
-    expect(row).toMatchObject({ status: 'FAILED', reason: 'simulated: the disk is not usable', port: null });
+    expect(row).toMatchObject({ status: 'FAILED', reason: 'simulated: the disk is not usable', endpoint: null });
     expect(await world.provisioner.list()).toEqual([]);
     expect(ok(await createGoldenImage(world.commands, { vmType: '11' }))).toMatchObject({ version: 2 });
   });
@@ -283,7 +283,7 @@ describe('what has no row', () => {
       cpuCores: 1,
       ramMiB: 512,
       diskGiB: 1,
-      port: 1,
+      endpoint: '1',
       token: '',
     };
     const orphan = randomUUID();

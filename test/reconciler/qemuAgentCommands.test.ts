@@ -245,7 +245,9 @@ test('where it is switched off a command is refused at once', async () => {
 
 test('the reconciler runs them, soon after they were asked for', async () => {
   await world.db.command.deleteMany({ where: { status: { in: ['QUEUED', 'RUNNING'] } } });
-  await world.db.vm.updateMany({ data: { status: 'DESTROYED', cleanedAt: new Date(), port: null, containerId: null } });
+  await world.db.vm.updateMany({
+    data: { status: 'DESTROYED', cleanedAt: new Date(), endpoint: null, engineId: null },
+  });
   await world.db.pool.updateMany({ data: { hotSpares: 0 } });
   await anImage(world.db);
   const vm = await createVm(world.commands, { vmType: '11' });

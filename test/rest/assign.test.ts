@@ -31,10 +31,10 @@ test('hands out a ready spare with the fields of the prototype', async () => {
   expect(status).toBe(200);
   expect(body).toEqual({
     instance_id: vm.id,
-    container_id: vm.containerId,
-    port: vm.port,
-    novnc_url: `http://localhost:${vm.port}`,
-    rdp_port: (vm.port ?? 0) + 1000,
+    container_id: vm.engineId,
+    port: Number(vm.endpoint),
+    novnc_url: `http://localhost:${vm.endpoint}`,
+    rdp_port: Number(vm.endpoint) + 1000,
   });
   expect(await world.db.vm.findUnique({ where: { id: vm.id } })).toMatchObject({
     status: 'ASSIGNED',
@@ -87,11 +87,16 @@ test('without a golden image there is nothing to wait for', async () => {
   expectProblem(await assign('assigned_to=x'), 409, 'NO_GOLDEN_IMAGE', { vm_type: '11' });
 });
 
-test('a VM that broke while it was handed out is a 503, not an answer without a port', async () => {
-  const vm = await aVm(world.db, { status: 'READY', port: null });
+test('a VM that broke while it was handed out is a 503, not an answer that is of no use', async () => {
+  const vm = await aVm(world.db);
+  expect((await assign('assigned_to=x&idempotency_key=k')).status).toBe(200);
+  // As between the two reads: its assignment has not ended yet.
+  await world.db.vm.update({ where: { id: vm.id }, data: { status: 'FAILED', reason: 'it broke' } });
 
-  expectProblem(await assign('assigned_to=x'), 503, 'NO_VM_IN_TIME');
-  expect(await world.db.vm.findUnique({ where: { id: vm.id } })).toMatchObject({ status: 'RELEASING' });
+  const answer = await assign('assigned_to=x&idempotency_key=k');
+
+  expectProblem(answer, 503, 'NO_VM_IN_TIME');
+  expect(JSON.stringify(answer.body)).toContain('it broke');
 });
 
 describe('a caller who goes away', () => {

@@ -79,7 +79,7 @@ test('lists them with phase and progress, newest first, without those that are d
     phase: 'DOWNLOADING',
     progress: 0.5,
     message: 'Downloading Windows 11',
-    port: 20_900,
+    endpoint: '20900',
   });
 
   const { status, body } = await api('GET', '');

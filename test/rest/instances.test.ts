@@ -41,7 +41,7 @@ describe('GET /api/vms/instances', () => {
       container_id: `container-of-${busy?.id}`,
       vm_type: '11',
       status: 'busy',
-      port: busy?.port,
+      port: Number(busy?.endpoint),
       is_hot_spare: false,
       assigned_to: 'somebody',
       created_at: '2023-11-14T22:13:23.000Z',
@@ -51,7 +51,7 @@ describe('GET /api/vms/instances', () => {
 
   test('leaves out what is destroyed or cleaned up', async () => {
     await aVm(world.db, { status: 'DESTROYED' });
-    await aVm(world.db, { status: 'FAILED', cleanedAt: new Date(), port: null });
+    await aVm(world.db, { status: 'FAILED', cleanedAt: new Date(), endpoint: null });
 
     expect((await api('GET', '/instances')).body).toEqual([]);
   });
@@ -68,8 +68,8 @@ describe('GET /api/vms/instances/{id}', () => {
       instance_id: vm.id,
       golden_id: vm.goldenImageId,
       status: 'ready',
-      novnc_url: `http://vms.example.org:${vm.port}`,
-      rdp_port: (vm.port ?? 0) + 1000,
+      novnc_url: `http://vms.example.org:${vm.endpoint}`,
+      rdp_port: Number(vm.endpoint) + 1000,
       reason: null,
     });
   });
@@ -78,7 +78,7 @@ describe('GET /api/vms/instances/{id}', () => {
     const vm = await aVm(world.db, {
       status: 'FAILED',
       cleanedAt: new Date(),
-      port: null,
+      endpoint: null,
       reason: 'its container vanished',
     });
 

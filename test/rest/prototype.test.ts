@@ -17,7 +17,11 @@ test('the Python example of its README assigns a VM and releases it', async () =
 
   const told = await runPythonExample();
 
-  expect(told).toEqual({ instanceId: vm.id, novncUrl: `http://localhost:${vm.port}`, rdpPort: (vm.port ?? 0) + 1000 });
+  expect(told).toEqual({
+    instanceId: vm.id,
+    novncUrl: `http://localhost:${vm.endpoint}`,
+    rdpPort: Number(vm.endpoint) + 1000,
+  });
   expect(await world.db.vm.findUnique({ where: { id: vm.id } })).toMatchObject({
     status: 'RELEASING',
     assignedTo: 'task_123',
@@ -41,10 +45,10 @@ test('the curl lines of its README work one after the other', async () => {
   const vm = await aVm(world.db);
   expect(await runCurl(lines.assign)).toEqual({
     instance_id: vm.id,
-    container_id: vm.containerId,
-    port: vm.port,
-    novnc_url: `http://localhost:${vm.port}`,
-    rdp_port: (vm.port ?? 0) + 1000,
+    container_id: vm.engineId,
+    port: Number(vm.endpoint),
+    novnc_url: `http://localhost:${vm.endpoint}`,
+    rdp_port: Number(vm.endpoint) + 1000,
   });
   expect(await world.db.vm.findUnique({ where: { id: vm.id } })).toMatchObject({ assignedTo: 'my_task_id' });
 });

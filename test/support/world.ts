@@ -37,6 +37,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
       onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
       onSeen: (vmId) => heartbeats.seen(vmId),
       seenEveryMs: 20,
+      hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' },
     }),
   );
   let hears = false;
@@ -57,20 +58,18 @@ export async function createWorld(over: Partial<Deps> = {}) {
     now: databaseTime,
     memory: new Memory(),
     ledSince: new Date(0),
-    ports: { start: 8001, end: 8100 },
     readiness: 'agent',
     unheardMs: 60_000,
     bootTimeoutMs: 60_000,
     installTimeoutMs: 60_000,
     installStuckMs: 60_000,
-    publicHost: 'localhost',
     ...over,
   };
   const commands: CommandDeps = {
     db,
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    portCount: 100,
+    allotment: provisioner.allotment,
     isoHostRefusal,
     admit: (need) => provisioner.admit(need),
   };

@@ -68,8 +68,8 @@ async function leaderAndOther(): Promise<[leader: Member, other: Member]> {
 
 /** What a deployment in peace has on the engine and on the disk: nothing without a row, no row without all that is its own. */
 async function expectPeace(): Promise<void> {
-  const { rows: vms } = await db.query<{ id: string; containerId: string }>(
-    `SELECT "id", "containerId" FROM "Vm" WHERE "cleanedAt" IS NULL ORDER BY "id"`,
+  const { rows: vms } = await db.query<{ id: string; engineId: string }>(
+    `SELECT "id", "engineId" FROM "Vm" WHERE "cleanedAt" IS NULL ORDER BY "id"`,
   );
   const { rows: goldens } = await db.query<{ id: string }>(
     `SELECT "id" FROM "GoldenImage" WHERE "status" IN ('READY', 'RETIRED') ORDER BY "id"`,
@@ -85,9 +85,9 @@ async function expectPeace(): Promise<void> {
     [],
     [],
   ]);
-  for (const { id, containerId } of vms) {
+  for (const { id, engineId } of vms) {
     const { Id, State } = await docker.getContainer(`vapiorc_vm_${id}`).inspect();
-    expect({ Id, running: State.Running }).toEqual({ Id: containerId, running: true });
+    expect({ Id, running: State.Running }).toEqual({ Id: engineId, running: true });
   }
 }
 

@@ -21,6 +21,7 @@ import { createListener } from '../../../src/http/createListener.js';
 import { originCheck } from '../../../src/http/hostCheck.js';
 import { UnderWay } from '../../../src/http/underWay.js';
 import { Slices } from '../../../src/primitives/slices.js';
+import { hostPorts } from '../../../src/provisioner/hostPorts.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createTestDatabase } from '../../support/database.js';
 import { isoHostRefusal } from '../../support/isoHosts.js';
@@ -101,11 +102,12 @@ export async function createWorld(
       guests: OK,
     }),
   };
+  const { allotment, endpoints } = hostPorts({ ports: { start: 8001, end: 8100 }, publicHost: 'vm.example' });
   const deps: CommandDeps = {
     db,
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    portCount: 100,
+    allotment,
     oemBundles: files.oemBundles,
     isoHostRefusal,
     admit: (need) => settings.admit(need),
@@ -122,7 +124,7 @@ export async function createWorld(
       share: (vmId) => files.share?.(vmId),
       screens: files.screens ?? simulatedScreens(() => true),
       health: () => settings.health(),
-      publicHost: 'vm.example',
+      endpointsOf: endpoints,
       isForeign: originCheck({ publicName: 'vm.example', consolePorts: { start: 8001, end: 8100 } }),
       log,
     },

@@ -37,7 +37,7 @@ export async function anImage(
 
 let nextPort = 20_001;
 
-/** A VM, a READY hot spare with a port and a container unless told otherwise. Its golden image is made where there is none. */
+/** A VM, a READY hot spare with an endpoint and a container unless told otherwise. Its golden image is made where there is none. */
 export async function aVm(db: Db, given: Partial<Prisma.VmUncheckedCreateInput> = {}): Promise<Vm> {
   const vmType = given.vmType ?? '11';
   const image =
@@ -50,8 +50,8 @@ export async function aVm(db: Db, given: Partial<Prisma.VmUncheckedCreateInput> 
       vmType,
       goldenImageId: image.id,
       hotSpare: status !== 'ASSIGNED',
-      port: status === 'REQUESTED' || status === 'DESTROYED' ? null : nextPort++,
-      containerId: status === 'REQUESTED' ? null : `container-of-${id}`,
+      endpoint: status === 'REQUESTED' || status === 'DESTROYED' ? null : String(nextPort++),
+      engineId: status === 'REQUESTED' ? null : `container-of-${id}`,
       cpuCores: 2,
       ramMiB: 4096,
       ...(status === 'READY' && { readyAt: new Date() }),

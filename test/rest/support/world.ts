@@ -22,6 +22,7 @@ import { createListener } from '../../../src/http/createListener.js';
 import { originCheck } from '../../../src/http/hostCheck.js';
 import type { Logger } from '../../../src/log.js';
 import { Slices } from '../../../src/primitives/slices.js';
+import { hostPorts } from '../../../src/provisioner/hostPorts.js';
 import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createRest } from '../../../src/rest/rest.js';
 import { createTestDatabase } from '../../support/database.js';
@@ -97,11 +98,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await feed.start();
   const deployment = await getDeployment(db, 'simulated');
   const settings: World['settings'] = { admit: async () => undefined, health: async () => healthy, rateClockMs: 0 };
+  const { allotment, endpoints } = hostPorts({
+    ports: { start: 8001, end: 8100 },
+    publicHost: options.publicHost ?? 'localhost',
+  });
   const deps: CommandDeps = {
     db,
     write,
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    portCount: 100,
+    allotment,
     oemBundles: options.oemBundles,
     isoHostRefusal,
     admit: (need) => settings.admit(need),
@@ -138,7 +143,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     share: (vmId) => options.share?.(vmId),
     oemBundles: options.oemBundles,
     screens: options.screens ?? simulatedScreens(() => true),
-    publicHost: options.publicHost ?? 'localhost',
+    endpointsOf: endpoints,
     isForeign: originCheck({ publicName: options.publicHost, consolePorts: { start: 8001, end: 8100 } }),
     assignWaitSeconds: options.assignWaitSeconds ?? 10,
     log,
