@@ -32,6 +32,7 @@ import type { Logger } from './log.js';
 import { openProvisioner } from './openProvisioner.js';
 import type { Closer } from './primitives/closers.js';
 import { Slices } from './primitives/slices.js';
+import { MACHINE_PORTS } from './provisioner/machinePorts.js';
 import { leading } from './provisioner/provisioner.js';
 import { Memory } from './reconciler/memory.js';
 import { Reconciler } from './reconciler/reconciler.js';
@@ -219,7 +220,7 @@ export async function startCore(
         const door = provisioner.endpoints(endpoint)?.door;
         return door ? [{ kind, id, door }] : [];
       }),
-    dial: (machine) => provisioner.dialWeb(machine),
+    dial: (machine) => provisioner.dial(machine, MACHINE_PORTS.web),
     whoIs,
     log,
   });

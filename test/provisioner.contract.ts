@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../src/domain/errors.js';
+import { dial } from '../src/provisioner/dial.js';
+import { MACHINE_PORTS } from '../src/provisioner/machinePorts.js';
 import {
   Broken,
   type CloneSpec,
@@ -10,6 +12,7 @@ import {
   type LeadingProvisioner,
   type MachineRef,
 } from '../src/provisioner/provisioner.js';
+import { answersRdp } from '../src/provisioner/rdpProbe.js';
 import { decodePng } from './provisioner/decodePng.js';
 import { until } from './provisioner/until.js';
 
@@ -233,18 +236,44 @@ export function describeProvisioner(
       expect(await provisioner.answersRdp(ref.id)).toBe(false);
     });
 
-    test('the web server of what is not there can not be reached', async () => {
+    test('each endpoint that it has to give is a place of its own, and who has none is nowhere', () => {
+      const ids = provisioner.allotment?.ids ?? [];
+      expect(ids.length).toBeGreaterThan(1);
+      const places = ids.flatMap((id) => {
+        const there = provisioner.endpoints(id);
+        return [there?.screen, there?.rdp].map((place) => `${place?.host}:${place?.port}`);
+      });
+      expect(new Set(places).size).toBe(2 * ids.length);
+      expect(provisioner.endpoints(null)).toBeUndefined();
+    });
+
+    if (disks)
+      test('a machine is reached where its endpoint says', async () => {
+        const spec = await world.cloneSpec(goldenImageId);
+        await provisioner.clone(spec);
+        const { host, port } = provisioner.endpoints(spec.endpoint ?? null)?.rdp ?? { host: '', port: 0 };
+
+        await until('RDP answers', LIMIT_MS, () => answersRdp(() => dial(host, port)));
+
+        await provisioner.destroy({ kind: 'vm', id: spec.id });
+        expect(await answersRdp(() => dial(host, port))).toBe(false);
+      });
+
+    test('no port of what is not there can be reached', async () => {
       const ref = await cloned();
       await provisioner.destroy(ref);
 
-      await expect(provisioner.dialWeb(ref)).rejects.toThrow(Unavailable);
+      for (const port of Object.values(MACHINE_PORTS))
+        await expect(provisioner.dial(ref, port)).rejects.toThrow(Unavailable);
     });
 
     if (disks)
       test('the web server of a machine is reached', async () => {
         const ref = await cloned();
 
-        const socket = await until('it listens', LIMIT_MS, () => provisioner.dialWeb(ref).catch(() => undefined));
+        const socket = await until('it listens', LIMIT_MS, () =>
+          provisioner.dial(ref, MACHINE_PORTS.web).catch(() => undefined),
+        );
         socket.end('GET / HTTP/1.0\r\n\r\n');
         expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.[01] [23]/);
 

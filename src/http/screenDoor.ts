@@ -39,7 +39,7 @@ export interface ScreenDoorOptions {
   host: string;
   port: number;
   /** Connects to the machine's own web server. */
-  dial: () => Promise<Socket>;
+  dial: () => Promise<Duplex>;
   /** Why this caller may not come in. Asked before anything of the request is looked at but its head. */
   refusal: (req: IncomingMessage) => EdgeRefusal | undefined;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Place } from '../domain/endpoints.js';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Logger } from '../log.js';
@@ -30,7 +30,7 @@ export interface ScreenDoorsOptions {
   /** The names of this host by which clients may call, beside addresses and localhost. */
   names: readonly string[];
   machines: () => Promise<Shown[]>;
-  dial: (machine: Shown) => Promise<Socket>;
+  dial: (machine: Shown) => Promise<Duplex>;
   whoIs: (remoteAddress: string | undefined) => Peer;
   log: Logger;
 }

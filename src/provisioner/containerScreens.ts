@@ -4,14 +4,16 @@ import type { Chord } from '../domain/keys.js';
 import type { Click, ScreenRef, Screens, Screenshot } from '../domain/screen.js';
 import { KeyedLock } from '../primitives/keyedLock.js';
 import { Slots } from '../primitives/slots.js';
+import { type Dial, NotThere } from './dial.js';
 import { encodePng } from './encodePng.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
+import { MACHINE_PORTS } from './machinePorts.js';
 import { captureScreen } from './rfb/captureScreen.js';
 import { RfbFault } from './rfb/incoming.js';
 import { clickAt, KEY_PAUSE_MS, pressChords } from './rfb/input.js';
 import { type RfbSession, withRfb } from './rfb/session.js';
 
-/** Connecting and one whole picture. */
+/** One whole picture. */
 const LIMIT_MS = 5_000;
 /** A timer of a busy process rings late. */
 const SLOWEST_PAUSE = 3;
@@ -26,11 +28,7 @@ export class ContainerScreens implements Screens {
   readonly #waiting = new Slots(MAX_WAITING);
   readonly #captures = new PQueue({ concurrency: PARALLEL_CAPTURES });
 
-  /** `addressOf`: where a machine's container answers; undefined while it has none. It may throw `Unavailable`. */
-  constructor(
-    readonly addressOf: (ref: ScreenRef) => Promise<string | undefined>,
-    readonly port = 5900,
-  ) {}
+  constructor(readonly dial: (ref: ScreenRef) => Dial) {}
 
   screenshot(ref: ScreenRef): Promise<Screenshot | Unavailable> {
     return this.#inTurn(`picture ${ref.id}`, () =>
@@ -79,23 +77,18 @@ export class ContainerScreens implements Screens {
   }
 
   async #talk<T>(ref: ScreenRef, limitMs: number, work: (session: RfbSession) => Promise<T>): Promise<T | Unavailable> {
-    let address: string | undefined;
+    const dial = this.dial(ref);
     try {
-      address = await this.addressOf(ref);
-      if (address === undefined) return noContainer();
-      return await withRfb({ address, port: this.port, limitMs }, work);
+      return await withRfb(await dial(MACHINE_PORTS.vnc), limitMs, work);
     } catch (fault) {
+      if (fault instanceof NotThere) return whyNoScreen(dial, fault);
       if (fault instanceof Unavailable) return fault;
       const why = fault instanceof RfbFault ? fault.message : connectionFault(fault);
-      if (address === undefined || why === undefined) throw fault;
-      return whyNoScreen(address, why);
+      if (why === undefined) throw fault;
+      const silent = `the machine's screen does not answer: ${why}`;
+      return whyNoScreen(dial, new Unavailable('screen', silent, 'Try again in a moment.'));
     }
   }
-}
-
-/** A machine that is not on yet, or not any more. */
-export function noContainer(): Unavailable {
-  return new Unavailable('screen', 'the machine has no running container', 'Wait until it runs, then try again.');
 }
 
 /** The system's own code, as ECONNREFUSED, or undefined: it is no fault of the connection. */
@@ -105,13 +98,13 @@ function connectionFault(fault: unknown): string | undefined {
 }
 
 /** While the image prepares there is no QEMU; its status page says what it does. */
-async function whyNoScreen(address: string, why: string): Promise<Unavailable> {
-  const status = await fetchStatusPage(address);
+async function whyNoScreen(dial: Dial, otherwise: Unavailable): Promise<Unavailable> {
+  const status = await fetchStatusPage(dial).catch(() => undefined);
   if (status !== undefined && status.phase !== 'SETUP')
     return new Unavailable(
       'screen',
       `the machine is not switched on yet: ${status.message}`,
       'Try again when that is done.',
     );
-  return new Unavailable('screen', `the machine's screen does not answer: ${why}`, 'Try again in a moment.');
+  return otherwise;
 }

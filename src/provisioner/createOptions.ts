@@ -2,15 +2,14 @@ import type { ContainerCreateOptions, MountSettings } from 'dockerode';
 import { macOf } from '../domain/mac.js';
 import { portOf, RDP_OFFSET } from './hostPorts.js';
 import { containerName, LABEL, machineLabels } from './labels.js';
+import { MACHINE_PORTS } from './machinePorts.js';
 import type { CloneSpec, InstallSpec, MachineRef } from './provisioner.js';
 import { QGA_ARGUMENTS } from './qga/openQemuAgent.js';
 import type { DockerSettings } from './settings.js';
 
 /** The image stops waiting for the guest this long before the engine kills it, so that it can finish its own work. */
 const STOP_MARGIN_SECONDS = 15;
-/** Where the image shows the screen. Not published: this server stands before it (http/screenDoor.ts). */
-export const WEB_PORT = 8006;
-const RDP_PORTS = ['3389/tcp', '3389/udp'];
+const RDP_PORTS = [`${MACHINE_PORTS.rdp}/tcp`, `${MACHINE_PORTS.rdp}/udp`];
 
 /**
  * What the image does as root of its container: Samba and dnsmasq on low ports and as other users, files of other owners, ending what it started.

@@ -6,8 +6,7 @@ import type { Storage } from '../storage/storage.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { createBuilder } from './builder.js';
 import { ContainerScreens } from './containerScreens.js';
-import { WEB_PORT } from './createOptions.js';
-import { dial, notThere } from './dial.js';
+import { type Dial, dial, NotThere } from './dial.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import type { EngineCall } from './engineLimits.js';
@@ -82,9 +81,14 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
   const withDisk = async (ref: MachineRef, machine: Machine): Promise<Machine> =>
     (await storage.hasFolders(ref)) ? machine : { ...machine, diskGone: true };
 
-  const screens = new ContainerScreens((ref) =>
-    orThrow(async () => addressOf(await machines.find(ref), settings.network)),
-  );
+  const dialOf =
+    (ref: MachineRef): Dial =>
+    async (port, limitMs) => {
+      const address = addressOf(await orThrow(() => machines.find(ref)), settings.network);
+      if (address === undefined) throw new NotThere('it has no running container');
+      return dial(address, port, limitMs);
+    };
+  const screens = new ContainerScreens(dialOf);
 
   return {
     kind: 'docker',
@@ -92,11 +96,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
     explainExit,
     lead: (lead) => createBuilder(parts, lead),
 
-    async progress(goldenImageId) {
-      const found = await orThrow(() => machines.find({ kind: 'golden', id: goldenImageId }));
-      const address = addressOf(found, settings.network);
-      return address === undefined ? undefined : fetchStatusPage(address);
-    },
+    progress: (goldenImageId) => fetchStatusPage(dialOf({ kind: 'golden', id: goldenImageId })),
 
     async inspect(ref) {
       return orThrow(async () => {
@@ -120,17 +120,8 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
         return storage.goldenProblem(goldenImageId);
       }),
 
-    async dialWeb(ref) {
-      const address = addressOf(await orThrow(() => machines.find(ref)), settings.network);
-      if (address === undefined) throw notThere('it has no container now');
-      return dial(address, WEB_PORT);
-    },
-
-    async answersRdp(vmId) {
-      const found = await orThrow(() => machines.find({ kind: 'vm', id: vmId }));
-      const address = addressOf(found, settings.network);
-      return address !== undefined && answersRdp(address);
-    },
+    dial: (ref, port) => dialOf(ref)(port),
+    answersRdp: (vmId) => answersRdp(dialOf({ kind: 'vm', id: vmId })),
 
     list: () =>
       orThrow(async () => {

@@ -1,17 +1,26 @@
 import { get } from 'node:http';
 import { deadline } from '../primitives/deadline.js';
-import { WEB_PORT } from './createOptions.js';
+import { type Dial, NotThere } from './dial.js';
+import { MACHINE_PORTS } from './machinePorts.js';
 import type { InstallProgress } from './provisioner.js';
 import { parseStatusPage } from './statusPage.js';
 
 const LIMIT_MS = 2000;
 const MAX_BYTES = 16_384;
 
-/** What the guest image says of an installation now. Undefined: it says nothing (too early, stopped). Never throws. */
-export function fetchStatusPage(address: string): Promise<InstallProgress | undefined> {
+/**
+ * What the guest image says of an installation now. Undefined: it says nothing (too early, stopped). Throws only what `dial` throws beside
+ * that nothing is there.
+ */
+export async function fetchStatusPage(dial: Dial): Promise<InstallProgress | undefined> {
+  const machine = await dial(MACHINE_PORTS.web, LIMIT_MS).catch((fault: unknown) => {
+    if (fault instanceof NotThere) return undefined;
+    throw fault;
+  });
+  if (machine === undefined) return undefined;
   const { signal, done } = deadline(LIMIT_MS);
   const asked = new Promise<InstallProgress | undefined>((resolve) => {
-    const request = get({ host: address, port: WEB_PORT, path: '/msg.html', signal, agent: false }, (response) => {
+    const request = get({ createConnection: () => machine, path: '/msg.html', signal }, (response) => {
       if (response.statusCode === 404) {
         // The image takes the page away once QEMU runs, and from then on says nothing more.
         resolve({ phase: 'SETUP', progress: null, message: 'Windows is being set up' });

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Allotment, EndpointsOf } from '../domain/endpoints.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
 import type { PartHealth } from '../domain/health.js';
@@ -185,10 +185,10 @@ export interface Provisioner extends Screens {
   goldenProblem(goldenImageId: string): Promise<string | undefined>;
 
   /**
-   * Connects to the machine's own web server: its screen and, while it installs, its status page. That server asks nobody who they are.
+   * Connects to a port of the machine's container (`MACHINE_PORTS`), published or not. What listens there asks nobody who they are.
    * @throws Unavailable  there is no such machine now, or it does not answer.
    */
-  dialWeb(ref: MachineRef): Promise<Socket>;
+  dial(ref: MachineRef, port: number): Promise<Duplex>;
 
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;

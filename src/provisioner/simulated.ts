@@ -3,7 +3,7 @@ import { INSTALL_PHASES } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import type { Machine } from '../domain/vm.js';
-import { notThere } from './dial.js';
+import { NotThere } from './dial.js';
 import { type HostPortsOptions, hostPorts } from './hostPorts.js';
 import {
   Broken,
@@ -200,8 +200,8 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     logTail: async () => [],
     share: () => undefined,
     oemBundles: undefined,
-    dialWeb: async () => {
-      throw notThere('it is simulated');
+    dial: async () => {
+      throw new NotThere('it is simulated');
     },
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { ContainerScreens } from '../../src/provisioner/containerScreens.js';
+import { dial } from '../../src/provisioner/dial.js';
+import { MACHINE_PORTS } from '../../src/provisioner/machinePorts.js';
 import { Screen } from '../standin/supervisor/stub/screen.js';
 import { vncServer } from '../standin/supervisor/stub/vnc.js';
 
@@ -40,7 +42,9 @@ export async function aStrangeScreen(talk: (socket: Socket) => void): Promise<Pi
   return { screens: screensAt(port), close };
 }
 
-const screensAt = (port: number) => new ContainerScreens(async () => '127.0.0.1', port);
+/** Of the machine's ports just this one is here. */
+const screensAt = (port: number) =>
+  new ContainerScreens(() => (asked) => dial('127.0.0.1', asked === MACHINE_PORTS.vnc ? port : asked));
 
 async function listening(server: Server): Promise<{ port: number; close: () => Promise<void> }> {
   const sockets = new Set<Socket>();

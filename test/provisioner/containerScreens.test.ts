@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { InvalidInput, Unavailable } from '../../src/domain/errors.js';
 import type { ScreenRef, Screenshot } from '../../src/domain/screen.js';
 import { ContainerScreens } from '../../src/provisioner/containerScreens.js';
+import { NotThere } from '../../src/provisioner/dial.js';
 import { aScreen, aStrangeScreen } from './aScreen.js';
 import { decodePng } from './decodePng.js';
 
@@ -103,9 +104,15 @@ describe('a screen that works', () => {
 
 describe('no screen', () => {
   test('of a machine without a container', async () => {
-    const screens = new ContainerScreens(async () => undefined);
+    const screens = new ContainerScreens(() => async () => {
+      throw new NotThere('it has no running container');
+    });
 
-    expect(await screens.screenshot(ref)).toMatchObject({ code: 'UNAVAILABLE', part: 'screen' });
+    expect(await screens.screenshot(ref)).toMatchObject({
+      code: 'UNAVAILABLE',
+      part: 'screen',
+      message: expect.stringContaining('no running container'),
+    });
   });
 
   test('where nothing listens', async () => {
@@ -120,7 +127,7 @@ describe('no screen', () => {
 
   test('where the engine does not answer', async () => {
     const away = new Unavailable('docker', 'it is away', 'Start it.');
-    const screens = new ContainerScreens(async () => {
+    const screens = new ContainerScreens(() => async () => {
       throw away;
     });
 

@@ -18,6 +18,7 @@ describeProvisioner(
         onInstalled: (id) => done.add(id),
         onSeen: () => {},
         seenEveryMs: 1000,
+        hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' },
       }),
     );
     let port = 8001;

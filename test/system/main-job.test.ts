@@ -1,6 +1,7 @@
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { dial } from '../../src/provisioner/dial.js';
 import { answersRdp } from '../../src/provisioner/rdpProbe.js';
 import { until } from '../support/until.js';
 import * as api from './support/api.js';
@@ -66,7 +67,7 @@ test('from an empty folder to a released VM: every step is told in order, what i
   const screen = (origin?: string) => fetch(`http://127.0.0.1:${vm.port}/`, origin ? { headers: { origin } } : {});
   await until('the screen is shown', async () => (await screen().catch(() => undefined))?.ok === true);
   expect((await screen('http://evil.example')).status).toBe(403);
-  expect(await answersRdp('127.0.0.1', vm.rdpPort ?? 0)).toBe(true);
+  expect(await answersRdp(() => dial('127.0.0.1', vm.rdpPort ?? 0))).toBe(true);
   const container = await docker.getContainer(vm.containerId ?? '').inspect();
   expect(container.Name).toBe(`/vapiorc_vm_${vm.instanceId}`);
   expect(container.HostConfig.Privileged).toBe(false);
@@ -144,7 +145,7 @@ test('the same with real QEMU guests: two clones read what the image has, and ne
   expect(await guestAnswers(two, 'read mine')).toBe('missing');
   expect(await guestAnswers(two, 'read .installbat')).toBe('ok ran');
   for (const { rdpPort } of [first, second])
-    await until('RDP answers', () => answersRdp('127.0.0.1', rdpPort ?? 0), limitMs);
+    await until('RDP answers', () => answersRdp(() => dial('127.0.0.1', rdpPort ?? 0)), limitMs);
 
   for (const vm of [first, second]) await api.releaseVm(server, vm.id);
   for (const vm of [first, second]) await api.goneVm(server, vm.id);

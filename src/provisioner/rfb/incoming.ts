@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** Most that is read at once; more than a socket buffers by itself would make it grow. */
 const PIECE_BYTES = 65_536;
@@ -10,7 +10,7 @@ export class RfbFault extends Error {}
 export class Incoming {
   #wake = () => {};
 
-  constructor(readonly socket: Socket) {
+  constructor(readonly socket: Duplex) {
     // Once and for all: each new listener for `readable` is told again of what is there already.
     for (const event of ['readable', 'end', 'close', 'error']) socket.on(event, () => this.#wake());
   }

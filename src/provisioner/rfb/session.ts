@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Incoming, RfbFault } from './incoming.js';
 
 const SHARED = 1;
@@ -24,15 +24,15 @@ export interface RfbSession {
 }
 
 /**
- * Connects, runs `work` and hangs up. The whole of it takes `limitMs` at most.
+ * Runs `work` over this connection and hangs up. The whole of it takes `limitMs` at most.
  * @throws RfbFault  the peer breaks the protocol, or is not done in time.
- * @throws Error with a `code`  there is no connection.
+ * @throws Error with a `code`  the connection broke.
  */
 export async function withRfb<T>(
-  { address, port, limitMs }: { address: string; port: number; limitMs: number },
+  socket: Duplex,
+  limitMs: number,
   work: (session: RfbSession) => Promise<T>,
 ): Promise<T> {
-  const socket = connect({ host: address, port, noDelay: true });
   const timer = setTimeout(() => socket.destroy(new RfbFault(`it was not done within ${limitMs} ms`)), limitMs);
   socket.on('error', () => {}); // whoever waits finds it in `errored`
   try {
@@ -45,7 +45,7 @@ export async function withRfb<T>(
   }
 }
 
-async function greet(socket: Socket): Promise<RfbSession> {
+async function greet(socket: Duplex): Promise<RfbSession> {
   const incoming = new Incoming(socket);
   const send = (message: Buffer) => void socket.write(message);
 
