@@ -37,7 +37,6 @@ import { leading } from './provisioner/provisioner.js';
 import { Memory } from './reconciler/memory.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { createRest } from './rest/rest.js';
-import { reportInstalled, reportVmReady } from './transitions/reportGuest.js';
 import { VERSION } from './version.js';
 
 const BUS_WAIT_MS = 2_000;
@@ -92,18 +91,18 @@ export async function startCore(
     listens: () => config.readiness === 'agent' && (guests === undefined || guests.health().status === 'OK'),
     log,
   });
-  const { provisioner, network } = openProvisioner(
+  const { provisioner, network, simulated } = openProvisioner(
     config,
     deployment.name,
     log,
     async () => (await db.goldenImage.count({ where: { status: { in: ['READY', 'RETIRED'] } } })) === 0,
-    {
-      onReady: (vmId) => reportVmReady({ write }, vmId, 'guest'),
-      onInstalled: (imageId) => reportInstalled({ write }, imageId),
-      onSeen: (vmId) => heartbeats.seen(vmId),
-    },
+    { answer: (request) => guestRoutes.fetch(request), onSeen: (vmId) => heartbeats.seen(vmId) },
   );
   opened('provisioner', () => provisioner.close());
+  if (simulated) {
+    opened('simulated guests', () => simulated.stop());
+    feed.onEvents((events) => simulated.see(events));
+  }
   const deps: CommandDeps = {
     db,
     write,
@@ -130,7 +129,7 @@ export async function startCore(
     readiness: config.readiness,
     clockSkewSeconds: config.clockSkewSeconds,
     webhook: config.webhook,
-    share,
+    share: simulated ? (vmId) => simulated.share(vmId) : share,
     heartbeats,
     log,
   });

@@ -39,30 +39,26 @@ export interface GuestFacts {
 /** As far as its column goes: 24 days. */
 const MOST_SKEW_MS = 2_147_483_647;
 
-/** Notes a report. A session that was not there before is one more start of the agent; what it did not say is unknown then. */
-export async function noteGuest(tx: Tx, machineId: string, session: string, facts: GuestFacts): Promise<Guest> {
-  const known = await getGuest(tx, machineId);
+/**
+ * Notes a report. A session that was not there before is one more start of the agent; what it did not say is unknown then. Answers how
+ * many starts were heard. One statement: each VM that becomes ready waits for it.
+ */
+export async function noteGuest(tx: Tx, machineId: string, session: string, facts: GuestFacts): Promise<number> {
   const { agent, windows, build, computer, machineGuid, userName, ip, codePage, clockSkewMs } = facts;
-  const data = {
-    session,
-    agent: agent ?? null,
-    windows: windows ?? null,
-    build: build ?? null,
-    computer: computer ?? null,
-    machineGuid: machineGuid ?? null,
-    userName: userName ?? null,
-    ip: ip ?? null,
-    codePage: codePage ?? null,
-    clockSkewMs:
-      clockSkewMs === undefined ? null : Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, Math.round(clockSkewMs))),
-    seenAt: databaseTime(),
-  };
-  const sessions = (known?.sessions ?? 0) + (known?.session === session ? 0 : 1);
-  return tx.guest.upsert({
-    where: { machineId },
-    create: { machineId, ...data },
-    update: { ...data, sessions },
-  });
+  const skewMs =
+    clockSkewMs === undefined ? null : Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, Math.round(clockSkewMs)));
+  const [noted] = await tx.$queryRaw<{ sessions: number }[]>`
+    INSERT INTO "Guest" AS g ("machineId", "session", "agent", "windows", "build", "computer", "machineGuid", "userName", "ip", "codePage",
+      "clockSkewMs", "seenAt")
+    VALUES (${machineId}::uuid, ${session}, ${agent ?? null}, ${windows ?? null}, ${build ?? null}, ${computer ?? null},
+      ${machineGuid ?? null}, ${userName ?? null}, ${ip ?? null}, ${codePage ?? null}::int, ${skewMs}::int, ${databaseTime()}::timestamptz)
+    ON CONFLICT ("machineId") DO UPDATE SET "session" = excluded."session", "agent" = excluded."agent", "windows" = excluded."windows",
+      "build" = excluded."build", "computer" = excluded."computer", "machineGuid" = excluded."machineGuid",
+      "userName" = excluded."userName", "ip" = excluded."ip", "codePage" = excluded."codePage",
+      "clockSkewMs" = excluded."clockSkewMs", "seenAt" = excluded."seenAt",
+      "sessions" = g."sessions" + CASE WHEN g."session" = excluded."session" THEN 0 ELSE 1 END
+    RETURNING "sessions"`;
+  return noted?.sessions ?? 0;
 }
 
 /**

@@ -59,6 +59,12 @@ export interface Share {
   remove(path: SharePath, recursive: boolean): Promise<boolean | Conflict>;
 }
 
+/** What the commands of a guest need of it: their batch files go there, what they write comes from there. */
+export interface CommandShare {
+  write: Share['write'];
+  open(path: SharePath): Promise<Pick<OpenShareFile, 'size' | 'read'> | NotFound | Conflict>;
+}
+
 /** There is a file already, and it was not to be replaced. */
 export class AlreadyThere extends Conflict {
   constructor(path: SharePath) {

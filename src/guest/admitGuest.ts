@@ -47,7 +47,7 @@ export function admitGuest(deps: AdmitDeps, vmId: string, report: AgentReport, n
     // Held before the name is noted: of two guests with one name that report at once, the second sees the first's.
     if (named) await holdLock(tx, 'computerNames');
     const skewMs = report.clock === undefined ? undefined : report.clock.getTime() - now.getTime();
-    const { sessions } = await noteGuest(tx, vmId, report.session, { ...report.facts, clockSkewMs: skewMs });
+    const sessions = await noteGuest(tx, vmId, report.session, { ...report.facts, clockSkewMs: skewMs });
     if (!awaited) return { do: 'ok' };
 
     const limitMs = deps.clockSkewSeconds * 1000;

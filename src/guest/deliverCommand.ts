@@ -4,13 +4,13 @@ import { getGuest, lockVmAndGuest } from '../db/guests.js';
 import type { Vm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
 import { PARALLEL_COMMANDS } from '../domain/command.js';
-import type { Share } from '../domain/share.js';
+import type { CommandShare } from '../domain/share.js';
 import { vmTransition } from '../domain/vm.js';
 import { endCommand } from '../transitions/endCommand.js';
 import { encodeJob, whatLacks } from './guestText.js';
 
-/** The shared folder of a VM; undefined: it has none (simulated machines). */
-export type ShareOf = (vmId: string) => Share | undefined;
+/** The shared folder of a VM; undefined: it has none. */
+export type ShareOf = (vmId: string) => CommandShare | undefined;
 
 export interface DeliveryDeps {
   db: Db;

@@ -1,5 +1,5 @@
 import { LIMITS } from '../domain/limits.js';
-import { FileChanged, type Share } from '../domain/share.js';
+import { type CommandShare, FileChanged } from '../domain/share.js';
 import { decodeOutput } from './guestText.js';
 
 export interface StreamOutput {
@@ -14,7 +14,7 @@ export interface StreamOutput {
  * any time, to anything: no more is read than its size at the beginning, and no more than is kept.
  */
 export async function readOutput(
-  share: Share,
+  share: CommandShare,
   commandId: string,
   stream: 'stdout' | 'stderr',
   codePage: number | null,

@@ -26,9 +26,11 @@ export interface SimulatedOptions {
   installMs: number;
   /** Share of the clones whose container ends while it boots, 0..1. */
   failureRate: number;
-  /** Called as the guest's own report would be. */
-  onReady: (vmId: string) => void;
-  onInstalled: (goldenImageId: string) => void;
+  /** Called when the guest would report by itself. */
+  onReady: (vmId: string, spec: CloneSpec) => void;
+  onInstalled: (goldenImageId: string, spec: InstallSpec) => void;
+  /** The VM's machine has ended or is gone. */
+  onEnded: (vmId: string) => void;
   /** Called this often for each clone whose guest is up, as its polls would be. */
   onSeen: (vmId: string) => void;
   seenEveryMs: number;
@@ -87,6 +89,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     if (machine === undefined || machine.state === 'exited') return;
     clearTimeout(machine.timer);
     machines.set(keyOf(ref), { ...machine, state: 'exited', exitCode });
+    if (ref.kind === 'vm') options.onEnded(ref.id);
     hint(ref);
   };
 
@@ -135,7 +138,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
   const builder = (lead: Lead): Builder => ({
     install: (spec: InstallSpec) =>
       start(lead, { kind: 'golden', id: spec.id }, spec.isWanted, options.installMs, () =>
-        options.onInstalled(spec.id),
+        options.onInstalled(spec.id, spec),
       ),
 
     seal: async (id) => {
@@ -159,7 +162,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
       const breaks = takeFault('boot') || Math.random() < options.failureRate;
       if (breaks) return start(lead, ref, spec.isWanted, options.bootMs, () => end(ref, 1));
       if (takeFault('never-ready')) return start(lead, ref, spec.isWanted, Number.POSITIVE_INFINITY, () => {});
-      return start(lead, ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id));
+      return start(lead, ref, spec.isWanted, options.bootMs, () => options.onReady(spec.id, spec));
     },
 
     qemuAgent: async () => qemuAgentOff(),
@@ -167,6 +170,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     destroy: async (ref) => {
       await lead.confirm();
       clearTimeout(machines.get(keyOf(ref))?.timer);
+      if (ref.kind === 'vm') options.onEnded(ref.id);
       if (machines.delete(keyOf(ref))) hint(ref);
     },
   });

@@ -16,6 +16,7 @@ describeProvisioner(
         failureRate: 0,
         onReady: () => {},
         onInstalled: (id) => done.add(id),
+        onEnded: () => {},
         onSeen: () => {},
         seenEveryMs: 1000,
         hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' },

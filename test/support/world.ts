@@ -35,6 +35,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
       failureRate: 0,
       onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
       onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
+      onEnded: () => {},
       onSeen: (vmId) => heartbeats.seen(vmId),
       seenEveryMs: 20,
       hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' },

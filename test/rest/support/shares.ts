@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShareOf } from '../../../src/guest/deliverCommand.js';
+import type { Share } from '../../../src/domain/share.js';
 import { Receptions } from '../../../src/storage/receptions.js';
 import { createShare } from '../../../src/storage/share.js';
 
 /** Real folders that stand for what VMs see as \\host.lan\Data. */
 export interface Shares {
-  share: ShareOf;
+  share: (vmId: string) => Share | undefined;
   /** The folder of a VM, as its guest has it. */
   folder: (vmId: string, ...path: string[]) => string;
   remove: () => void;

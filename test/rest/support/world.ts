@@ -13,9 +13,9 @@ import { createWrite, type Write } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
 import type { Screens } from '../../../src/domain/screen.js';
+import type { Share } from '../../../src/domain/share.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
-import type { ShareOf } from '../../../src/guest/deliverCommand.js';
 import { createGuestRoutes, type GuestRoutes } from '../../../src/guest/guest.js';
 import { Heartbeats } from '../../../src/guest/heartbeats.js';
 import { createListener } from '../../../src/http/createListener.js';
@@ -71,7 +71,7 @@ export interface WorldOptions {
   readiness?: 'agent' | 'rdp' | 'either';
   webhook?: boolean;
   /** The folders that VMs share; none unless given. */
-  share?: ShareOf;
+  share?: (vmId: string) => Share | undefined;
   oemBundles?: OemBundles;
   /** As of simulated machines that all run, unless given. */
   screens?: Screens;
