@@ -11,6 +11,7 @@ import {
   type InstallSpec,
   type LeadingProvisioner,
   type MachineRef,
+  Waiting,
 } from '../src/provisioner/provisioner.js';
 import { answersRdp } from '../src/provisioner/rdpProbe.js';
 import { decodePng } from './provisioner/decodePng.js';
@@ -27,17 +28,25 @@ export interface ProvisionerUnderTest {
   crash: (ref: MachineRef) => Promise<void>;
   /** Something befalls the machine from outside, and is undone. */
   befall: (ref: MachineRef, misfortune: 'paused' | 'disconnected', on: boolean) => Promise<void>;
+  /** An engine that may have to make a machine wait, or lose it, does so on purpose. */
+  doubt?: {
+    makeNextWait: () => void;
+    befall: (ref: MachineRef, misfortune: 'waiting' | 'lost', on: boolean) => void;
+  };
   loseDisk: (ref: MachineRef) => Promise<void>;
   remove: () => Promise<void>;
 }
 
 const LIMIT_MS = 30_000;
 
-/** What every provisioner promises; one that only plays knows no disks, and so none that is missing. */
+/**
+ * What every provisioner promises; one that only plays knows no disks, and so none that is missing. `doubt`: it may make machines wait, or
+ * lose them, which one on a single host never does.
+ */
 export function describeProvisioner(
   name: string,
   make: () => Promise<ProvisionerUnderTest>,
-  { disks = true } = {},
+  { disks = true, doubt = false } = {},
 ): void {
   describe(`${name}: a provisioner`, { timeout: 60_000 }, () => {
     let world: ProvisionerUnderTest;
@@ -202,6 +211,60 @@ export function describeProvisioner(
         await provisioner.destroy(ref);
         expect(await provisioner.inspect(ref)).toBeUndefined();
         stop();
+      },
+    );
+
+    test.runIf(doubt).each(['clone', 'install'] as const)(
+      'what waits after %s is no start, says why however often it is asked, and starts when its time has come',
+      async (how) => {
+        const spec = how === 'clone' ? await world.cloneSpec(goldenImageId) : await world.installSpec();
+        const ref: MachineRef = { kind: how === 'clone' ? 'vm' : 'golden', id: spec.id };
+        const ask = () => ('isoUrl' in spec ? provisioner.install(spec, () => {}) : provisioner.clone(spec));
+        world.doubt?.makeNextWait();
+
+        const answer = await ask();
+
+        if (!(answer instanceof Waiting)) throw new Error('it does not wait');
+        expect(answer.reason).not.toBe('');
+        expect(await ask()).toEqual(answer);
+        const shown = { state: 'waiting', reason: answer.reason };
+        expect(await provisioner.inspect(ref)).toMatchObject(shown);
+        expect((await listed(ref))?.machine).toMatchObject(shown);
+        await expect(provisioner.dial(ref, MACHINE_PORTS.web)).rejects.toThrow(Unavailable);
+        world.doubt?.befall(ref, 'waiting', false);
+        expect(await ask()).toHaveProperty('engineId');
+        expect(await provisioner.inspect(ref)).toMatchObject({ state: 'running' });
+        await provisioner.destroy(ref);
+      },
+    );
+
+    test.runIf(doubt)('what waits is destroyed like any other', async () => {
+      world.doubt?.makeNextWait();
+      const spec = await world.cloneSpec(goldenImageId);
+      expect(await provisioner.clone(spec)).toBeInstanceOf(Waiting);
+
+      await provisioner.destroy({ kind: 'vm', id: spec.id });
+
+      expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
+    });
+
+    test.runIf(doubt)(
+      'what is lost says why, is not made a second time, and is not said to be gone before that is known',
+      async () => {
+        const spec = await world.cloneSpec(goldenImageId);
+        const ref: MachineRef = { kind: 'vm', id: spec.id };
+        await provisioner.clone(spec);
+        world.doubt?.befall(ref, 'lost', true);
+
+        const shown = { state: 'lost', reason: expect.stringMatching(/./) };
+        expect(await provisioner.inspect(ref)).toMatchObject(shown);
+        expect(await provisioner.clone(spec)).toBeInstanceOf(Unavailable);
+        await expect(provisioner.destroy(ref)).rejects.toThrow(Unavailable);
+        expect((await listed(ref))?.machine).toMatchObject(shown);
+
+        world.doubt?.befall(ref, 'lost', false);
+        await provisioner.destroy(ref);
+        expect(await listed(ref)).toBeUndefined();
       },
     );
 

@@ -1,10 +1,10 @@
 /** The life of a golden image: states, what may happen in each, and what to do next. Pure. */
-import type { Machine } from './vm.js';
+import { type Machine, whyLost, whyWaiting } from './vm.js';
 
 export const IMAGE_STATUSES = ['REQUESTED', 'INSTALLING', 'SEALING', 'READY', 'RETIRED', 'DELETED', 'FAILED'] as const;
 export type ImageStatus = (typeof IMAGE_STATUSES)[number];
 
-export const IMAGE_EVENTS = ['STARTED', 'INSTALLED', 'SEALED', 'RETIRED', 'DELETED', 'BROKE'] as const;
+export const IMAGE_EVENTS = ['STARTED', 'INSTALLED', 'WAITS', 'SEALED', 'RETIRED', 'DELETED', 'BROKE'] as const;
 export type ImageEvent = (typeof IMAGE_EVENTS)[number];
 
 export const INSTALL_PHASES = ['PULLING', 'DOWNLOADING', 'EXTRACTING', 'BUILDING', 'SETUP', 'CONFIGURING'] as const;
@@ -16,7 +16,8 @@ export type ImageAction = (typeof IMAGE_ACTIONS)[number];
 const table = {
   // A quick guest may report before we have noted that its container started.
   REQUESTED: { STARTED: 'INSTALLING', INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
-  INSTALLING: { INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
+  // Asked for anew: its time begins when the engine starts it.
+  INSTALLING: { INSTALLED: 'SEALING', WAITS: 'REQUESTED', BROKE: 'FAILED', DELETED: 'DELETED' },
   // Deleted: sealing may wait for ever, for room on a disk that is full.
   SEALING: { SEALED: 'READY', BROKE: 'FAILED', DELETED: 'DELETED' },
   READY: { RETIRED: 'RETIRED' },
@@ -46,6 +47,7 @@ export type ImageStep =
   | { do: 'start' }
   | { do: 'watch' }
   | { do: 'seal' }
+  | { do: 'wait'; reason: string }
   | { do: 'clean' }
   | { do: 'record'; event: ImageEvent; reason?: string };
 
@@ -68,27 +70,31 @@ export function imageStep(
   explainExit: (exitCode: number) => string,
   hasAgent: boolean,
 ): ImageStep {
+  const lost = whyLost(machine);
+  const waiting = whyWaiting(machine);
+  const broke = (reason: string): ImageStep => ({ do: 'record', event: 'BROKE', reason });
   switch (image.status) {
     case 'REQUESTED':
-      return { do: 'start' };
+      return lost === undefined ? { do: 'start' } : broke(lost);
     case 'INSTALLING':
-      if (machine === undefined) return { do: 'record', event: 'BROKE', reason: 'its container vanished' };
+      if (lost !== undefined) return broke(lost);
+      if (waiting !== undefined) return { do: 'wait', reason: waiting };
+      if (machine === undefined) return broke('its container vanished');
       // A guest without an agent can only power itself off when it is done; the seal then judges the disk.
       if (machine.state === 'exited' && machine.exitCode === 0 && !hasAgent)
         return { do: 'record', event: 'INSTALLED' };
       if (machine.state === 'exited') {
         const early = machine.exitCode === 0 ? ' before its guest said that all is installed' : '';
-        const reason = `its container ended${early}: ${explainExit(machine.exitCode ?? -1)}`;
-        return { do: 'record', event: 'BROKE', reason };
+        return broke(`its container ended${early}: ${explainExit(machine.exitCode ?? -1)}`);
       }
-      if (machine.diskGone) return { do: 'record', event: 'BROKE', reason: 'its folder was removed' };
+      if (machine.diskGone) return broke('its folder was removed');
       if (now.getTime() - image.changedAt.getTime() > installTimeoutMs) {
         const minutes = Math.round(installTimeoutMs / 60_000);
-        return { do: 'record', event: 'BROKE', reason: `the installation did not end within ${minutes} min` };
+        return broke(`the installation did not end within ${minutes} min`);
       }
       return { do: 'watch' };
     case 'SEALING':
-      return { do: 'seal' };
+      return lost === undefined ? { do: 'seal' } : broke(lost);
     case 'DELETED':
     case 'FAILED':
       return image.cleanedAt === null ? { do: 'clean' } : { do: 'nothing' };

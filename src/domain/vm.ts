@@ -3,7 +3,7 @@
 export const VM_STATUSES = ['REQUESTED', 'BOOTING', 'READY', 'ASSIGNED', 'RELEASING', 'DESTROYED', 'FAILED'] as const;
 export type VmStatus = (typeof VM_STATUSES)[number];
 
-export const VM_EVENTS = ['STARTED', 'GUEST_READY', 'CLAIMED', 'RELEASED', 'BROKE', 'GONE'] as const;
+export const VM_EVENTS = ['STARTED', 'GUEST_READY', 'WAITS', 'CLAIMED', 'RELEASED', 'BROKE', 'GONE'] as const;
 export type VmEvent = (typeof VM_EVENTS)[number];
 
 export const VM_ACTIONS = ['RELEASE', 'DESTROY'] as const;
@@ -12,8 +12,9 @@ export type VmAction = (typeof VM_ACTIONS)[number];
 const table = {
   // A quick guest may report before we have noted that its container started.
   REQUESTED: { STARTED: 'BOOTING', GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
-  BOOTING: { GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
-  READY: { CLAIMED: 'ASSIGNED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  // What the engine makes wait is to be started anew when its time has come; its time to boot begins then.
+  BOOTING: { GUEST_READY: 'READY', WAITS: 'REQUESTED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  READY: { CLAIMED: 'ASSIGNED', WAITS: 'REQUESTED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
   ASSIGNED: { BROKE: 'FAILED', RELEASED: 'RELEASING' },
   RELEASING: { GONE: 'DESTROYED' },
   FAILED: {},
@@ -36,7 +37,13 @@ export function vmActions(status: VmStatus): VmAction[] {
 export interface Machine {
   /** The engine's own id of the container. */
   engineId: string;
-  state: 'created' | 'running' | 'paused' | 'exited';
+  /**
+   * `waiting`: the engine has taken it and starts it when it can, which may be in days; nothing of it runs. `lost`: nobody knows what
+   * became of it, and it may still run.
+   */
+  state: 'created' | 'waiting' | 'running' | 'paused' | 'exited' | 'lost';
+  /** Why it waits, or is lost. In words for people. */
+  reason?: string;
   /** Meaningful when exited. */
   exitCode?: number;
   startedAt?: Date;
@@ -52,6 +59,7 @@ export type VmStep =
   | { do: 'probe' }
   | { do: 'look'; silentMs: number }
   | { do: 'tell'; reason: string | null }
+  | { do: 'wait'; reason: string }
   | { do: 'clean' }
   | { do: 'record'; event: VmEvent; reason?: string };
 
@@ -70,6 +78,19 @@ export interface VmFacts {
 
 const UNHEARD = 'its guest is not heard any more';
 
+export const makesWait = (reason = 'it does not say why'): string => `the engine makes it wait: ${reason}`;
+
+/** Why the engine has not started a machine that it has taken; undefined: it is none of those. */
+export function whyWaiting(machine: Machine | undefined): string | undefined {
+  return machine?.state === 'waiting' ? makesWait(machine.reason) : undefined;
+}
+
+/** Why nobody knows what became of a machine; undefined: it is not lost. */
+export function whyLost(machine: Machine | undefined): string | undefined {
+  if (machine?.state !== 'lost') return undefined;
+  return `the engine has lost it, and it may still run: ${machine.reason ?? 'it does not say why'}`;
+}
+
 /** Why nobody can use a machine that is there. */
 function flawOf({ state, disconnected, diskGone }: Machine): string | undefined {
   if (diskGone) return 'its folder or its disk was removed';
@@ -83,6 +104,10 @@ function flawOf({ state, disconnected, diskGone }: Machine): string | undefined 
  *
  * A READY VM that nobody could use is broken. One in somebody's hands is never taken away for that: its holder is told why it is
  * not to be had (`tell`), and when it is again (`tell` null).
+ *
+ * One that the engine makes wait has not failed, however long that takes: unless somebody has it, it is asked for anew (`wait`, then `start`
+ * again and again). One that is lost has, and is replaced by another; what it had is nobody's until `clean` is done, which it is not before
+ * the engine knows that all of it is gone.
  */
 export function vmStep(
   vm: VmFacts,
@@ -91,40 +116,39 @@ export function vmStep(
   bootTimeoutMs: number,
   explainExit: (exitCode: number) => string,
 ): VmStep {
-  const lost = (): VmStep => ({
-    do: 'record',
-    event: 'BROKE',
-    reason:
-      machine === undefined ? 'its container vanished' : `its container ended: ${explainExit(machine.exitCode ?? -1)}`,
-  });
+  const broke = (reason: string): VmStep => ({ do: 'record', event: 'BROKE', reason });
+  const lost = whyLost(machine);
+  const over = (): VmStep => {
+    if (machine === undefined) return broke('its container vanished');
+    return broke(lost ?? `its container ended: ${explainExit(machine.exitCode ?? -1)}`);
+  };
   const flaw = machine && flawOf(machine);
-  const runs = machine?.state === 'running' || machine?.state === 'paused';
+  const waiting = whyWaiting(machine);
+  const lives = waiting !== undefined || machine?.state === 'running' || machine?.state === 'paused';
   switch (vm.status) {
     case 'REQUESTED':
-      return { do: 'start' };
+      return lost === undefined ? { do: 'start' } : broke(lost);
     case 'BOOTING':
-      if (!runs) return lost();
+      if (!lives) return over();
+      if (waiting !== undefined) return { do: 'wait', reason: waiting };
       if (now.getTime() - vm.changedAt.getTime() > bootTimeoutMs) {
         const seconds = Math.round(bootTimeoutMs / 1000);
         const why = flaw ?? vm.notReady;
-        return {
-          do: 'record',
-          event: 'BROKE',
-          reason: `the guest was not ready within ${seconds} s${why ? `: ${why}` : ''}`,
-        };
+        return broke(`the guest was not ready within ${seconds} s${why ? `: ${why}` : ''}`);
       }
       return { do: 'probe' };
     case 'READY':
-      if (!runs) return lost();
-      if (flaw !== undefined) return { do: 'record', event: 'BROKE', reason: flaw };
+      if (!lives) return over();
+      if (waiting !== undefined) return { do: 'wait', reason: waiting };
+      if (flaw !== undefined) return broke(flaw);
       return vm.silentMs === undefined ? { do: 'nothing' } : { do: 'look', silentMs: vm.silentMs };
     case 'ASSIGNED': {
-      if (!runs) return lost();
-      const why = flaw ?? (vm.silentMs === undefined ? null : UNHEARD);
+      if (!lives) return over();
+      const why = waiting ?? flaw ?? (vm.silentMs === undefined ? null : UNHEARD);
       return why === (vm.notReady ?? null) ? { do: 'nothing' } : { do: 'tell', reason: why };
     }
     case 'RELEASING':
-      return { do: 'clean' };
+      return lost === undefined || lost === vm.notReady ? { do: 'clean' } : { do: 'tell', reason: lost };
     case 'FAILED':
       return vm.cleanedAt === null ? { do: 'clean' } : { do: 'nothing' };
     case 'DESTROYED':

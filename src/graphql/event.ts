@@ -31,7 +31,7 @@ const EventKind = builder.enumType('EventKind', {
     VM_BOOTING: { description: 'Its container runs.' },
     VM_NOT_READY: {
       description:
-        'Its guest answers, but is not accepted as ready yet, or an assigned VM is not to be used now; `reason` says why.',
+        'Its engine makes it wait or has lost it, its guest answers, but is not accepted as ready yet, or an assigned VM is not to be used now; `reason` says why.',
     },
     VM_READY: { description: 'Windows is up, or an assigned VM that was not to be used is again.' },
     VM_ASSIGNED: { description: 'It was handed out.' },

@@ -37,6 +37,6 @@ builder.prismaObjectFields(Vm, (t) => ({
   notReady: t.exposeString('notReady', {
     nullable: true,
     description:
-      'Why it is not to be used now: its guest, which answers, is not accepted as ready yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
+      'Why it is not to be used now: its engine makes it wait or has lost it, its guest, which answers, is not accepted as ready yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
   }),
 }));

@@ -12,7 +12,9 @@ import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } 
 export const VmStatus = builder.enumType('VmStatus', {
   description: 'Where a VM is in its life.',
   values: {
-    REQUESTED: { description: 'Asked for; its container is about to be made.' },
+    REQUESTED: {
+      description: 'Asked for; its container is about to be made, or waits for its engine (`notReady` says why).',
+    },
     BOOTING: { description: 'Its container runs and Windows starts.' },
     READY: { description: 'Windows is up and nobody has it.' },
     ASSIGNED: { description: 'Handed out.' },

@@ -77,6 +77,12 @@ export interface Started {
   containerImage: string;
 }
 
+/** The engine has taken the machine, and starts it when it can: asked again it says the same until then. */
+export class Waiting {
+  /** In words for people. */
+  constructor(readonly reason: string) {}
+}
+
 /** A stranger holds what the endpoint stands for: take another. */
 export class EndpointTaken extends Error {}
 
@@ -107,14 +113,14 @@ export interface Sealed {
  */
 export interface Builder {
   /**
-   * Starts the installation of a golden image and returns once its container runs: half an hour before Windows is up.
+   * Starts the installation of a golden image and returns once its container runs, half an hour before Windows is up, or waits to.
    * Pulls the container image if it is missing and reports that as phase PULLING.
    * @throws EndpointTaken, Broken, Unwanted
    */
   install(
     spec: InstallSpec,
     onProgress: (progress: InstallProgress) => void,
-  ): Promise<Started | Unavailable | CapacityExhausted>;
+  ): Promise<Started | Waiting | Unavailable | CapacityExhausted>;
 
   /**
    * Shuts the guest down cleanly, checks that its disk is whole, makes it read-only and removes the container.
@@ -126,16 +132,17 @@ export interface Builder {
   deleteGolden(goldenImageId: string): Promise<void>;
 
   /**
-   * Clones the golden image's disk and starts a VM on it; returns once its container runs.
-   * A machine that already runs under this id is left as it is.
+   * Clones the golden image's disk and starts a VM on it; returns once its container runs, or waits to.
+   * A machine that already runs under this id is left as it is; one that is lost is `Unavailable`, and none is made beside it.
    * @throws EndpointTaken, Unwanted
    * @throws Broken  the golden image is missing or was changed.
    */
-  clone(spec: CloneSpec): Promise<Started | Unavailable | CapacityExhausted>;
+  clone(spec: CloneSpec): Promise<Started | Waiting | Unavailable | CapacityExhausted>;
 
   /**
    * Removes the container, its volumes, its disk and its shared folder, at once and without asking the guest.
    * Resolves when all of it is seen to be gone. A sealed golden image is not touched.
+   * @throws Unavailable  among others while the machine is lost: it may still run, and write to its disk.
    */
   destroy(ref: MachineRef): Promise<void>;
 

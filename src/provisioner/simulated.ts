@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Unavailable } from '../domain/errors.js';
 import { INSTALL_PHASES } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
@@ -16,6 +17,7 @@ import {
   type Provisioner,
   type Started,
   Unwanted,
+  Waiting,
 } from './provisioner.js';
 import { simulatedScreens } from './simulatedScreens.js';
 
@@ -39,7 +41,7 @@ export interface SimulatedOptions {
 }
 
 /** Ways to break the next machine, for tests. Each is used up by the machine that it breaks. */
-export type Fault = 'clone' | 'boot' | 'never-ready' | 'seal';
+export type Fault = 'clone' | 'boot' | 'never-ready' | 'seal' | 'wait';
 
 export interface SimulatedProvisioner extends Provisioner {
   readonly kind: 'simulated';
@@ -47,13 +49,16 @@ export interface SimulatedProvisioner extends Provisioner {
   failNext(fault: Fault): void;
   /** The machine's container ends, as by a crash. */
   kill(ref: MachineRef, exitCode: number): void;
-  /** What befalls a machine, until it is undone. A frozen guest answers nothing, a deaf one has lost its agent; the engine sees neither. */
+  /**
+   * What befalls a machine, until it is undone. A frozen guest answers nothing, a deaf one has lost its agent; the engine sees neither. One
+   * that waited begins anew.
+   */
   befall(ref: MachineRef, misfortune: Misfortune, on?: boolean): void;
   /** The files of a golden image are gone, or back. */
   loseGolden(goldenImageId: string, lost?: boolean): void;
 }
 
-export type Misfortune = 'frozen' | 'deaf' | 'paused' | 'disconnected' | 'diskGone';
+export type Misfortune = 'frozen' | 'deaf' | 'paused' | 'waiting' | 'lost' | 'disconnected' | 'diskGone';
 
 interface Simulated extends Machine {
   ref: MachineRef;
@@ -62,6 +67,8 @@ interface Simulated extends Machine {
   frozen?: boolean;
   deaf?: boolean;
   timer?: NodeJS.Timeout;
+  /** Its guest begins to boot. */
+  begin: () => void;
 }
 
 /**
@@ -93,11 +100,17 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     hint(ref);
   };
 
+  const makeWait = (machine: Simulated) => {
+    clearTimeout(machine.timer);
+    Object.assign(machine, { state: 'waiting', reason: WAITS });
+  };
   const befall = (ref: MachineRef, misfortune: Misfortune, on = true) => {
     const machine = machines.get(keyOf(ref));
     if (machine === undefined) throw new Error(`there is no machine ${keyOf(ref)}`);
-    if (misfortune === 'paused') machine.state = on ? 'paused' : 'running';
+    if (misfortune === 'paused' || misfortune === 'lost') machine.state = on ? misfortune : 'running';
+    else if (misfortune === 'waiting') on ? makeWait(machine) : machine.begin();
     else machine[misfortune] = on;
+    if (misfortune === 'lost') machine.reason = LOST;
     if (misfortune !== 'frozen' && misfortune !== 'deaf') hint(ref);
   };
   const isUp = ({ ref, state, frozen, disconnected, startedMs, readyMs }: Simulated) =>
@@ -112,27 +125,34 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     isWanted: IsWanted | undefined,
     readyMs: number,
     then: () => void,
-  ): Promise<Started> {
-    const running = machines.get(keyOf(ref));
+  ): Promise<Started | Waiting | Unavailable> {
+    const known = machines.get(keyOf(ref));
     const started = { engineId: `simulated-${ref.id}`, containerImage: 'simulated' };
-    if (running) return started;
+    if (known?.state === 'waiting') return new Waiting(WAITS);
+    if (known?.state === 'lost') return isLost();
+    if (known) return started;
+    const waits = takeFault('wait');
     await sleep(options.createMs);
     await lead.confirm();
     if (isWanted && !(await isWanted())) throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
-    const startedAt = new Date();
-    // A timer takes 24 days at most; a guest that never gets ready has none.
-    const timer = Number.isFinite(readyMs) ? setTimeout(then, readyMs).unref() : undefined;
-    machines.set(keyOf(ref), {
+    const machine: Simulated = {
       ref,
       engineId: started.engineId,
       state: 'running',
-      startedAt,
-      startedMs: startedAt.getTime(),
+      startedMs: 0,
       readyMs,
-      ...(timer && { timer }),
-    });
+      begin() {
+        const startedAt = new Date();
+        Object.assign(this, { state: 'running', startedAt, startedMs: startedAt.getTime() });
+        // A timer takes 24 days at most; a guest that never gets ready has none.
+        if (Number.isFinite(readyMs)) this.timer = setTimeout(then, readyMs).unref();
+      },
+    };
+    if (waits) makeWait(machine);
+    else machine.begin();
+    machines.set(keyOf(ref), machine);
     hint(ref);
-    return started;
+    return waits ? new Waiting(WAITS) : started;
   }
 
   const builder = (lead: Lead): Builder => ({
@@ -169,6 +189,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     tidy: async () => {},
     destroy: async (ref) => {
       await lead.confirm();
+      if (machines.get(keyOf(ref))?.state === 'lost') throw isLost();
       clearTimeout(machines.get(keyOf(ref))?.timer);
       if (ref.kind === 'vm') options.onEnded(ref.id);
       if (machines.delete(keyOf(ref))) hint(ref);
@@ -231,5 +252,8 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
   };
 }
 
+const WAITS = 'simulated: no host has room for it';
+const LOST = 'simulated: its host does not answer';
+const isLost = () => new Unavailable('guest', LOST, 'Wait until its host is back, or gone for good.');
 const MISSING = 'simulated: the golden image is missing';
 const sealed = { sizeBytes: 1, sha256: '0'.repeat(64) };

@@ -3,7 +3,8 @@ import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
 import { imageStep } from '../domain/image.js';
-import { Broken, type InstallProgress, Unwanted } from '../provisioner/provisioner.js';
+import { makesWait } from '../domain/vm.js';
+import { Broken, type InstallProgress, Unwanted, Waiting } from '../provisioner/provisioner.js';
 import { noteProgress } from '../transitions/noteProgress.js';
 import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';
@@ -35,6 +36,8 @@ export async function reconcileImage(deps: Deps, imageId: string): Promise<Outco
         return await install(deps, image);
       case 'watch':
         return await watchInstall(deps, image);
+      case 'wait':
+        return await makeWait(deps, image, step.reason);
       case 'seal':
         return await seal(deps, image);
       case 'clean':
@@ -77,8 +80,9 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     }),
   );
   await noting;
-  if (started instanceof Refusal) {
-    const message = `waiting: ${started.message}. ${started.fix}`;
+  if (started instanceof Refusal || started instanceof Waiting) {
+    const why = started instanceof Waiting ? makesWait(started.reason) : `${started.message}. ${started.fix}`;
+    const message = `waiting: ${why}`;
     await noteProgress(
       deps,
       id,
@@ -108,6 +112,20 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
       });
   });
   log.info({ imageId: id, vmType, containerImage: started.containerImage }, 'installation started');
+}
+
+/** The engine makes an installation wait that it had started: it is asked for anew, and that says why it waits. */
+async function makeWait({ write, log }: Deps, image: GoldenImage, reason: string): Promise<void> {
+  const message = `waiting: ${reason}`;
+  const moved = await write(async (tx, tell) => {
+    const latest = await lockImage(tx, image.id);
+    if (latest?.generation !== image.generation) return undefined;
+    const moved = await moveImage(tx, latest, 'WAITS', { message });
+    const { vmType, id: goldenImageId } = image;
+    if (moved) tell({ kind: 'GOLDEN_IMAGE_PROGRESS', actor: 'reconciler', vmType, goldenImageId, data: { message } });
+    return moved;
+  });
+  if (moved) log.info({ imageId: image.id, reason }, 'an installation is to be started anew');
 }
 
 async function noteInstalled({ write }: Deps, image: GoldenImage): Promise<void> {

@@ -1,6 +1,5 @@
 import { getGuest } from '../db/guests.js';
 import { sighted } from '../db/sightings.js';
-import { lockVm, type Vm } from '../db/vms.js';
 import type { Deps } from './deps.js';
 
 /** A guest that answers by RDP, and whose agent alone is silent, has as many limits as this before it is given up. */
@@ -31,22 +30,4 @@ export async function whySilent(
   if (answers && silentMs < LIMITS_WITH_RDP * unheardMs) return undefined;
   const seconds = Math.round(silentMs / 1000);
   return `its guest was not heard for ${seconds} s${answers ? ', although it answers RDP' : ''}`;
-}
-
-/** Tells whoever has the VM why it is not to be had now, or that it is again. It stays theirs. */
-export async function tellHolder(
-  { write, log }: Pick<Deps, 'write' | 'log'>,
-  vm: Vm,
-  reason: string | null,
-): Promise<void> {
-  const { id: vmId, vmType } = vm;
-  const told = await write(async (tx, tell) => {
-    const latest = await lockVm(tx, vmId);
-    if (latest?.generation !== vm.generation || latest.notReady === reason) return false;
-    await tx.vm.update({ where: { id: vmId }, data: { notReady: reason } });
-    const subject = { actor: 'reconciler', vmType, vmId } as const;
-    tell(reason === null ? { kind: 'VM_READY', ...subject } : { kind: 'VM_NOT_READY', ...subject, reason });
-    return true;
-  });
-  if (told) log.info({ vmId, reason }, reason === null ? 'an assigned vm is back' : 'an assigned vm is not to be had');
 }

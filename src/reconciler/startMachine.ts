@@ -1,6 +1,6 @@
 import { allotEndpoint } from '../db/endpoints.js';
 import type { CapacityExhausted, Refusal } from '../domain/errors.js';
-import { EndpointTaken, type MachineRef, type Started } from '../provisioner/provisioner.js';
+import { EndpointTaken, type MachineRef, type Started, type Waiting } from '../provisioner/provisioner.js';
 import type { Deps } from './deps.js';
 
 /** Endpoints that a stranger held lately are passed over this long. */
@@ -13,8 +13,8 @@ const AVOID_MS = 60_000;
 export async function startMachine<R extends Refusal>(
   { write, provisioner, memory, now, log }: Pick<Deps, 'write' | 'provisioner' | 'memory' | 'now' | 'log'>,
   ref: MachineRef,
-  start: (endpoint: string | undefined) => Promise<Started | R>,
-): Promise<Started | R | CapacityExhausted> {
+  start: (endpoint: string | undefined) => Promise<Started | Waiting | R>,
+): Promise<Started | Waiting | R | CapacityExhausted> {
   const { allotment } = provisioner;
   if (allotment === undefined) return start(undefined);
   const held = memory.heldEndpoints;

@@ -4,8 +4,8 @@ import { getImage } from '../db/images.js';
 import { silentVms } from '../db/sightings.js';
 import { getVm, lockVm, moveVm, type Vm } from '../db/vms.js';
 import { Refusal } from '../domain/errors.js';
-import { vmStep } from '../domain/vm.js';
-import { Broken, Unwanted } from '../provisioner/provisioner.js';
+import { makesWait, vmStep } from '../domain/vm.js';
+import { Broken, Unwanted, Waiting } from '../provisioner/provisioner.js';
 import { failVm } from '../transitions/failVm.js';
 import { reportVmReady } from '../transitions/reportGuest.js';
 import { blockPool } from './blockPool.js';
@@ -13,8 +13,9 @@ import { type Deps, type Outcome, sinceLed } from './deps.js';
 import { explainerOf, withEndOfLogs } from './endOfLogs.js';
 import { noteGoldenProblem } from './noteGoldenProblem.js';
 import { releaseIf } from './releaseIf.js';
-import { tellHolder, whySilent } from './silentVm.js';
+import { whySilent } from './silentVm.js';
 import { startMachine } from './startMachine.js';
+import { makeWait, tellNotReady } from './tellNotReady.js';
 
 /** Looks at one VM and does the one next thing for it. The decision is pure (`vmStep`). */
 export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
@@ -41,7 +42,9 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
       return why === undefined ? undefined : breakVm(deps, vm, why);
     }
     case 'tell':
-      return tellHolder(deps, vm, step.reason);
+      return tellNotReady(deps, vm, step.reason);
+    case 'wait':
+      return makeWait(deps, vm, step.reason);
     case 'clean':
       return cleanVm(deps, vm);
     case 'record':
@@ -96,12 +99,18 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     await blockPool(deps, vm.vmType, `${started.message}. ${started.fix}`);
     return 'refused';
   }
+  if (started instanceof Waiting) {
+    const why = makesWait(started.reason);
+    await tellNotReady(deps, vm, why);
+    if (vm.hotSpare) await blockPool(deps, vm.vmType, why);
+    return 'refused';
+  }
   const { engineId } = started;
   await write(async (tx, tell) => {
     const latest = await lockVm(tx, vm.id);
     if (latest === null) return;
     // A quick guest may have reported already: then only the container is news.
-    const moved = await moveVm(tx, latest, 'STARTED', { engineId });
+    const moved = await moveVm(tx, latest, 'STARTED', { engineId, notReady: null });
     if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { engineId } });
     else {
       const data = { port: provisioner.endpoints(latest.endpoint)?.screen.port ?? null };

@@ -56,7 +56,7 @@ export const InstanceDetails = Instance.extend({
   assigned_at: Time.nullable(),
   not_ready: z.string().nullable().openapi({
     description:
-      'Why it is not to be used now: its guest, which answers, is not accepted yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
+      'Why it is not to be used now: its engine makes it wait or has lost it, its guest, which answers, is not accepted yet, or an assigned VM is paused, not connected, without its disk, or not heard any more.',
   }),
   guest: z
     .object({

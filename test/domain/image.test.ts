@@ -12,7 +12,7 @@ import type { Machine } from '../../src/domain/vm.js';
 
 const allowed: Record<ImageStatus, Partial<Record<ImageEvent, ImageStatus>>> = {
   REQUESTED: { STARTED: 'INSTALLING', INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
-  INSTALLING: { INSTALLED: 'SEALING', BROKE: 'FAILED', DELETED: 'DELETED' },
+  INSTALLING: { INSTALLED: 'SEALING', WAITS: 'REQUESTED', BROKE: 'FAILED', DELETED: 'DELETED' },
   SEALING: { SEALED: 'READY', BROKE: 'FAILED', DELETED: 'DELETED' },
   READY: { RETIRED: 'RETIRED' },
   RETIRED: { DELETED: 'DELETED' },
@@ -77,6 +77,21 @@ describe('the next step of a golden image', () => {
   test('an installation that hangs breaks after its limit', () =>
     expect(step('INSTALLING', running, new Date(now.getTime() - 3_600_001))).toMatchObject({ event: 'BROKE' }));
 
+  const waiting: Machine = { engineId: 'c', state: 'waiting', reason: 'no room' };
+  const lost: Machine = { engineId: 'c', state: 'lost', reason: 'its host is away' };
+  test('one that the engine makes wait is to be started anew, and has all the time of the world', () =>
+    expect(step('INSTALLING', waiting, new Date(now.getTime() - 3_600_001))).toEqual({
+      do: 'wait',
+      reason: 'the engine makes it wait: no room',
+    }));
+  test.each(['REQUESTED', 'INSTALLING', 'SEALING'] as const)('one in %s that is lost breaks', (status) =>
+    expect(step(status, lost)).toEqual({
+      do: 'record',
+      event: 'BROKE',
+      reason: 'the engine has lost it, and it may still run: its host is away',
+    }),
+  );
+
   for (const [status, what] of [
     ['REQUESTED', 'start'],
     ['SEALING', 'seal'],
@@ -85,7 +100,8 @@ describe('the next step of a golden image', () => {
     ['DELETED', 'clean'],
     ['FAILED', 'clean'],
   ] as const) {
-    for (const machine of [undefined, running, ended(0)]) {
+    const others = status === 'REQUESTED' || status === 'SEALING' ? [] : [lost];
+    for (const machine of [undefined, running, waiting, ended(0), ...others]) {
       test(`${status} with ${machine?.state ?? 'no'} container: ${what}`, () =>
         expect(step(status, machine)).toEqual({ do: what }));
     }

@@ -13,8 +13,8 @@ import {
 
 const allowed: Record<VmStatus, Partial<Record<VmEvent, VmStatus>>> = {
   REQUESTED: { STARTED: 'BOOTING', GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
-  BOOTING: { GUEST_READY: 'READY', BROKE: 'FAILED', RELEASED: 'RELEASING' },
-  READY: { CLAIMED: 'ASSIGNED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  BOOTING: { GUEST_READY: 'READY', WAITS: 'REQUESTED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
+  READY: { CLAIMED: 'ASSIGNED', WAITS: 'REQUESTED', BROKE: 'FAILED', RELEASED: 'RELEASING' },
   ASSIGNED: { BROKE: 'FAILED', RELEASED: 'RELEASING' },
   RELEASING: { GONE: 'DESTROYED' },
   FAILED: {},
@@ -68,21 +68,24 @@ describe('the next step of a VM', () => {
     disconnected: { ...running, disconnected: true },
     diskless: { ...running, diskGone: true },
     exited: { engineId: 'c', state: 'exited', exitCode: 88 },
+    waiting: { engineId: 'c', state: 'waiting', reason: 'no room' },
+    lost: { engineId: 'c', state: 'lost', reason: 'its host is away' },
   };
-  const gone = { none: 'record BROKE', created: 'record BROKE', exited: 'record BROKE' };
+  const gone = { none: 'record BROKE', created: 'record BROKE', exited: 'record BROKE', lost: 'record BROKE' };
   const whatever = (step: string) => Object.fromEntries(Object.keys(machines).map((name) => [name, step]));
   const expected: Record<VmStatus, Record<keyof typeof machines, string>> = {
-    REQUESTED: whatever('start'),
-    BOOTING: { ...gone, running: 'probe', paused: 'probe', disconnected: 'probe', diskless: 'probe' },
+    REQUESTED: { ...whatever('start'), lost: 'record BROKE' },
+    BOOTING: { ...gone, waiting: 'wait', running: 'probe', paused: 'probe', disconnected: 'probe', diskless: 'probe' },
     READY: {
       ...gone,
+      waiting: 'wait',
       running: 'nothing',
       paused: 'record BROKE',
       disconnected: 'record BROKE',
       diskless: 'record BROKE',
     },
-    ASSIGNED: { ...gone, running: 'nothing', paused: 'tell', disconnected: 'tell', diskless: 'tell' },
-    RELEASING: whatever('clean'),
+    ASSIGNED: { ...gone, waiting: 'tell', running: 'nothing', paused: 'tell', disconnected: 'tell', diskless: 'tell' },
+    RELEASING: { ...whatever('clean'), lost: 'tell' },
     FAILED: whatever('clean'),
     DESTROYED: whatever('nothing'),
   };
@@ -141,6 +144,25 @@ describe('the next step of a VM', () => {
     });
     expect(step('its guest is not heard any more', running, 101_000)).toEqual({ do: 'nothing' });
     expect(step('its guest is not heard any more', running)).toEqual({ do: 'tell', reason: null });
+  });
+
+  const late = { changedAt: new Date(now.getTime() - 60_001), cleanedAt: null };
+
+  test('a VM that the engine makes wait has all the time of the world, and its reason is said', () => {
+    for (const status of ['BOOTING', 'READY'] as const)
+      expect(vmStep({ status, ...late }, machines.waiting, now, 60_000, String)).toEqual({
+        do: 'wait',
+        reason: 'the engine makes it wait: no room',
+      });
+  });
+
+  test('the reason of a VM that is lost says that it may still run; of one that leaves it is told once, then it is cleaned', () => {
+    const reason = 'the engine has lost it, and it may still run: its host is away';
+    const step = (status: VmStatus, notReady: string | null) =>
+      vmStep({ status, ...late, notReady }, machines.lost, now, 60_000, String);
+    expect(step('READY', null)).toEqual({ do: 'record', event: 'BROKE', reason });
+    expect(step('RELEASING', null)).toEqual({ do: 'tell', reason });
+    expect(step('RELEASING', reason)).toEqual({ do: 'clean' });
   });
 
   test('what a machine lacks while it boots is in the reason when its time is over', () => {

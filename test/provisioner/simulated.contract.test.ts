@@ -43,8 +43,9 @@ describeProvisioner(
       crash: async (ref) => provisioner.kill(ref, 1),
       befall: async (ref, misfortune, on) => provisioner.befall(ref, misfortune, on),
       loseDisk: async (ref) => provisioner.befall(ref, 'diskGone'),
+      doubt: { makeNextWait: () => provisioner.failNext('wait'), befall: (...what) => provisioner.befall(...what) },
       remove: () => provisioner.close(),
     };
   },
-  { disks: false },
+  { disks: false, doubt: true },
 );

@@ -19,7 +19,7 @@ import { createTestDatabase } from './database.js';
 import { isoHostRefusal } from './isoHosts.js';
 
 /** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
-export async function createWorld(over: Partial<Deps> = {}) {
+export async function createWorld(over: Partial<Deps> = {}, { endpoints = true } = {}) {
   const database = await createTestDatabase();
   const log = createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent');
   const db = openDatabase(database.url);
@@ -38,7 +38,7 @@ export async function createWorld(over: Partial<Deps> = {}) {
       onEnded: () => {},
       onSeen: (vmId) => heartbeats.seen(vmId),
       seenEveryMs: 20,
-      hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' },
+      ...(endpoints && { hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' } }),
     }),
   );
   let hears = false;
