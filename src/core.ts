@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createAssignVm } from './actions/assignVm.js';
-import type { CommandDeps } from './actions/deps.js';
+import type { ActionDeps } from './actions/context.js';
 import { createIsoHostRefusal } from './actions/isoHosts.js';
+import { Waits } from './actions/waits.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
 import { databaseTime, followClock } from './db/clock.js';
@@ -18,12 +19,14 @@ import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
+import { guestOf, RECONCILER } from './domain/principal.js';
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';
 import { createGuestRoutes } from './guest/guest.js';
 import { GuestDoor } from './guest/guestDoor.js';
 import { Heartbeats } from './guest/heartbeats.js';
+import { Callers } from './http/callers.js';
 import { originCheck, type Peer } from './http/hostCheck.js';
 import { type EdgeRefusal, isGraphql, refuseRequest, refuseUpgrade } from './http/refuse.js';
 import { ScreenDoors } from './http/screenDoors.js';
@@ -77,7 +80,7 @@ export async function startCore(
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
   opened('bus', () => bus.close());
   const hint = (seq: bigint) => bus.publish(seq);
-  const write = createWrite(db, hint, { reserve });
+  const writeAs = createWrite(db, hint, { reserve });
   const slices = new Slices();
   const feed = new Feed({ db, bus, log, slices });
   await feed.start();
@@ -103,9 +106,14 @@ export async function startCore(
     opened('simulated guests', () => simulated.stop());
     feed.onEvents((events) => simulated.see(events));
   }
-  const deps: CommandDeps = {
+  const ordersStopped = new AbortController();
+  const actions: ActionDeps = {
     db,
-    write,
+    writeAs,
+    reads: new Reads(db, config.databaseConnections),
+    feed,
+    assignVm: createAssignVm({ writeAs, stopped: ordersStopped.signal }),
+    waits: new Waits(db),
     defaults: config.defaults,
     allotment: provisioner.allotment,
     oemBundles: provisioner.oemBundles,
@@ -115,21 +123,20 @@ export async function startCore(
       guests: async () => network?.().catch((err: unknown) => (err instanceof Unavailable ? err : Promise.reject(err))),
     }),
     admit: (need) => provisioner.admit(need),
+    share: (vmId) => provisioner.share({ kind: 'vm', id: vmId }),
+    screens: provisioner,
   };
-  const ordersStopped = new AbortController();
-  const assignVm = createAssignVm({ write, stopped: ordersStopped.signal });
   opened('orders', async () => ordersStopped.abort());
 
-  const share = (vmId: string) => provisioner.share({ kind: 'vm', id: vmId });
   const guestRoutes = createGuestRoutes({
     db,
-    write,
+    writeAs,
     feed,
     deployment,
     readiness: config.readiness,
     clockSkewSeconds: config.clockSkewSeconds,
     webhook: config.webhook,
-    share: simulated ? (vmId) => simulated.share(vmId) : share,
+    share: simulated ? (vmId) => simulated.share(vmId) : actions.share,
     heartbeats,
     log,
   });
@@ -166,15 +173,10 @@ export async function startCore(
     return looking;
   };
 
+  const callers = new Callers();
   const shared = {
-    db,
-    reads: new Reads(db, config.databaseConnections),
-    deps,
-    assignVm,
-    feed,
-    share,
-    oemBundles: provisioner.oemBundles,
-    screens: provisioner,
+    actions,
+    callers,
     slices,
     health,
     endpointsOf: provisioner.endpoints,
@@ -198,7 +200,7 @@ export async function startCore(
         {
           ...config,
           db,
-          write: createWrite(db, hint, { term, reserve }),
+          write: createWrite(db, hint, { term, reserve })(RECONCILER),
           provisioner: leading(provisioner, leadOf(db, term, over)),
           deployment,
           log,
@@ -238,14 +240,18 @@ export async function startCore(
     health,
     upgrade: (req, socket, head) => {
       if (whoIs(req.socket.remoteAddress) !== 'caller') refuseUpgrade(req, socket, NOTHING_FOR_GUESTS);
-      else graphql.upgrade(req, socket, head);
+      else {
+        callers.enter(req);
+        graphql.upgrade(req, socket, head);
+      }
     },
     handle: (req, res) => {
       // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.
       if (whoIs(req.socket.remoteAddress) !== 'caller') return guestApp(req, res);
       const refusal = underWay.begin(req, res);
-      if (refusal) refuseRequest(req, res, refusal);
-      else if (isGraphql(req)) graphql.handle(req, res);
+      if (refusal) return refuseRequest(req, res, refusal);
+      callers.enter(req);
+      if (isGraphql(req)) graphql.handle(req, res);
       else void rest(req, res);
     },
   };

@@ -59,6 +59,7 @@ const allowed: Record<string, string[]> = {
     'provisioner/provisioner.ts',
   ],
   graphql: [
+    'http/callers.ts',
     'http/hostCheck.ts',
     'http/refuse.ts',
     'http/readBody.ts',
@@ -83,6 +84,7 @@ const allowed: Record<string, string[]> = {
     // Guests' routes answer at the main port too, and the webhook is in its documentation.
     'guest/guest.ts',
     'guest/webhook.ts',
+    'http/callers.ts',
     'http/hostCheck.ts',
     'actions',
     'db',

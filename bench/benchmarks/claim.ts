@@ -2,6 +2,7 @@ import pg from 'pg';
 import { createAssignVm } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { createWrite } from '../../src/db/write.js';
+import { ANYONE } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import type { Benchmark } from '../benchmark.js';
 import { figures, median } from '../figures.js';
@@ -32,11 +33,11 @@ export const claim: Benchmark = {
       await db.$disconnect();
       await pool.end();
     });
-    const assignVm = createAssignVm({ write: createWrite(db, (seq) => bus.publish(seq)) });
+    const assignVm = createAssignVm({ writeAs: createWrite(db, (seq) => bus.publish(seq)) });
     const imageId = await seedImage(pool);
 
     const byCommand = async (assignedTo: string) => {
-      const answer = await assignVm({ vmType: VM_TYPE, assignedTo });
+      const answer = await assignVm({ vmType: VM_TYPE, assignedTo }, ANYONE);
       if (answer instanceof Error) throw answer;
       return answer.vmId;
     };

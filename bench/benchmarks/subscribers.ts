@@ -3,6 +3,7 @@ import pg from 'pg';
 import { openDatabase } from '../../src/db/client.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
+import { ANYONE } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import type { Benchmark, Finding } from '../benchmark.js';
 import { overRounds, ratioOf } from '../figures.js';
@@ -154,13 +155,13 @@ async function openSource(kit: Kit, url: string) {
   );
   await rows.end();
   const vmIds = vms.map(({ id }) => id);
-  const event = (vmId: string) => ({ kind: 'VM_READY', actor: 'guest', vmType: VM_TYPE, vmId }) as const;
+  const event = (vmId: string) => ({ kind: 'VM_READY', vmType: VM_TYPE, vmId }) as const;
   const write = async (ids: readonly string[]) => {
     const committed = { seq: '', atMs: 0 };
     await createWrite(db, (seq) => {
       Object.assign(committed, { seq: String(seq), atMs: clock() });
       bus.publish(seq);
-    })(async (_tx, tell) => {
+    })(ANYONE)(async (_tx, tell) => {
       for (const vmId of ids) tell(event(vmId));
     });
     return committed;

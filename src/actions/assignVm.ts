@@ -3,10 +3,11 @@ import { type Assignment, claimOrQueue } from '../db/assignments.js';
 import { databaseAway } from '../db/databaseAway.js';
 import { isUniqueViolation } from '../db/uniqueViolation.js';
 import { joinWait } from '../db/waits.js';
+import type { Write, WriteAs } from '../db/write.js';
 import { Conflict, type InvalidInput, NoGoldenImage, NoVmInTime, Unavailable } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
+import { madeBy, type Principal, SERVER } from '../domain/principal.js';
 import { Batcher } from '../primitives/batcher.js';
-import type { CommandDeps } from './deps.js';
 import { checked, textOf, vmTypeOf, wholeNumberOf } from './input.js';
 import { TakeBack } from './takeBack.js';
 
@@ -25,7 +26,7 @@ export interface AssignOrder {
 }
 
 export type AssignResult = Assignment | InvalidInput | NoGoldenImage | NoVmInTime | Conflict | Unavailable;
-export type AssignVm = (order: AssignOrder) => Promise<AssignResult>;
+export type AssignVm = (order: AssignOrder, by: Principal) => Promise<AssignResult>;
 
 /** Most orders that share one transaction. */
 const BATCH = 64;
@@ -41,7 +42,8 @@ export const RETRY_SECONDS = 10;
  * While the database is away each caller is told so, and what may have been committed nevertheless is taken back (an order with an
  * idempotencyKey is kept: its caller asks again). `stopped`: nothing is taken back any more.
  */
-export function createAssignVm({ write, stopped }: Pick<CommandDeps, 'write'> & { stopped?: AbortSignal }): AssignVm {
+export function createAssignVm({ writeAs, stopped }: { writeAs: WriteAs; stopped?: AbortSignal }): AssignVm {
+  const write = writeAs(SERVER);
   const takeBack = new TakeBack({ write, stopped });
   const isAway = (err: unknown) => databaseAway(err) !== undefined;
   const batcher = new Batcher<Checked, AssignResult>({
@@ -56,11 +58,12 @@ export function createAssignVm({ write, stopped }: Pick<CommandDeps, 'write'> & 
       caller?.aborted ? new NoVmInTime(vmType, 0, RETRY_SECONDS, 'the caller went away') : undefined,
     meetsAll: isAway,
   });
-  return async (given) => {
+  return async (given, by) => {
     if (batcher.length + takeBack.length >= LIMITS.ordersWaiting.value)
       return new Unavailable('database', 'too many orders wait for the database', `Try again in ${RETRY_SECONDS} s.`);
     const order = checked(() => ({
       id: randomUUID(),
+      by,
       caller: given.caller,
       vmType: vmTypeOf(given.vmType),
       assignedTo: textOf('assignedTo', given.assignedTo, 200),
@@ -76,6 +79,7 @@ export function createAssignVm({ write, stopped }: Pick<CommandDeps, 'write'> & 
 interface Checked {
   /** Of the assignment to be. */
   id: string;
+  by: Principal;
   caller: AbortSignal | undefined;
   vmType: string;
   assignedTo: string;
@@ -84,7 +88,7 @@ interface Checked {
   waitSeconds: number | null;
 }
 
-async function assignAll(write: CommandDeps['write'], orders: readonly Checked[]): Promise<AssignResult[]> {
+async function assignAll(write: Write, orders: readonly Checked[]): Promise<AssignResult[]> {
   try {
     return await assignInOneTransaction(write, orders);
   } catch (err) {
@@ -94,7 +98,7 @@ async function assignAll(write: CommandDeps['write'], orders: readonly Checked[]
   }
 }
 
-function assignInOneTransaction(write: CommandDeps['write'], orders: readonly Checked[]): Promise<AssignResult[]> {
+function assignInOneTransaction(write: Write, orders: readonly Checked[]): Promise<AssignResult[]> {
   return write(async (tx, tell) => {
     const keys = orders.flatMap((order) => order.idempotencyKey ?? []);
     const known = keys.length === 0 ? [] : await tx.assignment.findMany({ where: { idempotencyKey: { in: keys } } });
@@ -112,16 +116,16 @@ function assignInOneTransaction(write: CommandDeps['write'], orders: readonly Ch
     const made = new Map<string, Assignment>();
     for (const vmType of new Set([...fresh.values()].map((order) => order.vmType))) {
       const group = [...fresh].filter(([, order]) => order.vmType === vmType);
-      const requests = group.map(([, { caller: _caller, ...request }]) => request);
+      const requests = group.map(([, { caller: _caller, by, ...request }]) => ({ ...request, ...madeBy(by) }));
       for (const assignment of await claimOrQueue(tx, vmType, requests)) made.set(assignment.id, assignment);
-      for (const [n, [answerTo]] of group.entries()) {
+      for (const [n, [answerTo, { by }]] of group.entries()) {
         const assignment = made.get(requests[n]?.id ?? '');
         answers.set(answerTo, assignment ?? new NoGoldenImage(vmType));
         if (assignment === undefined) continue;
         const { id: assignmentId, vmId, assignedTo } = assignment;
         const what =
           vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
-        tell({ ...what, actor: 'api', vmType, assignmentId, data: { assignedTo } });
+        tell({ ...what, vmType, assignmentId, data: { assignedTo } }, by);
       }
     }
     for (const [n, { id, waitSeconds }] of orders.entries()) {

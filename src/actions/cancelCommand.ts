@@ -3,7 +3,7 @@ import { type Command, lockCommand } from '../db/commands.js';
 import { isCommandOver } from '../domain/command.js';
 import { type InvalidInput, NotFound } from '../domain/errors.js';
 import { endCommand } from '../transitions/endCommand.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { checked, uuidOf } from './input.js';
 
 export interface CancelledCommand {
@@ -17,7 +17,7 @@ export interface CancelledCommand {
  * moments, and stays RUNNING until the guest says that it is done, two minutes at most. It may have exited by itself by then.
  */
 export async function cancelCommand(
-  { write }: Pick<CommandDeps, 'write'>,
+  { write }: Pick<ActionContext, 'write'>,
   given: { id: string },
 ): Promise<CancelledCommand | NotFound | InvalidInput> {
   const id = checked(() => uuidOf('id', given.id));
@@ -28,7 +28,7 @@ export async function cancelCommand(
     if (isCommandOver(command.status) || command.cancelRequestedAt !== null) return { command, changed: false };
     const cancelRequestedAt = databaseTime();
     if (command.status === 'QUEUED') {
-      const ended = await endCommand(tx, tell, command, 'api', {
+      const ended = await endCommand(tx, tell, command, {
         event: 'CANCELLED',
         reason: 'cancelled before it was started',
         also: { cancelRequestedAt },
@@ -38,7 +38,7 @@ export async function cancelCommand(
     const asked = await tx.command.update({ where: { id }, data: { cancelRequestedAt, generation: { increment: 1 } } });
     const { vmId } = command;
     const { vmType } = await tx.vm.findUniqueOrThrow({ where: { id: vmId }, select: { vmType: true } });
-    tell({ kind: 'COMMAND_CANCELLING', actor: 'api', vmType, vmId, data: { commandId: id } });
+    tell({ kind: 'COMMAND_CANCELLING', vmType, vmId, data: { commandId: id } });
     return { command: asked, changed: true };
   });
 }

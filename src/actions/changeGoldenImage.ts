@@ -1,17 +1,17 @@
 import type { Tx } from '../db/client.js';
 import { type GoldenImage, liveClones, lockImage, makeCurrent, moveImage, newestReady } from '../db/images.js';
 import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
-import type { NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 import type { ImageEvent } from '../domain/image.js';
 import type { Prisma } from '../generated/prisma/client.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { checked, uuidOf } from './input.js';
 
 type Result = GoldenImage | NotFound | Conflict | InvalidInput;
-type Change = (tx: Tx, image: GoldenImage, tell: (event: NewEvent) => void) => Promise<GoldenImage | Conflict>;
+type Change = (tx: Tx, image: GoldenImage, tell: Tell) => Promise<GoldenImage | Conflict>;
 
 async function change(
-  { write }: Pick<CommandDeps, 'write'>,
+  { write }: Pick<ActionContext, 'write'>,
   given: { id: string },
   apply: Change,
   makesRoom = false,
@@ -40,7 +40,7 @@ async function move(
 }
 
 /** Says by hand that Windows is installed: the image is shut down, checked and sealed. The guest's own report does the same. */
-export function markGoldenImageReady(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
+export function markGoldenImageReady(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
   return change(deps, given, async (tx, image, tell) => {
     if (image.status === 'SEALING' || image.status === 'READY') return image;
     if (image.status !== 'INSTALLING') {
@@ -50,13 +50,13 @@ export function markGoldenImageReady(deps: Pick<CommandDeps, 'write'>, given: { 
       );
     }
     const moved = await move(tx, image, 'INSTALLED');
-    tell({ kind: 'GOLDEN_IMAGE_SEALING', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+    tell({ kind: 'GOLDEN_IMAGE_SEALING', vmType: image.vmType, goldenImageId: image.id });
     return moved;
   });
 }
 
 /** Makes this image the one that new spares use. Spares of the one before it are replaced as new ones become ready. */
-export function promoteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
+export function promoteGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
   return change(deps, given, async (tx, image, tell) => {
     if (image.status !== 'READY')
       return new Conflict(`golden image ${image.id} is ${image.status}`, 'Only a READY image can be promoted.');
@@ -64,7 +64,6 @@ export function promoteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id
     await makeCurrent(tx, image);
     tell({
       kind: 'GOLDEN_IMAGE_PROMOTED',
-      actor: 'api',
       vmType: image.vmType,
       goldenImageId: image.id,
       data: { version: image.version },
@@ -77,7 +76,7 @@ export function promoteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id
  * Takes the image out of use: no new clones, its unassigned spares go, VMs that are assigned stay until they are released.
  * Where it was the current one, the newest other READY version takes its place.
  */
-export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
+export function retireGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
   return change(
     deps,
     given,
@@ -91,12 +90,11 @@ export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
       }
       const moved = await move(tx, image, 'RETIRED', { current: false });
       const next = image.current ? await newestReady(tx, image.vmType) : null;
-      tell({ kind: 'GOLDEN_IMAGE_RETIRED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+      tell({ kind: 'GOLDEN_IMAGE_RETIRED', vmType: image.vmType, goldenImageId: image.id });
       if (next) {
         await makeCurrent(tx, next);
         tell({
           kind: 'GOLDEN_IMAGE_PROMOTED',
-          actor: 'api',
           vmType: next.vmType,
           goldenImageId: next.id,
           data: { version: next.version },
@@ -109,7 +107,7 @@ export function retireGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
 }
 
 /** Deletes a retired or failed image with its files, or calls an installation off. Refused while clones live on its disk. */
-export function deleteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id: string }): Promise<Result> {
+export function deleteGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
   return change(
     deps,
     given,
@@ -130,7 +128,7 @@ export function deleteGoldenImage(deps: Pick<CommandDeps, 'write'>, given: { id:
       }
       const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
       await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
-      tell({ kind: 'GOLDEN_IMAGE_DELETED', actor: 'api', vmType: image.vmType, goldenImageId: image.id });
+      tell({ kind: 'GOLDEN_IMAGE_DELETED', vmType: image.vmType, goldenImageId: image.id });
       return moved;
     },
     true,

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { GoldenImage } from '../db/images.js';
 import { isUniqueViolation } from '../db/uniqueViolation.js';
 import { type CapacityExhausted, type InvalidInput, NotFound, type Unavailable } from '../domain/errors.js';
+import { madeBy } from '../domain/principal.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, isoUrlOf, languageOf, oemBundleOf, textOf, vmTypeOf, wholeNumberOf } from './input.js';
 
@@ -23,7 +24,7 @@ export interface CreateGoldenImageInput {
 
 /** Asks for a new golden image: the next version of its vmType. Windows is installed by the reconciler, in about half an hour. */
 export async function createGoldenImage(
-  deps: CommandDeps,
+  deps: ActionContext,
   given: CreateGoldenImageInput,
 ): Promise<GoldenImage | InvalidInput | NotFound | Unavailable | CapacityExhausted> {
   const input = checked(() => {
@@ -54,10 +55,10 @@ export async function createGoldenImage(
         await ensurePool(tx, deps, input.vmType);
         const { _max } = await tx.goldenImage.aggregate({ where: { vmType: input.vmType }, _max: { version: true } });
         const image = await tx.goldenImage.create({
-          data: { id: randomUUID(), version: (_max.version ?? 0) + 1, ...input },
+          data: { id: randomUUID(), version: (_max.version ?? 0) + 1, ...input, ...madeBy(deps.by) },
         });
         const { id: goldenImageId, vmType, version } = image;
-        tell({ kind: 'GOLDEN_IMAGE_REQUESTED', actor: 'api', vmType, goldenImageId, data: { version } });
+        tell({ kind: 'GOLDEN_IMAGE_REQUESTED', vmType, goldenImageId, data: { version } });
         return image;
       });
     } catch (err) {

@@ -4,13 +4,14 @@ import { lockPool } from '../db/pools.js';
 import type { Vm } from '../db/vms.js';
 import { type CapacityExhausted, Conflict, type InvalidInput, NoGoldenImage, Unavailable } from '../domain/errors.js';
 import { sizesOf } from '../domain/pool.js';
-import type { CommandDeps } from './deps.js';
+import { madeBy } from '../domain/principal.js';
+import type { ActionContext } from './context.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, vmTypeOf } from './input.js';
 
 /** Asks for a VM outside the pool of spares: nobody else is given it; it lives until it is released or destroyed. */
 export async function createVm(
-  deps: CommandDeps,
+  deps: ActionContext,
   given: { vmType: string },
 ): Promise<Vm | InvalidInput | NoGoldenImage | Unavailable | CapacityExhausted | Conflict> {
   const vmType = checked(() => vmTypeOf(given.vmType));
@@ -44,9 +45,17 @@ export async function createVm(
     }
     const { cpuCores, ramMiB } = sizesOf(image, pool);
     const vm = await tx.vm.create({
-      data: { id: randomUUID(), vmType, goldenImageId: image.id, hotSpare: false, cpuCores, ramMiB },
+      data: {
+        id: randomUUID(),
+        vmType,
+        goldenImageId: image.id,
+        hotSpare: false,
+        cpuCores,
+        ramMiB,
+        ...madeBy(deps.by),
+      },
     });
-    tell({ kind: 'VM_REQUESTED', actor: 'api', vmType, vmId: vm.id, goldenImageId: image.id });
+    tell({ kind: 'VM_REQUESTED', vmType, vmId: vm.id, goldenImageId: image.id });
     return vm;
   });
 }

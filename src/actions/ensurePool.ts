@@ -1,10 +1,10 @@
 import type { Tx } from '../db/client.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 
 /** Makes the pool of this vmType, with the configured defaults, unless it is there. */
 export async function ensurePool(
   tx: Tx,
-  deps: Pick<CommandDeps, 'defaults' | 'allotment'>,
+  deps: Pick<ActionContext, 'defaults' | 'allotment'>,
   vmType: string,
 ): Promise<void> {
   const maxVms = Math.min(deps.defaults.maxVms, deps.allotment?.ids.length ?? Number.POSITIVE_INFINITY);

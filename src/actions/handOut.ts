@@ -2,26 +2,13 @@ import type { Assignment } from '../db/assignments.js';
 import { getVm, type Vm } from '../db/vms.js';
 import { collect, isLastWait } from '../db/waits.js';
 import { Conflict, NoVmInTime } from '../domain/errors.js';
-import type { Feed } from '../events/feed.js';
 import { cancelQueued } from '../transitions/cancelQueued.js';
-import { type AssignOrder, type AssignResult, type AssignVm, RETRY_SECONDS } from './assignVm.js';
-import type { CommandDeps } from './deps.js';
+import { type AssignOrder, type AssignResult, RETRY_SECONDS } from './assignVm.js';
+import type { ActionContext } from './context.js';
 import { releaseVm } from './releaseVm.js';
 import { waitForAssignment } from './waitForAssignment.js';
-import { Waits } from './waits.js';
 
 export type NotHandedOut = Exclude<AssignResult, Assignment>;
-export type HandOut = (
-  order: AssignOrder,
-  waitSeconds: number,
-  caller: AbortSignal,
-) => Promise<HandedOut | NotHandedOut>;
-
-export interface HandOutDeps {
-  deps: Pick<CommandDeps, 'db' | 'write'>;
-  assignVm: AssignVm;
-  feed: Feed;
-}
 
 /** A VM that is there to be used. */
 export type HandedOut = Vm & { assignmentId: string };
@@ -36,51 +23,52 @@ export type HandedOut = Vm & { assignmentId: string };
  * A caller who goes away while waiting takes the request along, and a VM that came too late for them is released: nobody knows of it. With an
  * idempotencyKey the caller can come back, so then request and VM are kept for a while (db/waits.ts).
  */
-export function createHandOut({ deps, assignVm, feed }: HandOutDeps): HandOut {
-  const waits = new Waits(deps.db);
+export async function handOut(
+  context: ActionContext,
+  order: AssignOrder,
+  waitSeconds: number,
+): Promise<HandedOut | NotHandedOut> {
+  const { db, gone, waits, write } = context;
+  const asked = await context.assignVm({ ...order, waitSeconds, caller: gone }, context.by);
+  if (asked instanceof Error) return asked;
+  if (asked.status === 'ENDED') return orderIsOver(asked);
 
-  return async (order, waitSeconds, caller) => {
-    const asked = await assignVm({ ...order, waitSeconds, caller });
-    if (asked instanceof Error) return asked;
-    if (asked.status === 'ENDED') return orderIsOver(asked);
-
-    let assignment = asked;
-    const began = performance.now();
-    const leave = waits.enter(asked.id);
-    try {
-      assignment = await waitForAssignment({ db: deps.db, feed }, asked, waitSeconds * 1000, caller);
-    } finally {
-      leave();
-    }
-    // A request may end before its time.
-    const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
-    const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
-    const canComeBack = order.idempotencyKey !== undefined;
-    if (assignment.status === 'QUEUED') {
-      if (caller.aborted && canComeBack) return noVm('the caller went away');
-      const ended = await deps.write(async (tx, tell) => {
-        if (!caller.aborted && !(await isLastWait(tx, asked.id))) return undefined;
-        return cancelQueued(tx, tell, asked.id, caller.aborted ? 'cancelled' : 'no VM in time', 'api');
-      });
-      if (ended) return noVm(await whyPoolIsEmpty(deps, ended.vmType));
-      // It was fulfilled in that very moment: then it is handed out.
-      assignment = await deps.db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
-      if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
-    }
-    if (assignment.vmId === null) return noVm(assignment.reason);
-    if (caller.aborted && !canComeBack) {
-      await releaseVm(deps, { id: assignment.vmId }, 'released');
-      return noVm('the caller went away');
-    }
-    if (assignment.waitUntil !== null && !caller.aborted) await collect(deps.db, assignment.id);
-    const vm = await getVm(deps.db, assignment.vmId);
-    if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
-    // It broke, or somebody released it, between the two reads.
-    await releaseVm(deps, { id: assignment.vmId }, 'released');
-    return noVm(
-      `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
-    );
-  };
+  let assignment = asked;
+  const began = performance.now();
+  const leave = waits.enter(asked.id);
+  try {
+    assignment = await waitForAssignment(context, asked, waitSeconds * 1000);
+  } finally {
+    leave();
+  }
+  // A request may end before its time.
+  const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
+  const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
+  const canComeBack = order.idempotencyKey !== undefined;
+  if (assignment.status === 'QUEUED') {
+    if (gone.aborted && canComeBack) return noVm('the caller went away');
+    const ended = await write(async (tx, tell) => {
+      if (!gone.aborted && !(await isLastWait(tx, asked.id))) return undefined;
+      return cancelQueued(tx, tell, asked.id, gone.aborted ? 'cancelled' : 'no VM in time');
+    });
+    if (ended) return noVm(await whyPoolIsEmpty(context, ended.vmType));
+    // It was fulfilled in that very moment: then it is handed out.
+    assignment = await db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
+    if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
+  }
+  if (assignment.vmId === null) return noVm(assignment.reason);
+  if (gone.aborted && !canComeBack) {
+    await releaseVm(context, { id: assignment.vmId }, 'released');
+    return noVm('the caller went away');
+  }
+  if (assignment.waitUntil !== null && !gone.aborted) await collect(db, assignment.id);
+  const vm = await getVm(db, assignment.vmId);
+  if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
+  // It broke, or somebody released it, between the two reads.
+  await releaseVm(context, { id: assignment.vmId }, 'released');
+  return noVm(
+    `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
+  );
 }
 
 /** A key gets its one assignment; when that is over there is nothing to hand out. */
@@ -92,7 +80,7 @@ export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
   );
 }
 
-async function whyPoolIsEmpty({ db }: Pick<CommandDeps, 'db'>, vmType: string): Promise<string | null> {
+async function whyPoolIsEmpty({ db }: Pick<ActionContext, 'db'>, vmType: string): Promise<string | null> {
   const pool = await db.pool.findUnique({ where: { vmType }, select: { blocked: true } });
   return pool?.blocked ?? null;
 }

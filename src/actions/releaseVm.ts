@@ -1,7 +1,7 @@
 import { lockVm, type Vm } from '../db/vms.js';
 import { type InvalidInput, NotFound } from '../domain/errors.js';
 import { release } from '../transitions/release.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { checked, uuidOf } from './input.js';
 
 export interface Released {
@@ -15,7 +15,7 @@ export interface Released {
  * `reason` goes on the event and ends the assignment.
  */
 export async function releaseVm(
-  { write }: Pick<CommandDeps, 'write'>,
+  { write }: Pick<ActionContext, 'write'>,
   given: { id: string },
   reason: 'released' | 'destroyed' = 'released',
 ): Promise<Released | NotFound | InvalidInput> {
@@ -25,7 +25,7 @@ export async function releaseVm(
     async (tx, tell) => {
       const vm = await lockVm(tx, id);
       if (vm === null) return new NotFound('VM', given.id);
-      const released = await release(tx, tell, vm, 'api', reason);
+      const released = await release(tx, tell, vm, reason);
       return { vm: released ?? vm, changed: released !== undefined };
     },
     { makesRoom: true },

@@ -5,10 +5,11 @@ import { lockVm } from '../db/vms.js';
 import type { CommandTransport } from '../domain/command.js';
 import { Conflict, InvalidInput, type NotFound, type Unavailable } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
+import { madeBy } from '../domain/principal.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { encodeJob, whatLacks } from '../guest/guestText.js';
 import { commandTextOf, workingDirectoryOf } from './commandInput.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { heldVm } from './heldVm.js';
 import { checked, textOf, uuidOf, wholeNumberOf } from './input.js';
 
@@ -32,7 +33,7 @@ export interface RunCommandInput {
 
 /** Has a command run in a VM. It waits for its turn and for the guest to ask; what it does is in its row and its events. */
 export async function runCommand(
-  { write, qemuAgent }: Pick<CommandDeps, 'write' | 'qemuAgent'>,
+  { by, write, qemuAgent }: Pick<ActionContext, 'by' | 'write' | 'qemuAgent'>,
   given: RunCommandInput,
 ): Promise<Command | InvalidInput | NotFound | Conflict | Unavailable> {
   const input = checked(() => ({
@@ -75,8 +76,8 @@ export async function runCommand(
         'Wait for some of them to end, or cancel some.',
       );
     }
-    const command = await tx.command.create({ data: { id: randomUUID(), ...input } });
-    tell({ kind: 'COMMAND_QUEUED', actor: 'api', vmType: vm.vmType, vmId, data: { commandId: command.id } });
+    const command = await tx.command.create({ data: { id: randomUUID(), ...input, ...madeBy(by) } });
+    tell({ kind: 'COMMAND_QUEUED', vmType: vm.vmType, vmId, data: { commandId: command.id } });
     return command;
   });
 }

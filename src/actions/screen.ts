@@ -2,16 +2,14 @@ import type { Db } from '../db/client.js';
 import { type GoldenImage, getImage } from '../db/images.js';
 import { getVm } from '../db/vms.js';
 import { Conflict, type InvalidInput, NotFound, type Unavailable } from '../domain/errors.js';
-import { type Click, pngSize, type ScreenRef, type Screens, type Screenshot } from '../domain/screen.js';
+import { type Click, pngSize, type ScreenRef, type Screenshot } from '../domain/screen.js';
 import { vmActions } from '../domain/vm.js';
+import type { ActionContext } from './context.js';
 import { heldVm } from './heldVm.js';
 import { checked, uuidOf } from './input.js';
 import { chordsOf, clickOf, type Typed } from './screenInput.js';
 
-export interface ScreenDeps {
-  db: Db;
-  screens: Screens;
-}
+type ScreenDeps = Pick<ActionContext, 'db' | 'screens'>;
 
 /** Whose screen: of a VM or of an installation. */
 export type ScreenOf = { vmId: string; assignedTo?: string | null | undefined } | { goldenImageId: string };

@@ -2,12 +2,12 @@ import type { Tx } from '../db/client.js';
 import { AFRESH, lockPool } from '../db/pools.js';
 import { lockVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
-import type { NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 import { LIMITS } from '../domain/limits.js';
 import { vmTypeFacts } from '../domain/vmTypes.js';
 import type { Pool } from '../generated/prisma/client.js';
 import { release } from '../transitions/release.js';
-import type { CommandDeps } from './deps.js';
+import type { ActionContext } from './context.js';
 import { ensurePool } from './ensurePool.js';
 import { checked, vmTypeOf, wholeNumberOf } from './input.js';
 
@@ -23,7 +23,7 @@ export interface SetPoolInput {
 }
 
 /** Changes what is given and leaves the rest; makes the pool when it is not there. The reconciler grows or shrinks it. */
-export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<Pool | InvalidInput> {
+export async function setPool(deps: ActionContext, given: SetPoolInput): Promise<Pool | InvalidInput> {
   const input = checked(() => {
     const vmType = vmTypeOf(given.vmType);
     const limit = deps.allotment?.ids.length ?? LIMITS.poolVms.value;
@@ -58,7 +58,7 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
       // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
       const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
       const pool = await tx.pool.update({ where: { vmType }, data: { ...data, ...(changes && AFRESH) } });
-      tell({ kind: 'POOL_CHANGED', actor: 'api', vmType, data: { hotSpares, maxVms } });
+      tell({ kind: 'POOL_CHANGED', vmType, data: { hotSpares, maxVms } });
       if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
       return pool;
     },
@@ -67,18 +67,18 @@ export async function setPool(deps: CommandDeps, given: SetPoolInput): Promise<P
 }
 
 /** Ready spares were never asked for a name of their own. */
-async function replaceSpares(tx: Tx, tell: (event: NewEvent) => void, vmType: string): Promise<void> {
+async function replaceSpares(tx: Tx, tell: Tell, vmType: string): Promise<void> {
   const spares = await tx.vm.findMany({ where: { vmType, status: 'READY', hotSpare: true }, select: { id: true } });
   for (const { id } of spares) {
     const vm = await lockVm(tx, id);
     if (vm?.status === 'READY' && vm.hotSpare)
-      await release(tx, tell, vm, 'api', 'its pool now wants a computer name of its own for each VM');
+      await release(tx, tell, vm, 'its pool now wants a computer name of its own for each VM');
   }
 }
 
 /** Makes the pool look again now, even where it rests after failures. Undefined vmType: every pool. */
 export async function ensureHotSpares(
-  { write }: Pick<CommandDeps, 'write'>,
+  { write }: Pick<ActionContext, 'write'>,
   given: { vmType?: string | undefined },
 ): Promise<Pool[] | NotFound | InvalidInput> {
   const vmType = given.vmType;
@@ -88,8 +88,7 @@ export async function ensureHotSpares(
     const where = wanted === undefined ? {} : { vmType: wanted };
     const pools = await tx.pool.updateManyAndReturn({ where, data: AFRESH });
     if (wanted !== undefined && pools.length === 0) return new NotFound('pool', wanted);
-    for (const pool of pools)
-      tell({ kind: 'POOL_CHANGED', actor: 'api', vmType: pool.vmType, reason: 'asked to refill' });
+    for (const pool of pools) tell({ kind: 'POOL_CHANGED', vmType: pool.vmType, reason: 'asked to refill' });
     return pools;
   });
 }

@@ -1,8 +1,8 @@
 import { lockVm } from '../db/vms.js';
 import { openOnes } from '../db/waits.js';
+import type { Write } from '../db/write.js';
 import { cancelQueued } from '../transitions/cancelQueued.js';
 import { release } from '../transitions/release.js';
-import type { CommandDeps } from './deps.js';
 
 const LOOK_MS = 2_000;
 /** A statement that nobody waits for has ended on the server by then, and so has a transaction that nobody ends (db/connection.ts). */
@@ -16,10 +16,10 @@ const REASON = 'its caller was told that it failed';
 export class TakeBack {
   /** When each may be forgotten; undefined: not before the database has answered. */
   readonly #ids = new Map<string, number | undefined>();
-  readonly #write: CommandDeps['write'];
+  readonly #write: Write;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ write, stopped }: Pick<CommandDeps, 'write'> & { stopped?: AbortSignal | undefined }) {
+  constructor({ write, stopped }: { write: Write; stopped?: AbortSignal | undefined }) {
     this.#write = write;
     stopped?.addEventListener('abort', () => {
       this.#ids.clear();
@@ -52,8 +52,8 @@ export class TakeBack {
         async (tx, tell) => {
           for (const { id, vmId } of await openOnes(tx, [...this.#ids.keys()])) {
             const vm = vmId === null ? null : await lockVm(tx, vmId);
-            if (vm) await release(tx, tell, vm, 'api', REASON);
-            else await cancelQueued(tx, tell, id, REASON, 'api');
+            if (vm) await release(tx, tell, vm, REASON);
+            else await cancelQueued(tx, tell, id, REASON);
           }
         },
         { makesRoom: true },

@@ -1,15 +1,11 @@
-import type { Db } from '../db/client.js';
 import type { Vm } from '../db/vms.js';
 import { Conflict, InvalidInput, type NotFound } from '../domain/errors.js';
 import type { Share, SharePath } from '../domain/share.js';
 import { readablePath, writablePath } from '../domain/windowsPath.js';
+import type { ActionContext } from './context.js';
 import { heldVm } from './heldVm.js';
 
-export interface VmFileDeps {
-  db: Db;
-  /** Undefined: machines here have no files. */
-  share: (vmId: string) => Share | undefined;
-}
+type VmFileDeps = Pick<ActionContext, 'db' | 'share'>;
 
 export interface VmFileOrder {
   vmId: string;

@@ -1,16 +1,14 @@
-import type { Db } from '../db/client.js';
 import type { Command } from '../db/commands.js';
 import { isCommandOver } from '../domain/command.js';
 import type { Event } from '../domain/events.js';
-import type { Feed } from '../events/feed.js';
+import type { ActionContext } from './context.js';
 import { waitForRow } from './waitForRow.js';
 
 /** The command once it is over, or as it is after `waitMs` or when the caller goes away. */
 export function waitForCommand(
-  { db, feed }: { db: Db; feed: Feed },
+  { db, feed, gone }: Pick<ActionContext, 'db' | 'feed' | 'gone'>,
   command: Command,
   waitMs: number,
-  caller?: AbortSignal,
 ): Promise<Command> {
   const { id, vmId } = command;
   const awaited = {
@@ -19,5 +17,5 @@ export function waitForCommand(
     filter: { vmId, kinds: ['COMMAND_ENDED'] },
     concerns: (event: Event) => event.data.commandId === id,
   };
-  return waitForRow(feed, command, awaited, waitMs, caller);
+  return waitForRow(feed, command, awaited, waitMs, gone);
 }

@@ -1,4 +1,5 @@
-import type { NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
+import { RECONCILER } from '../domain/principal.js';
 import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
@@ -17,6 +18,9 @@ export interface Request {
   leaseSeconds: number | null;
   /** The caller waits this long; null: it stays queued whoever waits. */
   waitSeconds: number | null;
+  /** Who asks. */
+  principalId: string;
+  principalName: string;
 }
 
 /**
@@ -29,7 +33,7 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
   return tx.$queryRaw<Assignment[]>(Prisma.sql`
     WITH orders AS (
       SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
-        "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int)
+        "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int, "principalId" text, "principalName" text)
     ), free AS (
       SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
         AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED')
@@ -43,13 +47,13 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
       RETURNING "Vm"."id" AS "vmId", numbered."n"
     )
     INSERT INTO "Assignment" ("id", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
-      "fulfilledAt", "leaseExpiresAt", "waitUntil", "longestWait")
+      "fulfilledAt", "leaseExpiresAt", "waitUntil", "longestWait", "principalId", "principalName")
     SELECT "id", ${vmType}, "assignedTo", "idempotencyKey", "leaseSeconds",
       (CASE WHEN "vmId" IS NULL THEN 'QUEUED' ELSE 'FULFILLED' END)::"AssignmentStatus", "vmId",
       CASE WHEN "vmId" IS NOT NULL THEN now() END,
       CASE WHEN "vmId" IS NOT NULL THEN now() + "leaseSeconds" * interval '1 second' END,
       CASE WHEN "vmId" IS NULL AND "waitSeconds" IS NOT NULL THEN now() + ${WAIT_SECONDS}::int * interval '1 second' END,
-      CASE WHEN "vmId" IS NULL THEN now() + "waitSeconds" * interval '1 second' END
+      CASE WHEN "vmId" IS NULL THEN now() + "waitSeconds" * interval '1 second' END, "principalId", "principalName"
     FROM orders LEFT JOIN taken USING ("n")
     WHERE "vmId" IS NOT NULL OR EXISTS (
       SELECT 1 FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" IN ('REQUESTED', 'INSTALLING', 'SEALING', 'READY'))
@@ -58,12 +62,7 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
 }
 
 /** Hands ready spares to those who wait, first in, first out, but not to callers who are gone. Returns how many were served. */
-export async function serveQueue(
-  tx: Tx,
-  vmType: string,
-  limit: number,
-  tell: (event: NewEvent) => void,
-): Promise<number> {
+export async function serveQueue(tx: Tx, vmType: string, limit: number, tell: Tell): Promise<number> {
   const waiting = await tx.$queryRaw<Pick<Assignment, 'id' | 'assignedTo'>[]>(Prisma.sql`
     SELECT "id", "assignedTo" FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'
       AND ("waitUntil" IS NULL OR "waitUntil" > now())
@@ -79,7 +78,7 @@ export async function serveQueue(
     if (!assignment) continue;
     const { id: assignmentId, assignedTo } = assignment;
     await fulfil(tx, assignmentId, vmId);
-    tell({ kind: 'VM_ASSIGNED', actor: 'reconciler', vmType, vmId, assignmentId, data: { assignedTo } });
+    tell({ kind: 'VM_ASSIGNED', vmType, vmId, assignmentId, data: { assignedTo } }, RECONCILER);
   }
   return claimed.length;
 }

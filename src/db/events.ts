@@ -1,4 +1,5 @@
 import type { Event, NewEvent } from '../domain/events.js';
+import type { Principal } from '../domain/principal.js';
 import { Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { LOCKS } from './locks.js';
@@ -8,7 +9,7 @@ import { LOCKS } from './locks.js';
  * is held until the commit, so whoever draws a later seq also commits later, and a reader's cursor can't step over an
  * event that commits late. The numbers are drawn after the lock is held, because the rows come out of a join with it.
  */
-export async function append(tx: Tx, events: readonly NewEvent[]): Promise<bigint> {
+export async function append(tx: Tx, events: readonly (NewEvent & { by: Principal })[]): Promise<bigint> {
   const rows = JSON.stringify(
     events.map((e) => ({
       kind: e.kind,
@@ -16,17 +17,21 @@ export async function append(tx: Tx, events: readonly NewEvent[]): Promise<bigin
       vmId: e.vmId ?? null,
       goldenImageId: e.goldenImageId ?? null,
       assignmentId: e.assignmentId ?? null,
-      actor: e.actor,
+      actor: e.by.actor,
+      principalId: e.by.id,
+      principalName: e.by.name,
       reason: e.reason ?? null,
       data: e.data ?? {},
     })),
   );
   const appended = await tx.$queryRaw<{ seq: bigint }[]>(Prisma.sql`
     WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint))
-    INSERT INTO "Event" ("at", "kind", "vmType", "vmId", "goldenImageId", "assignmentId", "actor", "reason", "data")
-    SELECT clock_timestamp(), e."kind", e."vmType", e."vmId", e."goldenImageId", e."assignmentId", e."actor", e."reason", e."data"
+    INSERT INTO "Event" ("at", "kind", "vmType", "vmId", "goldenImageId", "assignmentId", "actor",
+      "principalId", "principalName", "reason", "data")
+    SELECT clock_timestamp(), e."kind", e."vmType", e."vmId", e."goldenImageId", e."assignmentId", e."actor",
+      e."principalId", e."principalName", e."reason", e."data"
     FROM held, jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "vmId" uuid, "goldenImageId" uuid,
-      "assignmentId" uuid, "actor" text, "reason" text, "data" jsonb)
+      "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb)
     RETURNING "seq"`);
   return appended.reduce((last, { seq }) => (seq > last ? seq : last), 0n);
 }

@@ -1,4 +1,5 @@
-import type { NewEvent } from '../domain/events.js';
+import type { NewEvent, Tell } from '../domain/events.js';
+import type { Principal } from '../domain/principal.js';
 import { Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { append } from './events.js';
@@ -13,10 +14,10 @@ import type { Reserve } from './reserve.js';
  * `makesRoom`: it lets go of something. On a full disk it is done from what is kept for that (reserve.ts), where all else throws
  * `Unavailable`.
  */
-export type Write = <T>(
-  work: (tx: Tx, tell: (event: NewEvent) => void) => Promise<T>,
-  kind?: { makesRoom: boolean },
-) => Promise<T>;
+export type Write = <T>(work: (tx: Tx, tell: Tell) => Promise<T>, kind?: { makesRoom: boolean }) => Promise<T>;
+
+/** Every change is somebody's: there is no other way to a `Write`. */
+export type WriteAs = (by: Principal) => Write;
 
 const ATTEMPTS = 3;
 /** For each part of the reserve, and for the crashes between. */
@@ -30,28 +31,29 @@ export function createWrite(
   db: Db,
   hint: (seq: bigint) => void,
   { term, reserve }: { term?: bigint | undefined; reserve?: Reserve | undefined } = {},
-): Write {
-  return async (work, { makesRoom } = { makesRoom: false }) => {
-    for (let attempt = 1; ; attempt++) {
-      const refusal = makesRoom ? undefined : reserve?.refusal();
-      if (refusal) throw refusal;
-      const since = performance.now();
-      try {
-        const { result, seq } = await db.$transaction(async (tx) => {
-          if (term !== undefined) await holdTerm(tx, term);
-          const told: NewEvent[] = [];
-          const result = await work(tx, (event) => told.push(event));
-          return { result, seq: told.length > 0 ? await append(tx, told) : undefined };
-        });
-        if (seq !== undefined) hint(seq);
-        return result;
-      } catch (err) {
-        if (attempt < ATTEMPTS && isDeadlock(err)) continue;
-        if (makesRoom && attempt < ATTEMPTS_FOR_ROOM && (await reserve?.relieve(err, since))) continue;
-        throw (await reserve?.refusalOf(err)) ?? err;
+): WriteAs {
+  return (by) =>
+    async (work, { makesRoom } = { makesRoom: false }) => {
+      for (let attempt = 1; ; attempt++) {
+        const refusal = makesRoom ? undefined : reserve?.refusal();
+        if (refusal) throw refusal;
+        const since = performance.now();
+        try {
+          const { result, seq } = await db.$transaction(async (tx) => {
+            if (term !== undefined) await holdTerm(tx, term);
+            const told: (NewEvent & { by: Principal })[] = [];
+            const result = await work(tx, (event, cause = by) => told.push({ ...event, by: cause }));
+            return { result, seq: told.length > 0 ? await append(tx, told) : undefined };
+          });
+          if (seq !== undefined) hint(seq);
+          return result;
+        } catch (err) {
+          if (attempt < ATTEMPTS && isDeadlock(err)) continue;
+          if (makesRoom && attempt < ATTEMPTS_FOR_ROOM && (await reserve?.relieve(err, since))) continue;
+          throw (await reserve?.refusalOf(err)) ?? err;
+        }
       }
-    }
-  };
+    };
 }
 
 /** P2034 is Prisma's own word; raw queries carry Postgres' SQLSTATE. */

@@ -1,4 +1,5 @@
 /** Everything that can be told to the outside. */
+import type { Actor, Principal } from './principal.js';
 
 export const EVENT_KINDS = [
   'GOLDEN_IMAGE_REQUESTED',
@@ -35,12 +36,8 @@ export const EVENT_KINDS = [
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** Who caused an event: a caller of the API, the guest, or vapiorc's own reconciler. */
-export type Actor = 'api' | 'guest' | 'reconciler';
-
 export interface NewEvent {
   kind: EventKind;
-  actor: Actor;
   vmType?: string;
   vmId?: string;
   goldenImageId?: string;
@@ -50,12 +47,18 @@ export interface NewEvent {
   data?: Record<string, string | number | boolean | null>;
 }
 
+/** Puts an event on record, as caused by whoever the write is of; `by`: by somebody else, of whose order it is a part. */
+export type Tell = (event: NewEvent, by?: Principal) => void;
+
 export interface Event {
   /** Position in the one order of all events; a cursor. */
   seq: bigint;
   at: Date;
   kind: EventKind;
   actor: Actor;
+  /** Who it was; null of what happened before that was kept. */
+  principalId: string | null;
+  principalName: string | null;
   vmType: string | null;
   vmId: string | null;
   goldenImageId: string | null;

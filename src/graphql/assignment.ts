@@ -4,6 +4,7 @@ import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
+import { CREATED_BY, Principal, principalOf } from './principal.js';
 
 const AssignmentStatus = builder.enumType('AssignmentStatus', {
   description: 'Where a request for a VM stands.',
@@ -39,6 +40,12 @@ export const Assignment = builder.prismaNode('Assignment', {
       description: 'When the VM is released by itself.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
+    createdBy: t.field({
+      type: Principal,
+      nullable: true,
+      description: CREATED_BY,
+      resolve: principalOf,
+    }),
     fulfilledAt: t.expose('fulfilledAt', { type: 'DateTime', nullable: true, description: 'When it got its VM.' }),
     endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
   }),

@@ -1,5 +1,5 @@
 import { cancelAssignment } from '../actions/cancelAssignment.js';
-import { orderIsOver } from '../actions/handOut.js';
+import { handOut, orderIsOver } from '../actions/handOut.js';
 import { checked, wholeNumberOf } from '../actions/input.js';
 import { waitForAssignment } from '../actions/waitForAssignment.js';
 import type { Assignment as AssignmentRow } from '../db/assignments.js';
@@ -87,14 +87,14 @@ builder.mutationField('assignVm', (t) =>
           leaseSeconds: input.leaseSeconds ?? undefined,
         };
         if (cancelIfLate) {
-          const vm = await context.handOut(wanted, seconds, context.caller);
+          const vm = await handOut(context, wanted, seconds);
           if (vm instanceof Error) return vm;
           return context.db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } });
         }
-        const assigned = await context.assignVm({ ...wanted, caller: context.caller });
+        const assigned = await context.assignVm({ ...wanted, caller: context.gone }, context.by);
         if (assigned instanceof Error) return assigned;
         if (assigned.status === 'ENDED') return orderIsOver(assigned);
-        return waitForAssignment(context, assigned, seconds * 1000, context.caller);
+        return waitForAssignment(context, assigned, seconds * 1000);
       };
       return answer(await order(), (assignment) => ({ assignment }));
     },
@@ -124,8 +124,8 @@ builder.mutationField('cancelAssignment', (t) =>
       'Takes a request out of the queue. One that has its VM is refused: release the VM. Asking twice changes nothing.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: CancelAssignmentInput, required: true, description: 'Which assignment.' }) },
-    resolve: async (_root, { input }, { deps }) =>
-      answer(await onNode('Assignment', input.id, (id) => cancelAssignment(deps, { id })), (assignment) => ({
+    resolve: async (_root, { input }, context) =>
+      answer(await onNode('Assignment', input.id, (id) => cancelAssignment(context, { id })), (assignment) => ({
         assignment,
       })),
   }),

@@ -7,16 +7,16 @@ import type { Context } from './context.js';
  * by its `return` alone, which would queue behind the wait: so `make` gets a signal that ends the wait.
  */
 export function untilGone<T>(
-  caller: AbortSignal,
+  gone: AbortSignal,
   make: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
 ): AsyncGenerator<T, void, undefined> {
   const ended = new AbortController();
   const end = () => {
-    caller.removeEventListener('abort', end);
+    gone.removeEventListener('abort', end);
     ended.abort();
   };
-  caller.addEventListener('abort', end);
-  if (caller.aborted) end();
+  gone.addEventListener('abort', end);
+  if (gone.aborted) end();
   const source = make(ended.signal);
   return {
     next: () => source.next(),
@@ -40,13 +40,13 @@ export function untilGone<T>(
  * Ends after a yield before which `isOver` was true.
  */
 export function changes(
-  { feed, caller, address }: Pick<Context, 'feed' | 'caller' | 'address'>,
+  { feed, gone, address }: Pick<Context, 'feed' | 'gone' | 'address'>,
   filter: EventFilter,
   subjects: readonly string[],
   subjectOf: (event: Event) => string | null,
   isOver: () => Promise<boolean> = async () => false,
 ): AsyncGenerator<string, void, undefined> {
-  return untilGone(caller, async function* (signal) {
+  return untilGone(gone, async function* (signal) {
     const start = feed.head;
     // The events up to here had been committed before the subject was last read.
     const covered = new Map<string, bigint>();

@@ -12,6 +12,7 @@ import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { badUserInput, notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
+import { CREATED_BY, Principal, principalOf } from './principal.js';
 import { Vm } from './vm.js';
 
 const CommandStatus = builder.enumType('CommandStatus', {
@@ -97,6 +98,12 @@ export const Command = builder.prismaNode('Command', {
         isTruncated(stderrBytes, (await load.commandOutput(id))?.stderr ?? ''),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
+    createdBy: t.field({
+      type: Principal,
+      nullable: true,
+      description: CREATED_BY,
+      resolve: principalOf,
+    }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the guest fetched it.' }),
     cancelRequestedAt: t.expose('cancelRequestedAt', {
       type: 'DateTime',

@@ -74,7 +74,7 @@ builder.mutationField('runCommand', (t) =>
         if (vmId instanceof Error) return vmId;
         const seconds = checked(() => wholeNumberOf('waitSeconds', waitSeconds, 0, LIMITS.waitSeconds.value));
         if (seconds instanceof Error) return seconds;
-        const command = await runCommand(context.deps, {
+        const command = await runCommand(context, {
           ...rest,
           vmId,
           workingDirectory: rest.workingDirectory ?? undefined,
@@ -82,7 +82,7 @@ builder.mutationField('runCommand', (t) =>
           assignedTo: rest.assignedTo ?? undefined,
         });
         if (command instanceof Error) return command;
-        return waitForCommand(context, command, seconds * 1000, context.caller);
+        return waitForCommand(context, command, seconds * 1000);
       };
       return answer(await run(), (command) => ({ command }));
     },
@@ -121,8 +121,8 @@ builder.mutationField('cancelCommand', (t) =>
     description: 'Ends a command with all its children, or takes it out of the queue. Asking twice changes nothing.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: CancelCommandInput, required: true, description: 'Which command.' }) },
-    resolve: async (_root, { input }, { deps }) =>
-      answer(await onNode('Command', input.id, (id) => cancelCommand(deps, { id })), ({ command, changed }) => ({
+    resolve: async (_root, { input }, context) =>
+      answer(await onNode('Command', input.id, (id) => cancelCommand(context, { id })), ({ command, changed }) => ({
         command,
         changed,
       })),

@@ -9,6 +9,7 @@ import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import { FIRST_DESCRIPTION, pageComplexity, pageOf, pageSize } from './page.js';
+import { Principal, principalOf } from './principal.js';
 import { Vm } from './vm.js';
 
 const EventKind = builder.enumType('EventKind', {
@@ -62,6 +63,12 @@ const Event = builder.objectRef<DomainEvent>('Event').implement({
     kind: t.expose('kind', { type: EventKind, description: 'What happened.' }),
     actor: t.exposeString('actor', {
       description: 'Who caused it: `api` (a caller), `guest` (inside Windows) or `reconciler` (vapiorc itself).',
+    }),
+    principal: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'Who it was; null of what happened before that was kept.',
+      resolve: principalOf,
     }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why, in words for people.' }),
     vmType: t.exposeString('vmType', { nullable: true, description: 'Windows version of what it happened to.' }),
@@ -153,7 +160,7 @@ builder.subscriptionField('vmEvents', (t) =>
         throw badUserInput(new InvalidInput('kinds', '[]', 'Name at least one kind, or leave it out for all.'));
       const after = args.after == null ? context.feed.head : await knownCursor(context, args.after);
       const filter = { ...(vmId && { vmId }), ...(vmType && { vmType }), ...(kinds && { kinds }) };
-      return untilGone(context.caller, (signal) => context.feed.subscribe(after, filter, signal, context.address));
+      return untilGone(context.gone, (signal) => context.feed.subscribe(after, filter, signal, context.address));
     },
     resolve: (event) => event,
   }),

@@ -9,6 +9,7 @@ import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
+import { CREATED_BY, Principal, principalOf } from './principal.js';
 
 export const GoldenImageStatus = builder.enumType('GoldenImageStatus', {
   description: 'Where a golden image is in its life.',
@@ -148,6 +149,12 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     }),
     sha256: t.exposeString('sha256', { nullable: true, description: 'SHA-256 of its sealed disk, in hexadecimal.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
+    createdBy: t.field({
+      type: Principal,
+      nullable: true,
+      description: CREATED_BY,
+      resolve: principalOf,
+    }),
     changedAt: t.expose('changedAt', { type: 'DateTime', description: 'When its status last changed.' }),
     readyAt: t.expose('readyAt', { type: 'DateTime', nullable: true, description: 'When it was sealed.' }),
     cleanedAt: t.expose('cleanedAt', {

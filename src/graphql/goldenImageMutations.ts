@@ -78,7 +78,7 @@ builder.mutationField('createGoldenImage', (t) =>
         isoUrl: input.isoUrl ?? undefined,
         oemBundle: input.oemBundle ?? undefined,
       };
-      return answer(await createGoldenImage(context.deps, given), (goldenImage) => ({ goldenImage }));
+      return answer(await createGoldenImage(context, given), (goldenImage) => ({ goldenImage }));
     },
   }),
 );
@@ -111,7 +111,7 @@ function changeOfImage(name: keyof typeof commands, description: string): void {
       complexity: PRICES.change.points,
       args: { input: t.arg({ type: Input, required: true, description: 'Which golden image.' }) },
       resolve: async (_root, { input }, context) => {
-        const result = await onNode('GoldenImage', input.id, (id) => command(context.deps, { id }));
+        const result = await onNode('GoldenImage', input.id, (id) => command(context, { id }));
         return answer(result, (goldenImage) => ({ goldenImage }));
       },
     }),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
+import type { Callers } from '../http/callers.js';
 import type { Slices } from '../primitives/slices.js';
 import type { MaskError } from './faults.js';
 import { createGraphiql } from './graphiql.js';
@@ -13,8 +14,15 @@ export interface Http {
   close(): void;
 }
 
+interface HttpOptions {
+  yoga: Yoga;
+  maskError: MaskError;
+  callers: Callers;
+  slices: Slices;
+}
+
 /** GraphQL over HTTP and SSE, and GraphiQL. */
-export function createHttp({ yoga, maskError, slices }: { yoga: Yoga; maskError: MaskError; slices: Slices }): Http {
+export function createHttp({ yoga, maskError, callers, slices }: HttpOptions): Http {
   const graphiql = createGraphiql();
   const underWay = new Set<AbortController>();
   let closed = false;
@@ -24,8 +32,8 @@ export function createHttp({ yoga, maskError, slices }: { yoga: Yoga; maskError:
     if (url?.pathname !== PATH)
       throw refusal(404, 'NOT_FOUND', 'there is nothing at this address', `GraphQL is at ${PATH}.`);
     if (wantsPage(req)) return graphiql(req, res);
-    const address = req.socket.remoteAddress ?? '';
-    const turn = () => slices.turn(address);
+    const caller = callers.of(req);
+    const turn = () => slices.turn(caller.address);
     if (req.method === 'POST') {
       const given = await readOperation(req, turn);
       if (given === undefined) return;
@@ -51,7 +59,7 @@ export function createHttp({ yoga, maskError, slices }: { yoga: Yoga; maskError:
       underWay.delete(gone);
       gone.abort();
     });
-    await yoga.handle(req, res, { caller: gone.signal, address });
+    await yoga.handle(req, res, { caller, gone: gone.signal });
   }
 
   return {

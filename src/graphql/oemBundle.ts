@@ -39,7 +39,7 @@ builder.queryField('oemBundles', (t) =>
     type: [OemBundle],
     description: 'Every bundle, sorted by name. None where machines are simulated.',
     complexity: { field: PRICES.read.points, multiplier: 10 },
-    resolve: async (_root, _args, { deps }) => (await deps.oemBundles?.list()) ?? [],
+    resolve: async (_root, _args, { oemBundles }) => (await oemBundles?.list()) ?? [],
   }),
 );
 
@@ -121,8 +121,7 @@ builder.mutationField('deleteOemBundle', (t) =>
   }),
 );
 
-async function withBundles<T>({ deps }: Pick<Context, 'deps'>, work: (bundles: OemBundles) => Promise<T>) {
-  const { oemBundles } = deps;
+async function withBundles<T>({ oemBundles }: Pick<Context, 'oemBundles'>, work: (bundles: OemBundles) => Promise<T>) {
   if (oemBundles !== undefined) return refusing(() => work(oemBundles));
   return new ConflictRefusal(
     'the machines of this server are simulated: nothing is installed in them',

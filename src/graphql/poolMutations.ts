@@ -40,7 +40,7 @@ builder.mutationField('setPool', (t) =>
     description: 'Changes a pool; makes it when it is not there.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: SetPoolInput, required: true, description: 'What to change.' }) },
-    resolve: async (_root, { input }, { deps }) => {
+    resolve: async (_root, { input }, context) => {
       const { vmType, cpuCores, ramMiB } = input;
       const given = {
         vmType,
@@ -50,7 +50,7 @@ builder.mutationField('setPool', (t) =>
         maxVms: input.maxVms ?? undefined,
         uniqueComputerNames: input.uniqueComputerNames ?? undefined,
       };
-      return answer(await setPool(deps, given), (pool) => ({ pool }));
+      return answer(await setPool(context, given), (pool) => ({ pool }));
     },
   }),
 );
@@ -81,7 +81,7 @@ builder.mutationField('ensureHotSpares', (t) =>
     args: {
       input: t.arg({ type: EnsureHotSparesInput, defaultValue: {}, required: true, description: 'Which pools.' }),
     },
-    resolve: async (_root, { input }, { deps }) =>
-      answer(await ensureHotSpares(deps, { vmType: input.vmType ?? undefined }), (pools) => ({ pools })),
+    resolve: async (_root, { input }, context) =>
+      answer(await ensureHotSpares(context, { vmType: input.vmType ?? undefined }), (pools) => ({ pools })),
   }),
 );

@@ -6,7 +6,6 @@ import { PRICES } from '../domain/prices.js';
 import type { MouseButton as Button, ScreenRef, Screenshot as Shot } from '../domain/screen.js';
 import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
 import { GoldenImage } from './goldenImage.js';
 import { uuidOfNode } from './nodeId.js';
 import { answer, Conflict, InvalidInput, NotFound, resultType, Unavailable } from './refusals.js';
@@ -48,7 +47,7 @@ builder.queryField('screenshot', (t) =>
       assignedTo: t.arg.string({ description: HOLDER_DESCRIPTION }),
     },
     resolve: async (_root, args, context) =>
-      answer(await onScreen(args, (of) => takeScreenshot(screenDeps(context), of)), (shot) => shot),
+      answer(await onScreen(args, (of) => takeScreenshot(context, of)), (shot) => shot),
   }),
 );
 
@@ -100,7 +99,7 @@ builder.mutationFields((t) => ({
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: SendKeysInput, required: true, description: 'Which keys, on which machine.' }) },
     resolve: async (_root, { input }, context) =>
-      answer(await onScreen(input, (of) => sendKeys(screenDeps(context), of, input)), (ref) => ref),
+      answer(await onScreen(input, (of) => sendKeys(context, of, input)), (ref) => ref),
   }),
   click: t.field({
     type: clickResult,
@@ -108,7 +107,7 @@ builder.mutationFields((t) => ({
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: ClickInput, required: true, description: 'Where, on which machine.' }) },
     resolve: async (_root, { input }, context) =>
-      answer(await onScreen(input, (of) => clickScreen(screenDeps(context), of, input)), (ref) => ref),
+      answer(await onScreen(input, (of) => clickScreen(context, of, input)), (ref) => ref),
   }),
 }));
 
@@ -137,8 +136,6 @@ function operation(title: 'SendKeys' | 'Click', description: string) {
     resolveType: resultType(`${title}Payload`),
   });
 }
-
-const screenDeps = ({ db, screens }: Context) => ({ db, screens });
 
 interface Named {
   vmId?: string | null | undefined;

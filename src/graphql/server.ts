@@ -42,8 +42,15 @@ export interface Graphql {
 export function createGraphql(deps: GraphqlDeps, underWay: UnderWay): Graphql {
   const maskError = createMaskError(deps.log);
   const yoga = createExecutor(deps, maskError);
-  const http = createHttp({ yoga, maskError, slices: deps.slices });
-  const sockets = createSockets({ yoga, maskError, log: deps.log, underWay, slices: deps.slices });
+  const http = createHttp({ yoga, maskError, callers: deps.callers, slices: deps.slices });
+  const sockets = createSockets({
+    yoga,
+    maskError,
+    log: deps.log,
+    underWay,
+    callers: deps.callers,
+    slices: deps.slices,
+  });
   return {
     handle: (req, res) => http.handle(req, res),
     upgrade(req, socket, head) {

@@ -5,6 +5,8 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../domain/limits.js';
+import type { Caller } from '../domain/principal.js';
+import type { Callers } from '../http/callers.js';
 import { refuseUpgrade } from '../http/refuse.js';
 import { TOO_MANY_OPERATIONS, type UnderWay } from '../http/underWay.js';
 import type { Logger } from '../log.js';
@@ -24,8 +26,8 @@ const BAD_MESSAGE = 4400;
 const INTERNAL_ERROR = 4500;
 
 interface Extra {
-  caller: AbortSignal;
-  address: string;
+  caller: Caller;
+  gone: AbortSignal;
   /** What gives back the place of each operation, by its payload: an id may be used again before all of it has ended. */
   underWay: Map<object, () => void>;
 }
@@ -50,13 +52,14 @@ export interface SocketsOptions {
   maskError: MaskError;
   log: Logger;
   underWay: UnderWay;
+  callers: Callers;
   /** In which operations are looked through. */
   slices: Slices;
 }
 
 /** GraphQL over WebSocket: graphql-ws' protocol over `ws`, with limits on what one caller may cost. */
 export function createSockets(options: SocketsOptions): Sockets {
-  const { maskError, log } = options;
+  const { callers, maskError, log } = options;
   const protocol = makeServer<Record<string, unknown>, Extra>(operations(options));
   const server = new WebSocketServer({
     noServer: true,
@@ -107,7 +110,7 @@ export function createSockets(options: SocketsOptions): Sockets {
     };
     socket.on('error', (err) => log.debug({ err }, 'websocket broke'));
 
-    const extra: Extra = { caller: gone.signal, address: req.socket.remoteAddress ?? '', underWay: new Map() };
+    const extra: Extra = { caller: callers.of(req), gone: gone.signal, underWay: new Map() };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -154,14 +157,14 @@ function operations({
       // The new one is counted already.
       if (Object.keys(subscriptions).length > LIMITS.operationsPerSocket.value)
         return [tooMany('on this connection', 'Complete some, or open another connection.')];
-      const free = underWay.operations.take(extra.address);
+      const free = underWay.operations.take(extra.caller.address);
       if (!free) return [tooMany('of your address', TOO_MANY_OPERATIONS.fix)];
       extra.underWay.set(params, free);
-      await slices.turn(extra.address);
+      await slices.turn(extra.caller.address);
       try {
         const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({
           caller: extra.caller,
-          address: extra.address,
+          gone: extra.gone,
           params,
         });
         const document = parse(params.query);

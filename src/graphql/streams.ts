@@ -1,9 +1,9 @@
 import type { Plugin } from 'graphql-yoga';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
-import type { Caller } from './yoga.js';
+import type { Asked } from './yoga.js';
 
 /** Lets subscriptions over SSE pass through proxies, at once and for as long as they are silent. */
-export function useStreams(): Plugin<object, Caller> {
+export function useStreams(): Plugin<object, Asked> {
   return {
     onResponse({ response, serverContext: { res } }) {
       if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return;

@@ -8,6 +8,7 @@ import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
+import { CREATED_BY, Principal, principalOf } from './principal.js';
 
 export const VmStatus = builder.enumType('VmStatus', {
   description: 'Where a VM is in its life.',
@@ -65,6 +66,12 @@ export const Vm = builder.prismaNode('Vm', {
     ramMiB: t.exposeInt('ramMiB', { description: 'Memory that Windows sees, in MiB.' }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it failed or is being destroyed.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
+    createdBy: t.field({
+      type: Principal,
+      nullable: true,
+      description: CREATED_BY,
+      resolve: principalOf,
+    }),
     changedAt: t.expose('changedAt', { type: 'DateTime', description: 'When its status last changed.' }),
     readyAt: t.expose('readyAt', { type: 'DateTime', nullable: true, description: 'When Windows was up.' }),
     assignedAt: t.expose('assignedAt', { type: 'DateTime', nullable: true, description: 'When it was handed out.' }),

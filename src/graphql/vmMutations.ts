@@ -45,7 +45,7 @@ builder.mutationField('createVm', (t) =>
       'Makes a VM outside the pool of spares: nobody else is given it, and it lives until it is released or destroyed.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: CreateVmInput, required: true, description: 'Which VM to make.' }) },
-    resolve: async (_root, { input }, { deps }) => answer(await createVm(deps, input), (vm) => ({ vm })),
+    resolve: async (_root, { input }, context) => answer(await createVm(context, input), (vm) => ({ vm })),
   }),
 );
 
@@ -77,8 +77,8 @@ function endOfVm(
       description: says.description,
       complexity: PRICES.change.points,
       args: { input: t.arg({ type: Input, required: true, description: 'Which VM.' }) },
-      resolve: async (_root, { input }, { deps }) =>
-        answer(await onNode('Vm', input.id, (id) => releaseVm(deps, { id }, says.reason)), ({ vm, changed }) => ({
+      resolve: async (_root, { input }, context) =>
+        answer(await onNode('Vm', input.id, (id) => releaseVm(context, { id }, says.reason)), ({ vm, changed }) => ({
           vm,
           changed,
         })),

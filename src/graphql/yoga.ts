@@ -2,8 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { DocumentNode } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import { createHandOut } from '../actions/handOut.js';
+import { contextOf } from '../actions/context.js';
 import { LIMITS } from '../domain/limits.js';
+import type { Caller } from '../domain/principal.js';
 import type { Context, GraphqlDeps } from './context.js';
 import type { MaskError } from './faults.js';
 import { useLimits } from './limits.js';
@@ -15,12 +16,11 @@ import { useStreams } from './streams.js';
 
 export const PATH = '/graphql';
 
-/** What http.ts and sockets.ts know of the caller. */
-export interface Caller {
+/** What http.ts and sockets.ts know of who asks. */
+export interface Asked {
+  caller: Caller;
   /** Aborts when the caller is gone. */
-  caller: AbortSignal;
-  /** Its address. */
-  address: string;
+  gone: AbortSignal;
   /** What Yoga answers a request over HTTP with; it puts it here itself. */
   res?: ServerResponse;
 }
@@ -29,13 +29,13 @@ export type Yoga = ReturnType<typeof createExecutor>;
 
 /** What parses, validates and executes, over HTTP (JSON and SSE) and for the sockets. */
 export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
-  const handOut = createHandOut(deps);
-  return createYoga<Caller, Context>({
+  const { actions, callers: _callers, ...shown } = deps;
+  return createYoga<Asked, Context>({
     schema,
     graphqlEndpoint: PATH,
-    context: ({ caller, address }: YogaInitialContext & Caller) => {
-      const read = deps.reads.of(address);
-      return { ...deps, read, handOut, caller, address, load: createLoaders(read) };
+    context: ({ caller, gone }: YogaInitialContext & Asked) => {
+      const context = contextOf(actions, caller, gone);
+      return { ...shown, ...context, load: createLoaders(context.read) };
     },
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.

@@ -4,7 +4,7 @@ import { holdLock } from '../db/locks.js';
 import { lockVm, type Vm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
 import { computerName } from '../domain/computerName.js';
-import type { NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 import { vmTransition } from '../domain/vm.js';
 import { failVm } from '../transitions/failVm.js';
 import { becomeReady } from '../transitions/reportGuest.js';
@@ -24,8 +24,7 @@ export interface AgentReport {
 /** `over`: the machine is gone, or unknown; its token is not worth anything any more. */
 export type Admission = 'over' | { do: 'ok' } | { do: 'sync' } | { do: 'rename'; name: string };
 
-export interface AdmitDeps {
-  write: Write;
+export interface AdmitRules {
   /** How far a guest's clock may be off before it is told to set it; 0: as far as it likes. */
   clockSkewSeconds: number;
   /** With `rdp` the agent's word makes nothing ready: a probe decides. */
@@ -37,7 +36,12 @@ export interface AdmitDeps {
  * VM has the same computer name; else the guest is told what to do about it, and the VM says why it is not ready.
  * A VM that is READY already stays so: its guest has restarted in somebody's hands.
  */
-export function admitGuest(deps: AdmitDeps, vmId: string, report: AgentReport, now: Date): Promise<Admission> {
+export function admitGuest(
+  deps: AdmitRules & { write: Write },
+  vmId: string,
+  report: AgentReport,
+  now: Date,
+): Promise<Admission> {
   return deps.write(async (tx, tell) => {
     const vm = await lockVm(tx, vmId);
     if (vm === null || vmTransition(vm.status, 'RELEASED') === undefined) return 'over';
@@ -59,7 +63,7 @@ export function admitGuest(deps: AdmitDeps, vmId: string, report: AgentReport, n
       const why = await whyBadName(tx, vmId, report.facts.computer);
       if (why !== undefined) return rename(tx, tell, vm, why, sessions, now);
     }
-    await becomeReady(tx, tell, vm, 'guest', report.facts);
+    await becomeReady(tx, tell, vm, report.facts);
     return { do: 'ok' };
   });
 }
@@ -77,20 +81,13 @@ async function whyBadName(tx: Tx, vmId: string, computer: string | undefined): P
   return other && `its computer name ${JSON.stringify(computer)} is also that of the VM ${other}`;
 }
 
-async function rename(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  vm: Vm,
-  why: string,
-  start: number,
-  now: Date,
-): Promise<Admission> {
+async function rename(tx: Tx, tell: Tell, vm: Vm, why: string, start: number, now: Date): Promise<Admission> {
   const asked = await renamesOf(tx, vm.id);
   const last = asked.at(-1);
   // It was told so since it started: its answer was lost, or it is about to restart.
   if (last?.start === start) return { do: 'rename', name: last.name };
   if (asked.length >= MOST_RENAMES) {
-    await failVm(tx, tell, vm, 'guest', `${why}, after ${asked.length} new names`, now);
+    await failVm(tx, tell, vm, `${why}, after ${asked.length} new names`, now);
     return 'over';
   }
   const name = computerName(vm.id, asked.length + 1);
@@ -101,12 +98,12 @@ async function rename(
 /** Says why the VM is not ready, once for each reason: a clock that goes wrong by one more second is no other reason. */
 async function refuse(
   tx: Tx,
-  tell: (event: NewEvent) => void,
+  tell: Tell,
   vm: Vm,
   reason: string,
   data?: { rename: string; start: number },
 ): Promise<void> {
   if (data === undefined && vm.notReady?.startsWith(CLOCK_REASON) && reason.startsWith(CLOCK_REASON)) return;
   await tx.vm.update({ where: { id: vm.id }, data: { notReady: reason } });
-  tell({ kind: 'VM_NOT_READY', actor: 'guest', vmType: vm.vmType, vmId: vm.id, reason, ...(data && { data }) });
+  tell({ kind: 'VM_NOT_READY', vmType: vm.vmType, vmId: vm.id, reason, ...(data && { data }) });
 }

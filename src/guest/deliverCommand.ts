@@ -12,12 +12,16 @@ import { encodeJob, whatLacks } from './guestText.js';
 /** The shared folder of a VM; undefined: it has none. */
 export type ShareOf = (vmId: string) => CommandShare | undefined;
 
-export interface DeliveryDeps {
+/** What a guest's words on its commands are noted with. */
+export interface NoteDeps {
   db: Db;
-  write: Write;
   share: ShareOf;
   /** A share that takes or gives nothing is no fault: the guest gets and sends the texts with its calls. Told once for each command. */
   warn: (err: unknown, commandId: string, what: string) => void;
+}
+
+export interface DeliveryDeps extends NoteDeps {
+  write: Write;
 }
 
 export interface Delivered {
@@ -53,7 +57,7 @@ export async function deliverCommand(
     if ((await countRunning(tx, vm.id)) >= PARALLEL_COMMANDS) return undefined;
     const moved = await handOver(tx, commandId, session);
     if (moved === undefined) return undefined;
-    tell({ kind: 'COMMAND_STARTED', actor: 'guest', vmType: vm.vmType, vmId: vm.id, data: { commandId } });
+    tell({ kind: 'COMMAND_STARTED', vmType: vm.vmType, vmId: vm.id, data: { commandId } });
     return moved;
   });
   return delivered && { command: delivered, script };
@@ -82,10 +86,10 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** It was asked for before the guest said what it can read. */
-async function refuseText({ write }: DeliveryDeps, commandId: string, codePage: number | null): Promise<void> {
+async function refuseText({ write }: { write: Write }, commandId: string, codePage: number | null): Promise<void> {
   await write(async (tx, tell) => {
     const latest = await lockCommand(tx, commandId);
     if (latest?.status !== 'QUEUED') return;
-    await endCommand(tx, tell, latest, 'guest', { event: 'BROKE', reason: `the ${whatLacks({ codePage })}` });
+    await endCommand(tx, tell, latest, { event: 'BROKE', reason: `the ${whatLacks({ codePage })}` });
   });
 }

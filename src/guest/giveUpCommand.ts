@@ -8,6 +8,6 @@ export async function giveUpCommand({ write }: { write: Write }, commandId: stri
   await write(async (tx, tell) => {
     const command = await lockCommand(tx, commandId);
     if (command?.status !== 'RUNNING' || command.session === session) return;
-    await endCommand(tx, tell, command, 'guest', lostEnd(command));
+    await endCommand(tx, tell, command, lostEnd(command));
   });
 }

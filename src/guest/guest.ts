@@ -3,9 +3,10 @@ import type { Db } from '../db/client.js';
 import { type Deployment, machineOfToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
 import { getVm } from '../db/vms.js';
-import type { Write } from '../db/write.js';
+import type { WriteAs } from '../db/write.js';
 import { imageTransition } from '../domain/image.js';
 import { LIMITS } from '../domain/limits.js';
+import { guestOf } from '../domain/principal.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
@@ -13,7 +14,7 @@ import { KeyedLock } from '../primitives/keyedLock.js';
 import { keyValueLines } from '../primitives/keyValueLines.js';
 import { answerFault } from '../rest/faults.js';
 import { answerNoRoute } from '../rest/noRoute.js';
-import type { DeliveryDeps, ShareOf } from './deliverCommand.js';
+import type { NoteDeps, ShareOf } from './deliverCommand.js';
 import type { GuestCall, Machine } from './guestCall.js';
 import { nextCall } from './guestNext.js';
 import { progressCall } from './guestProgress.js';
@@ -27,7 +28,7 @@ import { addWebhookRoutes } from './webhook.js';
 
 export interface GuestRoutesOptions {
   db: Db;
-  write: Write;
+  writeAs: WriteAs;
   feed: Feed;
   deployment: Deployment;
   /** With `rdp` the word of a VM's guest counts for nothing: a probe decides. */
@@ -62,7 +63,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const held = new HeldCalls();
   const turns = new KeyedLock();
   const warned = new Recent<true>();
-  const delivery: DeliveryDeps = {
+  const delivery: NoteDeps = {
     ...options,
     warn: (err, commandId, what) => {
       if (warned.get(commandId)) return;
@@ -73,7 +74,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
 
   const calls: Record<string, GuestCall> = {
     ready: readyCall(options),
-    progress: progressCall(options),
+    progress: progressCall(options.now),
     next: nextCall({ ...options, ...delivery, held }),
     result: resultCall(delivery),
   };
@@ -91,7 +92,8 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
       if (machine === undefined) return c.text('this machine is over\n', 410);
       // A VM's counts once it is known who calls: an agent whose report does not come through is as good as none.
       if (machine.image) heartbeats.seen(machineId);
-      const work = () => call.answer(machine, body, c.req.raw.signal);
+      const calling = { ...machine, write: options.writeAs(guestOf(machineId)) };
+      const work = () => call.answer(calling, body, c.req.raw.signal);
       // One that waits for its VM's row holds a connection to the database, which the other guests and callers need, too.
       const answer = await (call.holds ? work() : turns.run(machineId, work));
       if (answer === 'over') return c.text('this machine is over\n', 410);

@@ -2,13 +2,14 @@ import { databaseTime } from '../db/clock.js';
 import { liveCommands } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { getVm, type Vm } from '../db/vms.js';
+import type { Write } from '../db/write.js';
 import { guestTurn } from '../domain/guestTurn.js';
 import { LIMITS } from '../domain/limits.js';
 import { vmActions } from '../domain/vm.js';
 import type { Feed } from '../events/feed.js';
 import { deadline } from '../primitives/deadline.js';
 import { KeyedLock } from '../primitives/keyedLock.js';
-import { type DeliveryDeps, deliverCommand } from './deliverCommand.js';
+import { type DeliveryDeps, deliverCommand, type NoteDeps } from './deliverCommand.js';
 import { giveUpCommand } from './giveUpCommand.js';
 import type { GuestAnswer, GuestCall } from './guestCall.js';
 import { type GuestPoll, parseGuestPoll } from './guestPoll.js';
@@ -22,7 +23,7 @@ const WAKING = ['COMMAND_QUEUED', 'COMMAND_CANCELLING', 'COMMAND_ENDED', 'VM_REL
 /** How often a VM's output is looked after at most. */
 const OUTPUT_EVERY_MS = 1_000;
 
-export interface NextDeps extends DeliveryDeps {
+export interface NextDeps extends NoteDeps {
   feed: Feed;
   held: HeldCalls;
   readiness: 'agent' | 'rdp' | 'either';
@@ -41,15 +42,16 @@ export function nextCall(deps: NextDeps): GuestCall {
   /** However many calls a guest makes at once, one of them works with the database. */
   const turns = new KeyedLock();
 
-  const takeOutput = async (vm: Vm, { output }: GuestPoll) => {
+  const takeOutput = async (delivery: DeliveryDeps, vm: Vm, { output }: GuestPoll) => {
     const now = databaseTime().getTime();
     if (output.size === 0 || (outputAt.get(vm.id) ?? 0) + OUTPUT_EVERY_MS > now) return;
     outputAt.set(vm.id, now);
-    await noteOutput(deps, vm, output, lookedAt, now);
+    await noteOutput(delivery, vm, output, lookedAt, now);
   };
 
   /** The answer as things stand; else how long it holds if nothing happens. */
   const decide = async (
+    delivery: DeliveryDeps,
     vm: Vm,
     poll: GuestPoll,
   ): Promise<{ answer: GuestAnswer } | { againMs: number | undefined }> => {
@@ -68,10 +70,10 @@ export function nextCall(deps: NextDeps): GuestCall {
         return { answer: { do: 'cancel', id: turn.id } };
       }
       if (turn.do === 'give up') {
-        await giveUpCommand(deps, turn.id, session);
+        await giveUpCommand(delivery, turn.id, session);
         continue;
       }
-      const delivered = await deliverCommand(deps, vm, session, turn.id, turn.again);
+      const delivered = await deliverCommand(delivery, vm, session, turn.id, turn.again);
       if (delivered === undefined) {
         // Another start of the agent has called meanwhile, or the VM is over: this one is not asked to do anything.
         if ((await whyNot(vm.id, session)) !== undefined) return { answer: { do: 'ready' } };
@@ -92,14 +94,15 @@ export function nextCall(deps: NextDeps): GuestCall {
     return guest?.session !== session || unheard ? { do: 'ready' } : undefined;
   };
 
-  const answerVm = async (vm: Vm, poll: GuestPoll, over: AbortSignal): Promise<GuestAnswer> => {
+  const answerVm = async (write: Write, vm: Vm, poll: GuestPoll, over: AbortSignal): Promise<GuestAnswer> => {
     const refused = await whyNot(vm.id, poll.session);
     if (refused) return refused;
     heartbeats.seen(vm.id);
     const { session } = poll;
     const known = calls.get(vm.id);
     calls.set(vm.id, { session, count: known?.session === session ? known.count + 1 : 1 });
-    await takeOutput(vm, poll);
+    const delivery = { ...deps, write };
+    await takeOutput(delivery, vm, poll);
     for (let first = true; ; first = false) {
       const woken = first ? undefined : await whyNot(vm.id, poll.session);
       if (woken) return woken;
@@ -107,7 +110,7 @@ export function nextCall(deps: NextDeps): GuestCall {
       const cursor = feed.head;
       // Nobody hears the answer, so nothing may be handed out with it.
       if (!first && over.aborted) return { do: 'none' };
-      const decided = await turns.run(vm.id, () => decide(vm, poll));
+      const decided = await turns.run(vm.id, () => decide(delivery, vm, poll));
       if ('answer' in decided) return decided.answer;
       if (over.aborted) return { do: 'none' };
       const again = deadline(decided.againMs ?? Number.POSITIVE_INFINITY, over);
@@ -122,13 +125,13 @@ export function nextCall(deps: NextDeps): GuestCall {
   return {
     maxBodyBytes: LIMITS.guestBodyBytes.value,
     holds: true,
-    async answer({ vm, image }, body, gone) {
+    async answer({ vm, image, write }, body, gone) {
       const poll = parseGuestPoll(body);
       if ('malformed' in poll) return poll;
       return held.hold((vm ?? image).id, async (released) => {
         const over = deadline(Math.min(poll.waitSeconds * 1000, heartbeats.longestHoldMs), gone, released);
         try {
-          if (vm) return await answerVm(vm, poll, over.signal);
+          if (vm) return await answerVm(write, vm, poll, over.signal);
           // Nothing is ever run in an installation.
           await aborted(over.signal);
           return { do: 'none' };

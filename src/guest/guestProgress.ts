@@ -1,4 +1,3 @@
-import type { Write } from '../db/write.js';
 import { LIMITS } from '../domain/limits.js';
 import { noteInstallStep } from '../transitions/noteProgress.js';
 import { FACT, parseGuestBody, wholeNumber } from './guestBody.js';
@@ -15,16 +14,16 @@ const RULES = new Map([
 const STEPS_AT_ONCE = 100;
 
 /** `progress`: how far an installation is. Of no meaning from a VM. Steps that come too fast for people are lost. */
-export function progressCall(deps: { write: Write; now?: () => number }): GuestCall {
-  const limit = new RateLimit(LIMITS.guestStepsPerSecond.value, deps.now, undefined, STEPS_AT_ONCE);
+export function progressCall(now?: () => number): GuestCall {
+  const limit = new RateLimit(LIMITS.guestStepsPerSecond.value, now, undefined, STEPS_AT_ONCE);
   return {
     maxBodyBytes: LIMITS.guestBodyBytes.value,
-    async answer({ image }, body) {
+    async answer({ image, write }, body) {
       const values = parseGuestBody(body, (key) => RULES.get(key));
       if ('malformed' in values) return values;
       if (!image || !limit.allows(image.id)) return { do: 'ok' };
       const [done, of] = [Number(values.get('done') ?? 0), Number(values.get('of') ?? 0)];
-      await noteInstallStep(deps, image.id, { step: values.get('step') ?? '', done: Math.min(done, of), of });
+      await noteInstallStep({ write }, image.id, { step: values.get('step') ?? '', done: Math.min(done, of), of });
       return { do: 'ok' };
     },
   };

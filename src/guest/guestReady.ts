@@ -1,9 +1,10 @@
 import { databaseTime } from '../db/clock.js';
 import { noteGuest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
+import type { Write } from '../db/write.js';
 import { LIMITS } from '../domain/limits.js';
 import { reportInstalled } from '../transitions/reportGuest.js';
-import { type AdmitDeps, admitGuest } from './admitGuest.js';
+import { type AdmitRules, admitGuest } from './admitGuest.js';
 import type { GuestAnswer, GuestCall } from './guestCall.js';
 import { type GuestMessage, parseGuestReport } from './guestReport.js';
 import { reportInstallFailed } from './reportInstallFailed.js';
@@ -12,18 +13,18 @@ import { reportInstallFailed } from './reportInstallFailed.js';
 const NO_SESSION = '';
 
 /** `ready`: who the guest is, at every start of the agent. */
-export function readyCall(deps: AdmitDeps): GuestCall {
+export function readyCall(rules: AdmitRules): GuestCall {
   return {
     maxBodyBytes: LIMITS.guestBodyBytes.value,
-    async answer({ vm, image }, body) {
+    async answer({ vm, image, write }, body) {
       const now = databaseTime();
       const message = parseGuestReport(body);
       if ('malformed' in message) return message;
-      if (image) return noteInstallation(deps, image, message, now);
+      if (image) return noteInstallation(write, image, message, now);
       // Its golden image's agent, which does not know yet that it was cloned.
       if (message.phase !== 'ready') return { do: 'ok' };
       const { session = NO_SESSION, facts, clock } = message;
-      const admission = await admitGuest(deps, vm.id, { session, facts, clock }, now);
+      const admission = await admitGuest({ ...rules, write }, vm.id, { session, facts, clock }, now);
       if (admission === 'over') return 'over';
       return admission.do === 'sync' ? { do: 'sync', time: databaseTime().getTime() } : admission;
     },
@@ -31,7 +32,7 @@ export function readyCall(deps: AdmitDeps): GuestCall {
 }
 
 async function noteInstallation(
-  { write }: AdmitDeps,
+  write: Write,
   { id }: GoldenImage,
   { phase, session = NO_SESSION, facts, clock, step, reason }: GuestMessage,
   now: Date,

@@ -1,6 +1,6 @@
 import { SENT_OUTPUT_CHARACTERS } from '../domain/command.js';
 import { LIMITS } from '../domain/limits.js';
-import type { DeliveryDeps } from './deliverCommand.js';
+import type { NoteDeps } from './deliverCommand.js';
 import { FACT, type Malformed, parseGuestBody, SESSION, UUID, type ValueRule, wholeNumber } from './guestBody.js';
 import type { GuestCall } from './guestCall.js';
 import { type GuestResult, noteResult } from './noteResult.js';
@@ -23,13 +23,13 @@ const RULES = new Map<string, ValueRule>([
 ]);
 
 /** `result`: how a command ended. The answer is the same whatever becomes of it. */
-export function resultCall(deps: DeliveryDeps): GuestCall {
+export function resultCall(deps: NoteDeps): GuestCall {
   return {
     maxBodyBytes: LIMITS.guestResultBytes.value,
-    async answer({ vm }, body) {
+    async answer({ vm, write }, body) {
       const result = parseResult(body);
       if ('malformed' in result) return result;
-      if (vm) await noteResult(deps, vm, result);
+      if (vm) await noteResult({ ...deps, write }, vm, result);
       return { do: 'ok' };
     },
   };

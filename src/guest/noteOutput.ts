@@ -65,7 +65,7 @@ export async function noteOutput(
           stdoutBytes: Number(bytes.stdoutBytes),
           stderrBytes: Number(bytes.stderrBytes),
         };
-        tell({ kind: 'COMMAND_OUTPUT', actor: 'guest', vmType: vm.vmType, vmId: vm.id, data });
+        tell({ kind: 'COMMAND_OUTPUT', vmType: vm.vmType, vmId: vm.id, data });
       });
     } catch (err) {
       warn(err, id, "a command's output could not be taken over yet");

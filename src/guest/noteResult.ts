@@ -38,7 +38,7 @@ export async function noteResult(deps: DeliveryDeps, vm: Pick<Vm, 'id'>, result:
       stdoutBytes: max(BigInt(sizes.stdout), command.stdoutBytes),
       stderrBytes: max(BigInt(sizes.stderr), command.stderrBytes),
     };
-    await endCommand(tx, tell, command, 'guest', { ...endOf(command, result.end), also });
+    await endCommand(tx, tell, command, { ...endOf(command, result.end), also });
   });
 }
 

@@ -15,7 +15,7 @@ export function reportInstallFailed(
       const at = what.step === undefined ? '' : ` at step ${JSON.stringify(what.step)}`;
       const reason = `install.bat failed${at}: ${what.reason ?? 'it did not say why'}`;
       if ((await moveImage(tx, image, 'BROKE', { reason, current: false })) === undefined) return;
-      tell({ kind: 'GOLDEN_IMAGE_FAILED', actor: 'guest', vmType: image.vmType, goldenImageId: imageId, reason });
+      tell({ kind: 'GOLDEN_IMAGE_FAILED', vmType: image.vmType, goldenImageId: imageId, reason });
     },
     { makesRoom: true },
   );

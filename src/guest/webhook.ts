@@ -1,9 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import type { Db } from '../db/client.js';
-import type { Write } from '../db/write.js';
+import type { WriteAs } from '../db/write.js';
 import { LIMITS } from '../domain/limits.js';
 import { macOf } from '../domain/mac.js';
+import { guestOf } from '../domain/principal.js';
 import { problem } from '../rest/refusals.js';
 import { remoteAddress } from '../rest/remoteAddress.js';
 import { ok, Problem } from '../rest/schemas.js';
@@ -12,7 +13,7 @@ import { RateLimit } from './rateLimit.js';
 
 export interface WebhookOptions {
   db: Db;
-  write: Write;
+  writeAs: WriteAs;
   readiness: 'agent' | 'rdp' | 'either';
   /** Whether these routes do anything: whoever reaches them and knows an address may say that a machine is ready. */
   webhook: boolean;
@@ -26,7 +27,7 @@ type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
  * can work the address out, so this is for guests of golden images from the prototype; new ones use /guest/v1.
  * The vm_type in the path says nothing that the address does not say: the prototype's guests always put 11 there.
  */
-export function addWebhookRoutes(app: Hono, { db, write, readiness, webhook, now }: WebhookOptions): void {
+export function addWebhookRoutes(app: Hono, { db, writeAs, readiness, webhook, now }: WebhookOptions): void {
   if (!webhook) {
     const fix = 'New guests report by /guest/v1. For those of the prototype set VAPIORC_WEBHOOK=on.';
     app.all('/webhook/*', (c) => c.json(problem('WEBHOOK_OFF', "the prototype's webhook is off", fix), 404));
@@ -44,6 +45,7 @@ export function addWebhookRoutes(app: Hono, { db, write, readiness, webhook, now
     const machine = await machineOf(c, db);
     if (machine instanceof Response) return machine;
     const { type, id } = machine;
+    const write = writeAs(guestOf(id));
     const ignored = { status: 'ignored', message: 'VM instance not in expected state' };
     if (type === 'vm_instance') {
       if (readiness === 'rdp' || (await reportReadyByAddress({ write }, id)) !== 'noted') return c.json(ignored);

@@ -22,7 +22,6 @@ export async function blockPool(
     if (count === 0) return false;
     tell({
       kind: why === null ? 'POOL_CHANGED' : 'POOL_BLOCKED',
-      actor: 'reconciler',
       vmType,
       ...(why !== null && { reason: why }),
     });

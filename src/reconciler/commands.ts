@@ -21,7 +21,7 @@ export async function reconcileCommands({
   const end = (id: string, from: CommandStatus, endOf: (command: Command) => CommandEnd) =>
     write(async (tx, tell) => {
       const command = await lockCommand(tx, id);
-      if (command?.status === from) await endCommand(tx, tell, command, 'reconciler', endOf(command));
+      if (command?.status === from) await endCommand(tx, tell, command, endOf(command));
     });
   for (const id of await overdueCommands(db, at, ledSince, REPORT_SECONDS))
     await end(id, 'RUNNING', () => ({ event: 'TIMED_OUT', reason: 'the guest did not report its end' }));

@@ -83,12 +83,7 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
   if (started instanceof Refusal || started instanceof Waiting) {
     const why = started instanceof Waiting ? makesWait(started.reason) : `${started.message}. ${started.fix}`;
     const message = `waiting: ${why}`;
-    await noteProgress(
-      deps,
-      id,
-      { phase: image.phase ?? 'PULLING', share: null, message, runs: false },
-      { now: now() },
-    );
+    await noteProgress(deps, id, { phase: image.phase ?? 'PULLING', share: null, message, runs: false }, now());
     return 'refused';
   }
   await write(async (tx, tell) => {
@@ -105,7 +100,6 @@ async function install(deps: Deps, image: GoldenImage): Promise<Outcome> {
     else
       tell({
         kind: 'GOLDEN_IMAGE_INSTALLING',
-        actor: 'reconciler',
         vmType,
         goldenImageId: id,
         data: { port: provisioner.endpoints(latest.endpoint)?.screen.port ?? null },
@@ -122,7 +116,7 @@ async function makeWait({ write, log }: Deps, image: GoldenImage, reason: string
     if (latest?.generation !== image.generation) return undefined;
     const moved = await moveImage(tx, latest, 'WAITS', { message });
     const { vmType, id: goldenImageId } = image;
-    if (moved) tell({ kind: 'GOLDEN_IMAGE_PROGRESS', actor: 'reconciler', vmType, goldenImageId, data: { message } });
+    if (moved) tell({ kind: 'GOLDEN_IMAGE_PROGRESS', vmType, goldenImageId, data: { message } });
     return moved;
   });
   if (moved) log.info({ imageId: image.id, reason }, 'an installation is to be started anew');
@@ -136,7 +130,6 @@ async function noteInstalled({ write }: Deps, image: GoldenImage): Promise<void>
       const reason = 'the guest shut itself down';
       tell({
         kind: 'GOLDEN_IMAGE_SEALING',
-        actor: 'reconciler',
         vmType: image.vmType,
         goldenImageId: image.id,
         reason,
@@ -172,7 +165,6 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
     const { vmType, version } = image;
     tell({
       kind: 'GOLDEN_IMAGE_READY',
-      actor: 'reconciler',
       vmType,
       goldenImageId: image.id,
       data: { version, sizeBytes, sha256 },
@@ -198,8 +190,7 @@ async function clean(deps: Deps, image: GoldenImage): Promise<void> {
         where: { id: image.id, status: image.status, cleanedAt: null },
         data: { cleanedAt: databaseTime(), endpoint: null, engineId: null, ...(reason && { reason }) },
       });
-      if (count > 0)
-        tell({ kind: 'GOLDEN_IMAGE_CLEANED', actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id });
+      if (count > 0) tell({ kind: 'GOLDEN_IMAGE_CLEANED', vmType: image.vmType, goldenImageId: image.id });
     },
     { makesRoom: true },
   );
@@ -217,7 +208,6 @@ async function breakImage(deps: Deps, image: GoldenImage, why: string): Promise<
       if (moved)
         tell({
           kind: 'GOLDEN_IMAGE_FAILED',
-          actor: 'reconciler',
           vmType: image.vmType,
           goldenImageId: image.id,
           reason,

@@ -19,7 +19,7 @@ export async function reconcileLeases({
     if (vmId !== null) await releaseIf({ write }, vmId, (_vm, tx) => isAbandoned(tx, id), 'nobody came for it');
     else
       await write(async (tx, tell) => {
-        if (await isAbandoned(tx, id)) await cancelQueued(tx, tell, id, 'its caller waits no longer', 'reconciler');
+        if (await isAbandoned(tx, id)) await cancelQueued(tx, tell, id, 'its caller waits no longer');
       });
   }
 }

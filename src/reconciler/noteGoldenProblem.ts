@@ -14,7 +14,7 @@ export async function noteGoldenProblem(
     const latest = await lockImage(tx, image.id);
     if (latest?.status !== 'READY' || latest.problem === problem) return false;
     await tx.goldenImage.update({ where: { id: image.id }, data: { problem } });
-    const subject = { actor: 'reconciler', vmType: image.vmType, goldenImageId: image.id } as const;
+    const subject = { vmType: image.vmType, goldenImageId: image.id } as const;
     tell(
       problem === null
         ? { kind: 'GOLDEN_IMAGE_MENDED', ...subject }

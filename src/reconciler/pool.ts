@@ -3,8 +3,9 @@ import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
 import { currentImage } from '../db/images.js';
 import { lockPool, poolRecovered } from '../db/pools.js';
-import type { NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
+import { madeBy, RECONCILER } from '../domain/principal.js';
 import { blockPool } from './blockPool.js';
 import type { Deps } from './deps.js';
 import { releaseIf } from './releaseIf.js';
@@ -77,12 +78,7 @@ async function planOf({ now }: Deps, tx: Tx, vmType: string) {
 }
 
 /** Asks for what is missing by now. */
-async function grow(
-  deps: Deps,
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  vmType: string,
-): Promise<{ why: string | null | undefined }> {
+async function grow(deps: Deps, tx: Tx, tell: Tell, vmType: string): Promise<{ why: string | null | undefined }> {
   const plan = await planOf(deps, tx, vmType);
   if (!plan?.image) return { why: undefined };
   const { pool, image, add, why } = plan;
@@ -94,11 +90,12 @@ async function grow(
         vmType,
         goldenImageId: image.id,
         hotSpare: true,
+        ...madeBy(RECONCILER),
         cpuCores,
         ramMiB,
       },
     });
-    tell({ kind: 'VM_REQUESTED', actor: 'reconciler', vmType, vmId: vm.id, goldenImageId: image.id });
+    tell({ kind: 'VM_REQUESTED', vmType, vmId: vm.id, goldenImageId: image.id });
   }
   return { why };
 }

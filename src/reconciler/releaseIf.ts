@@ -13,7 +13,7 @@ export async function releaseIf(
   await write(
     async (tx, tell) => {
       const vm = await lockVm(tx, id);
-      if (vm !== null && (await still(vm, tx))) await release(tx, tell, vm, 'reconciler', reason);
+      if (vm !== null && (await still(vm, tx))) await release(tx, tell, vm, reason);
     },
     { makesRoom: true },
   );

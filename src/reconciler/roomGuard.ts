@@ -67,7 +67,7 @@ export class RoomGuard {
       await write(
         async (tx, tell) => {
           const vm = await lockVm(tx, vmId);
-          if (vm) await failVm(tx, tell, vm, 'reconciler', reason, now());
+          if (vm) await failVm(tx, tell, vm, reason, now());
         },
         { makesRoom: true },
       );

@@ -24,7 +24,7 @@ export async function claimForQemuAgent({ db, write }: Deps, vmId: string): Prom
     const moved = await moveCommand(tx, command, 'DELIVERED', { startedAt: databaseTime() });
     if (moved === undefined) return undefined;
     const { vmType } = await tx.vm.findUniqueOrThrow({ where: { id: vmId }, select: { vmType: true } });
-    tell({ kind: 'COMMAND_STARTED', actor: 'reconciler', vmType, vmId, data: { commandId: command.id } });
+    tell({ kind: 'COMMAND_STARTED', vmType, vmId, data: { commandId: command.id } });
     return moved;
   });
 }
@@ -60,10 +60,10 @@ export async function noteEnd(
   await write(async (tx, tell) => {
     const command = await lockCommand(tx, id);
     if (command?.status !== 'RUNNING') return;
-    if (output === undefined) return void (await endCommand(tx, tell, command, 'reconciler', end));
+    if (output === undefined) return void (await endCommand(tx, tell, command, end));
     const { stdout, stderr, ...also } = output;
     await saveOutput(tx, id, { stdout, stderr });
-    await endCommand(tx, tell, command, 'reconciler', { ...end, also });
+    await endCommand(tx, tell, command, { ...end, also });
   });
 }
 

@@ -25,7 +25,6 @@ export async function tellIfStuck(deps: Deps, image: GoldenImage): Promise<void>
     const { vmType, phase, id: goldenImageId } = latest;
     tell({
       kind: 'GOLDEN_IMAGE_STUCK',
-      actor: 'reconciler',
       vmType,
       goldenImageId,
       reason: stuck,

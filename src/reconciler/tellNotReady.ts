@@ -12,7 +12,7 @@ export async function tellNotReady(
     const latest = await lockVm(tx, vmId);
     if (latest?.generation !== vm.generation || latest.notReady === reason) return false;
     await tx.vm.update({ where: { id: vmId }, data: { notReady: reason } });
-    const subject = { actor: 'reconciler', vmType, vmId } as const;
+    const subject = { vmType, vmId } as const;
     tell(reason === null ? { kind: 'VM_READY', ...subject } : { kind: 'VM_NOT_READY', ...subject, reason });
     return true;
   });
@@ -26,7 +26,7 @@ export async function makeWait({ write, log }: Pick<Deps, 'write' | 'log'>, vm: 
     const latest = await lockVm(tx, vmId);
     if (latest?.generation !== vm.generation) return undefined;
     const moved = await moveVm(tx, latest, 'WAITS', { notReady: reason });
-    if (moved) tell({ kind: 'VM_NOT_READY', actor: 'reconciler', vmType, vmId, reason });
+    if (moved) tell({ kind: 'VM_NOT_READY', vmType, vmId, reason });
     return moved;
   });
   if (moved) log.info({ vmId, reason }, 'a vm is to be started anew');

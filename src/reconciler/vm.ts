@@ -35,7 +35,7 @@ export async function reconcileVm(deps: Deps, vmId: string): Promise<Outcome> {
     case 'start':
       return startVm(deps, vm);
     case 'probe':
-      if (readiness !== 'agent' && (await provisioner.answersRdp(vmId))) await reportVmReady(deps, vmId, 'reconciler');
+      if (readiness !== 'agent' && (await provisioner.answersRdp(vmId))) await reportVmReady(deps, vmId);
       return;
     case 'look': {
       const why = await whySilent(deps, vmId, step.silentMs);
@@ -114,7 +114,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     if (moved === undefined) await tx.vm.update({ where: { id: vm.id }, data: { engineId } });
     else {
       const data = { port: provisioner.endpoints(latest.endpoint)?.screen.port ?? null };
-      tell({ kind: 'VM_BOOTING', actor: 'reconciler', vmType: vm.vmType, vmId: vm.id, data });
+      tell({ kind: 'VM_BOOTING', vmType: vm.vmType, vmId: vm.id, data });
     }
   });
   log.info({ vmId: vm.id, imageId: image.id }, 'vm started');
@@ -132,7 +132,7 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
       if (latest === null || latest.cleanedAt !== null) return;
       await tx.sighting.deleteMany({ where: { vmId: vm.id } });
       const clean = { cleanedAt: databaseTime(), endpoint: null, engineId: null, reason };
-      const subject = { actor: 'reconciler', vmType: vm.vmType, vmId: vm.id } as const;
+      const subject = { vmType: vm.vmType, vmId: vm.id } as const;
       const gone = await moveVm(tx, latest, 'GONE', clean);
       if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });
       await tx.vm.update({ where: { id: vm.id }, data: clean });
@@ -152,7 +152,7 @@ async function breakVm(deps: Deps, vm: Vm, why: string): Promise<void> {
       const latest = await lockVm(tx, vm.id);
       // Decided on a status that is no longer so: look again.
       if (latest === null || latest.generation !== vm.generation) return undefined;
-      return failVm(tx, tell, latest, 'reconciler', reason, now());
+      return failVm(tx, tell, latest, reason, now());
     },
     { makesRoom: true },
   );

@@ -23,5 +23,5 @@ export function noteHeard(
   { phase, progress, message }: InstallProgress,
 ): Promise<GoldenImage | null> {
   const note = { phase, share: progress, message: withPercent(message, progress) };
-  return noteProgress({ write }, imageId, note, { now: now() });
+  return noteProgress({ write }, imageId, note, now());
 }

@@ -1,17 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { cancelCommand } from '../actions/cancelCommand.js';
-import type { CommandDeps } from '../actions/deps.js';
 import { checked, uuidOf, wholeNumberOf } from '../actions/input.js';
 import { runCommand } from '../actions/runCommand.js';
 import { waitForCommand } from '../actions/waitForCommand.js';
-import type { Db } from '../db/client.js';
 import { type Command, commandsOfVm, getCommand, outputOf } from '../db/commands.js';
-import type { Read, Reads } from '../db/reads.js';
+import type { Read } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import { InvalidInput, NotFound } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
-import type { Feed } from '../events/feed.js';
+import { actionContext } from './actionContext.js';
 import {
   CommandDetails,
   CommandId,
@@ -21,7 +19,6 @@ import {
   NewCommand,
 } from './commandSchemas.js';
 import { unwrap } from './refusals.js';
-import { remoteAddress } from './remoteAddress.js';
 import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from './schemas.js';
 
 const tags = ['commands'];
@@ -78,27 +75,18 @@ const cancel = createRoute({
   responses: { 200: ok('The command; one that runs is ended by the guest.', CommandDetails), ...refusals(404, 422) },
 });
 
-export interface CommandRoutesOptions {
-  db: Db;
-  reads: Reads;
-  deps: CommandDeps;
-  feed: Feed;
-}
-
-export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions): void {
-  const { deps, reads } = options;
+export function addCommandRoutes(app: OpenAPIHono): void {
   const details = async (read: Read, command: Command) =>
     commandDetails(command, (await read((db) => outputOf(db, [command.id]))).get(command.id));
-  const waited = (command: Command, seconds: number | undefined, caller: AbortSignal) =>
-    waitForCommand(options, command, (seconds ?? 0) * 1000, caller);
   const checkWait = (seconds: number | undefined) =>
     unwrap(checked(() => wholeNumberOf('wait_seconds', seconds ?? 0, 0, LIMITS.waitSeconds.value)));
 
   app.openapi(run, async (c) => {
+    const context = actionContext(c);
     const body = c.req.valid('json');
     checkWait(body.wait_seconds);
     const command = unwrap(
-      await runCommand(deps, {
+      await runCommand(context, {
         vmId: c.req.valid('param').instance_id,
         command: body.command,
         timeoutSeconds: body.timeout_seconds,
@@ -108,12 +96,12 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
         assignedTo: c.req.valid('query').assigned_to,
       }),
     );
-    const ended = await waited(command, body.wait_seconds, c.req.raw.signal);
-    return c.json(await details(reads.of(remoteAddress(c)), ended), 200);
+    const ended = await waitForCommand(context, command, (body.wait_seconds ?? 0) * 1000);
+    return c.json(await details(context.read, ended), 200);
   });
 
   app.openapi(list, async (c) => {
-    const read = reads.of(remoteAddress(c));
+    const { read } = actionContext(c);
     const { limit = 50, before } = c.req.valid('query');
     unwrap(checked(() => wholeNumberOf('limit', limit, 1, LIMITS.pageItems.value)));
     const vmId = unwrap(checked(() => uuidOf('instance_id', c.req.valid('param').instance_id)));
@@ -134,17 +122,19 @@ export function addCommandRoutes(app: OpenAPIHono, options: CommandRoutesOptions
 
   app.openapi(show, async (c) => {
     const given = c.req.valid('param').command_id;
-    const { wait_seconds: seconds } = c.req.valid('query');
+    const { wait_seconds: seconds = 0 } = c.req.valid('query');
     checkWait(seconds);
-    const read = reads.of(remoteAddress(c));
+    const context = actionContext(c);
+    const { read } = context;
     const id = unwrap(checked(() => uuidOf('command_id', given)));
     const command = await read((db) => getCommand(db, id));
     if (command === null) throw new NotFound('command', given);
-    return c.json(await details(read, await waited(command, seconds, c.req.raw.signal)), 200);
+    return c.json(await details(read, await waitForCommand(context, command, seconds * 1000)), 200);
   });
 
   app.openapi(cancel, async (c) => {
-    const { command } = unwrap(await cancelCommand(deps, { id: c.req.valid('param').command_id }));
-    return c.json(await details(reads.of(remoteAddress(c)), command), 200);
+    const context = actionContext(c);
+    const { command } = unwrap(await cancelCommand(context, { id: c.req.valid('param').command_id }));
+    return c.json(await details(context.read, command), 200);
   });
 }

@@ -1,14 +1,14 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { checked, uuidOf, vmTypeOf } from '../actions/input.js';
 import { type EventFilter, lastSeq } from '../db/events.js';
-import type { Read, Reads } from '../db/reads.js';
+import type { Read } from '../db/reads.js';
 import { InvalidInput } from '../domain/errors.js';
 import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
+import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
-import { remoteAddress } from './remoteAddress.js';
 import { EventKind, refusals, text } from './schemas.js';
 import { eventView } from './views.js';
 
@@ -37,11 +37,9 @@ const route = createRoute({
   },
 });
 
-export function addEventRoutes(
-  app: OpenAPIHono,
-  { reads, feed, log }: { reads: Reads; feed: Feed; log: Logger },
-): void {
+export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
   app.openapi(route, async (c) => {
+    const { address, feed, gone, read } = actionContext(c);
     const { after, instance_id, golden_id, vm_type, kinds } = c.req.valid('query');
     const filter: EventFilter = unwrap(
       checked(() => ({
@@ -52,10 +50,10 @@ export function addEventRoutes(
     );
     if (kinds !== undefined) filter.kinds = unwrap(kindsOf(kinds));
     const given = c.req.valid('header')['last-event-id'] ?? after;
-    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(reads.of(remoteAddress(c)), feed, given));
+    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(read, feed, given));
     const stop = new AbortController();
-    c.req.raw.signal.addEventListener('abort', () => stop.abort(), { once: true });
-    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, remoteAddress(c)), stop, log);
+    gone.addEventListener('abort', () => stop.abort(), { once: true });
+    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), stop, log);
     return c.body(body, 200, { 'Content-Type': 'text/event-stream', ...EVENT_STREAM_HEADERS });
   });
 }

@@ -1,11 +1,11 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { newVmFile, removable, type VmFile, type VmFileDeps, vmFile } from '../actions/vmFile.js';
+import { newVmFile, removable, type VmFile, vmFile } from '../actions/vmFile.js';
 import { vmReleased } from '../actions/vmReleased.js';
 import { Conflict, InvalidInput, NotFound, Refusal } from '../domain/errors.js';
 import { guestPath } from '../domain/windowsPath.js';
-import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
+import { actionContext } from './actionContext.js';
 import { digestField } from './digest.js';
 import { describeFileRoutes } from './fileDocs.js';
 import { fileEntryView, listFiles } from './listFiles.js';
@@ -18,14 +18,8 @@ import { sendFile } from './sendFile.js';
 const ROUTE = '/api/vms/instances/:instance_id/files/*';
 const PREFIX = /^\/api\/vms\/instances\/[^/]+\/files(?:\/|$)/;
 
-export interface FileRoutesOptions {
-  files: VmFileDeps;
-  feed: Feed;
-  log: Logger;
-}
-
 /** Files of VMs. Comes before the limit on bodies: a file may have any size. */
-export function addFileRoutes(app: OpenAPIHono, { files, feed, log }: FileRoutesOptions): void {
+export function addFileRoutes(app: OpenAPIHono, log: Logger): void {
   describeFileRoutes(app);
 
   // A URL with ".." in it has lost it by now, and with it leads to another route.
@@ -36,8 +30,8 @@ export function addFileRoutes(app: OpenAPIHono, { files, feed, log }: FileRoutes
   });
 
   app.put(ROUTE, (c) =>
-    whileHeld(c, feed, async (released) => {
-      const { share, path } = unwrap(await newVmFile(files, orderOf(c, pathOf(c))));
+    whileHeld(c, async (released) => {
+      const { share, path } = unwrap(await newVmFile(actionContext(c), orderOf(c, pathOf(c))));
       const kept = await receiveFile(c, share, { path, released, log });
       if (kept instanceof Response) return kept;
       c.header('Repr-Digest', digestField(kept.sha256));
@@ -47,10 +41,10 @@ export function addFileRoutes(app: OpenAPIHono, { files, feed, log }: FileRoutes
   );
 
   app.get(ROUTE, (c) =>
-    whileHeld(c, feed, async (released) => {
+    whileHeld(c, async (released) => {
       const given = pathOf(c);
       const asFolder = given.endsWith('/');
-      const { share, path } = unwrap(await vmFile(files, orderOf(c, asFolder ? given.slice(0, -1) : given)));
+      const { share, path } = unwrap(await vmFile(actionContext(c), orderOf(c, asFolder ? given.slice(0, -1) : given)));
       const file = asFolder || path.length === 1 ? undefined : await share.open(path);
       if (file instanceof NotFound) throw file;
       if (file === undefined || file instanceof Refusal) {
@@ -67,7 +61,7 @@ export function addFileRoutes(app: OpenAPIHono, { files, feed, log }: FileRoutes
     const recursive = c.req.query('recursive') ?? 'false';
     if (recursive !== 'true' && recursive !== 'false')
       throw new InvalidInput('recursive', recursive, 'Give true or false.');
-    const found = unwrap(await vmFile(files, orderOf(c, pathOf(c).replace(/\/$/, ''))));
+    const found = unwrap(await vmFile(actionContext(c), orderOf(c, pathOf(c).replace(/\/$/, ''))));
     unwrap(removable(found));
     const removed = unwrap(await remove(found, recursive === 'true'));
     if (!removed) throw new NotFound('file', found.path.join('/'));
@@ -93,12 +87,8 @@ function orderOf(c: Context, path: string) {
 }
 
 /** Watches the VM from before it is looked at until the work is done. */
-async function whileHeld(
-  c: Context,
-  feed: Feed,
-  work: (released: AbortSignal) => Promise<Response>,
-): Promise<Response> {
-  const { signal, stop } = vmReleased(feed, (c.req.param('instance_id') ?? '').toLowerCase());
+async function whileHeld(c: Context, work: (released: AbortSignal) => Promise<Response>): Promise<Response> {
+  const { signal, stop } = vmReleased(actionContext(c).feed, (c.req.param('instance_id') ?? '').toLowerCase());
   try {
     return await work(signal);
   } finally {

@@ -1,14 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { markGoldenImageReady } from '../actions/changeGoldenImage.js';
 import { createGoldenImage } from '../actions/createGoldenImage.js';
-import type { CommandDeps } from '../actions/deps.js';
 import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
-import type { Reads } from '../db/reads.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
+import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
-import { remoteAddress } from './remoteAddress.js';
 import { Done, GoldenId, GoldenImage, ok, refusals, text, vmType, wholeNumber } from './schemas.js';
 import { imageView } from './views.js';
 
@@ -65,12 +63,9 @@ const markReady = createRoute({
   responses: { 200: ok('Noted.', Done), ...refusals(404, 409, 422) },
 });
 
-export function addGoldenImageRoutes(
-  app: OpenAPIHono,
-  { deps, reads, endpointsOf }: { deps: CommandDeps; reads: Reads; endpointsOf: EndpointsOf },
-): void {
+export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpointsOf: EndpointsOf }): void {
   app.openapi(list, async (c) => {
-    const read = reads.of(remoteAddress(c));
+    const { read } = actionContext(c);
     const images = await read((db) =>
       db.goldenImage.findMany({
         where: { status: { not: 'DELETED' } },
@@ -88,7 +83,7 @@ export function addGoldenImageRoutes(
   app.openapi(create, async (c) => {
     const query = c.req.valid('query');
     const image = unwrap(
-      await createGoldenImage(deps, {
+      await createGoldenImage(actionContext(c), {
         vmType: query.vm_type,
         name: query.name,
         cpuCores: query.cpu_cores,
@@ -104,7 +99,7 @@ export function addGoldenImageRoutes(
   });
 
   app.openapi(markReady, async (c) => {
-    const image = unwrap(await markGoldenImageReady(deps, { id: c.req.valid('param').golden_id }));
+    const image = unwrap(await markGoldenImageReady(actionContext(c), { id: c.req.valid('param').golden_id }));
     const message =
       image.status === 'READY' ? 'Golden image is ready' : 'Golden image marked as ready: it is being sealed';
     return c.json({ status: 'success' as const, message }, 200);

@@ -1,18 +1,17 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { createVm } from '../actions/createVm.js';
-import { createHandOut, type HandOutDeps } from '../actions/handOut.js';
+import { handOut } from '../actions/handOut.js';
 import { checked, uuidOf, wholeNumberOf } from '../actions/input.js';
 import { releaseVm } from '../actions/releaseVm.js';
 import { ensureHotSpares } from '../actions/setPool.js';
 import { getGuest } from '../db/guests.js';
-import type { Reads } from '../db/reads.js';
 import { getVm } from '../db/vms.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
+import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
-import { remoteAddress } from './remoteAddress.js';
 import {
   Assigned,
   Done,
@@ -111,19 +110,16 @@ const ensure = createRoute({
   responses: { 200: ok('Asked.', Done), ...refusals(404, 422) },
 });
 
-export interface InstanceRoutesOptions extends HandOutDeps {
-  deps: Parameters<typeof createVm>[0];
-  reads: Reads;
+export interface InstanceRoutesOptions {
   endpointsOf: EndpointsOf;
   assignWaitSeconds: number;
 }
 
 export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptions): void {
-  const { deps, reads, endpointsOf } = options;
-  const handOut = createHandOut(options);
+  const { endpointsOf } = options;
 
   app.openapi(list, async (c) => {
-    const vms = await reads.of(remoteAddress(c))((db) =>
+    const vms = await actionContext(c).read((db) =>
       db.vm.findMany({ where: { cleanedAt: null }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
     );
     return c.json(
@@ -134,7 +130,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
 
   app.openapi(show, async (c) => {
     const { instance_id: given } = c.req.valid('param');
-    const read = reads.of(remoteAddress(c));
+    const { read } = actionContext(c);
     const id = unwrap(checked(() => uuidOf('instance_id', given)));
     const vm = await read((db) => getVm(db, id));
     const view = vm && instanceView(vm, endpointsOf);
@@ -158,7 +154,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
 
   app.openapi(create, async (c) => {
     const { vm_type } = c.req.valid('query');
-    const vm = unwrap(await createVm(deps, { vmType: vm_type }));
+    const vm = unwrap(await createVm(actionContext(c), { vmType: vm_type }));
     return c.json({ instance_id: vm.id, status: 'creating' as const }, 200);
   });
 
@@ -172,12 +168,12 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
       idempotencyKey: query.idempotency_key,
       leaseSeconds: query.lease_seconds,
     };
-    const vm = unwrap(await handOut(order, waitSeconds, c.req.raw.signal));
+    const vm = unwrap(await handOut(actionContext(c), order, waitSeconds));
     return c.json({ instance_id: vm.id, container_id: vm.engineId, ...addressesOf(vm, endpointsOf) }, 200);
   });
 
   app.openapi(release, async (c) => {
-    const { changed } = unwrap(await releaseVm(deps, { id: c.req.valid('param').instance_id }, 'released'));
+    const { changed } = unwrap(await releaseVm(actionContext(c), { id: c.req.valid('param').instance_id }, 'released'));
     return c.json(
       done(changed ? 'VM is being destroyed (hot spares will be replenished)' : 'VM was released before'),
       200,
@@ -185,12 +181,14 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
   });
 
   app.openapi(destroy, async (c) => {
-    const { changed } = unwrap(await releaseVm(deps, { id: c.req.valid('param').instance_id }, 'destroyed'));
+    const { changed } = unwrap(
+      await releaseVm(actionContext(c), { id: c.req.valid('param').instance_id }, 'destroyed'),
+    );
     return c.json(done(changed ? 'VM is being destroyed' : 'VM was destroyed before'), 200);
   });
 
   app.openapi(ensure, async (c) => {
-    const pools = unwrap(await ensureHotSpares(deps, { vmType: c.req.valid('query').vm_type }));
+    const pools = unwrap(await ensureHotSpares(actionContext(c), { vmType: c.req.valid('query').vm_type }));
     return c.json(
       done(`Hot spare replenishment triggered for ${pools.length} pool${pools.length === 1 ? '' : 's'}`),
       200,

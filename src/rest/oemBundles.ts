@@ -6,6 +6,7 @@ import { oemFile } from '../actions/oemFile.js';
 import { Conflict, NotFound } from '../domain/errors.js';
 import { MAX_OEM_FILE_BYTES, type OemBundle, type OemBundles } from '../domain/oemBundles.js';
 import type { Logger } from '../log.js';
+import { actionContext } from './actionContext.js';
 import { digestField } from './digest.js';
 import { fileBody, filePathParameter, fileSha256 } from './fileDocs.js';
 import { targetOf } from './nodeOf.js';
@@ -61,15 +62,11 @@ const destroy = createRoute({
   responses: { 200: ok('It is gone.', Done), ...refusals(404, 409, 422) },
 });
 
-export interface OemRoutesOptions {
-  oemBundles: OemBundles | undefined;
-  log: Logger;
-}
-
 /** Named sets of the user's own files for installations. Comes before the limit on bodies. */
-export function addOemRoutes(app: OpenAPIHono, { oemBundles, log }: OemRoutesOptions): void {
+export function addOemRoutes(app: OpenAPIHono, log: Logger): void {
   describe(app);
-  const bundles = (): OemBundles => {
+  const bundlesOf = (c: Context): OemBundles => {
+    const { oemBundles } = actionContext(c);
     if (oemBundles) return oemBundles;
     const fix = 'Start the server with VAPIORC_PROVISIONER=docker.';
     throw new Conflict('the machines of this server are simulated: nothing is installed in them', fix);
@@ -77,23 +74,23 @@ export function addOemRoutes(app: OpenAPIHono, { oemBundles, log }: OemRoutesOpt
   const never = new AbortController().signal;
   setMaxListeners(0, never); // each transfer listens
 
-  app.openapi(list, async (c) => c.json((await bundles().list()).map(view), 200));
+  app.openapi(list, async (c) => c.json((await bundlesOf(c).list()).map(view), 200));
 
   app.openapi(show, async (c) => {
     const name = nameOf(c);
-    const found = await bundles().get(name);
+    const found = await bundlesOf(c).get(name);
     if (found === undefined) throw new NotFound('OEM bundle', name);
     return c.json(view(found), 200);
   });
 
   app.openapi(destroy, async (c) => {
     const name = nameOf(c);
-    if (!(await bundles().remove(name))) throw new NotFound('OEM bundle', name);
+    if (!(await bundlesOf(c).remove(name))) throw new NotFound('OEM bundle', name);
     return c.json({ status: 'success' as const, message: 'OEM bundle deleted' }, 200);
   });
 
   app.put(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundles(), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
     const kept = await receiveFile(c, share, { path, released: never, maxBytes: MAX_OEM_FILE_BYTES, log });
     if (kept instanceof Response) return kept;
     c.header('Repr-Digest', digestField(kept.sha256));
@@ -101,13 +98,13 @@ export function addOemRoutes(app: OpenAPIHono, { oemBundles, log }: OemRoutesOpt
   });
 
   app.get(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundles(), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
     const file = unwrap(await share.open(path));
     return sendFile(c, file, { name: path.at(-1) ?? '', released: never, log });
   });
 
   app.delete(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundles(), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
     if (!unwrap(await share.remove(path, false))) throw new NotFound('file', path.join('/'));
     return c.json({ status: 'success' as const, message: 'Removed' }, 200);
   });

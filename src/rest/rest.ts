@@ -1,19 +1,14 @@
+import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { AssignVm } from '../actions/assignVm.js';
-import type { CommandDeps } from '../actions/deps.js';
-import type { VmFileDeps } from '../actions/vmFile.js';
-import type { Db } from '../db/client.js';
-import type { Reads } from '../db/reads.js';
+import { type ActionDeps, contextOf } from '../actions/context.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import type { HealthReport } from '../domain/health.js';
 import { LIMITS } from '../domain/limits.js';
-import type { OemBundles } from '../domain/oemBundles.js';
-import type { Screens } from '../domain/screen.js';
-import type { Feed } from '../events/feed.js';
 import type { GuestRoutes } from '../guest/guest.js';
 import { describeWebhook } from '../guest/webhook.js';
+import type { Callers } from '../http/callers.js';
 import { FROM_OUR_PAGES, type IsForeign } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
 import { addCommandRoutes } from './commands.js';
@@ -33,17 +28,10 @@ import { refuseUnknown } from './refuseUnknown.js';
 import { addScreenRoutes } from './screen.js';
 
 export interface RestOptions {
-  db: Db;
-  reads: Reads;
-  deps: CommandDeps;
-  assignVm: AssignVm;
-  feed: Feed;
+  actions: ActionDeps;
+  callers: Callers;
   health: () => Promise<HealthReport>;
   guestRoutes: GuestRoutes;
-  /** The files of a VM; none where machines are simulated. */
-  share: VmFileDeps['share'];
-  oemBundles?: OemBundles | undefined;
-  screens: Screens;
   endpointsOf: EndpointsOf;
   isForeign: IsForeign;
   assignWaitSeconds: number;
@@ -53,7 +41,7 @@ export interface RestOptions {
 
 /** The REST API: for clients that never heard of GraphQL, with every route of the prototype as it was. */
 export function createRest(options: RestOptions) {
-  const { guestRoutes, isForeign, log, version } = options;
+  const { actions, callers, guestRoutes, isForeign, log, version } = options;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
 
   app.use(async (c, next) => {
@@ -68,8 +56,8 @@ export function createRest(options: RestOptions) {
     return c.json(problem('FOREIGN_ORIGIN', what, `Call from a program, ${FROM_OUR_PAGES}`), 403);
   });
   app.use('/api/*', refuseUnknown(app));
-  addFileRoutes(app, { files: options, feed: options.feed, log });
-  addOemRoutes(app, { oemBundles: options.oemBundles, log });
+  addFileRoutes(app, log);
+  addOemRoutes(app, log);
   // Guests' routes have a tighter limit of their own.
   const limitUnknownLength = bodyLimit({ maxSize: LIMITS.restBodyBytes.value, onError: answerTooLarge });
   app.use('/api/*', async (c, next) => {
@@ -82,9 +70,9 @@ export function createRest(options: RestOptions) {
   addHealthRoutes(app, options.health);
   addGoldenImageRoutes(app, options);
   addInstanceRoutes(app, options);
-  addCommandRoutes(app, options);
-  addScreenRoutes(app, options);
-  addEventRoutes(app, options);
+  addCommandRoutes(app);
+  addScreenRoutes(app);
+  addEventRoutes(app, log);
   describeWebhook(app);
   for (const path of ['/guest/*', '/webhook/*']) app.all(path, (c) => guestRoutes.fetch(c.req.raw, c.env));
   addDocsRoutes(app);
@@ -102,7 +90,13 @@ export function createRest(options: RestOptions) {
 
   app.notFound((c) => answerNoRoute(c, app.routes, 'See /docs for those that there are.'));
   app.onError((err, c) => answerFault(c, err, log));
-  return { fetch: async (request: Request, env?: object): Promise<Response> => app.fetch(request, env) };
+  return {
+    /** `env`: of a listener for HTTP/1. */
+    fetch: async (request: Request, env: object): Promise<Response> => {
+      const caller = callers.of((env as HttpBindings).incoming);
+      return app.fetch(request, { ...env, context: contextOf(actions, caller, request.signal) });
+    },
+  };
 }
 
 function answerTooLarge(c: Context): Response {

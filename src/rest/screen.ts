@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { clickScreen, type ScreenDeps, type ScreenOf, sendKeys, takeScreenshot } from '../actions/screen.js';
+import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../actions/screen.js';
 import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';
+import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
 import { Done, GoldenId, InstanceId, jsonBody, jsonRequest, ok, refusals, text } from './schemas.js';
 
@@ -100,36 +101,38 @@ const clickImage = createRoute({
   request: { params: GoldenId, body: jsonRequest(Click) },
 });
 
-export function addScreenRoutes(app: OpenAPIHono, deps: ScreenDeps): void {
+export function addScreenRoutes(app: OpenAPIHono): void {
   const ofVm = (id: string, assignedTo: string | undefined): ScreenOf => ({ vmId: id, assignedTo });
 
   app.openapi(showVm, async (c) => {
     const { instance_id } = c.req.valid('param');
     const of = ofVm(instance_id, c.req.valid('query').assigned_to);
-    return c.body(...answerOf(unwrap(await takeScreenshot(deps, of))));
+    return c.body(...answerOf(unwrap(await takeScreenshot(actionContext(c), of))));
   });
   app.openapi(showImage, async (c) => {
     const goldenImageId = c.req.valid('param').golden_id;
-    return c.body(...answerOf(unwrap(await takeScreenshot(deps, { goldenImageId }))));
+    return c.body(...answerOf(unwrap(await takeScreenshot(actionContext(c), { goldenImageId }))));
   });
 
   app.openapi(pressVm, async (c) => {
     const { instance_id } = c.req.valid('param');
-    unwrap(await sendKeys(deps, ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')));
+    unwrap(await sendKeys(actionContext(c), ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')));
     return c.json(pressed, 200);
   });
   app.openapi(pressImage, async (c) => {
-    unwrap(await sendKeys(deps, { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
+    unwrap(await sendKeys(actionContext(c), { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
     return c.json(pressed, 200);
   });
 
   app.openapi(clickVm, async (c) => {
     const { instance_id } = c.req.valid('param');
-    unwrap(await clickScreen(deps, ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')));
+    unwrap(
+      await clickScreen(actionContext(c), ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')),
+    );
     return c.json(clicked, 200);
   });
   app.openapi(clickImage, async (c) => {
-    unwrap(await clickScreen(deps, { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
+    unwrap(await clickScreen(actionContext(c), { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
     return c.json(clicked, 200);
   });
 }

@@ -106,6 +106,8 @@ export function eventView(event: Event) {
     at: event.at.toISOString(),
     kind: event.kind,
     actor: event.actor,
+    principal_id: event.principalId,
+    principal_name: event.principalName,
     vm_type: event.vmType,
     instance_id: event.vmId,
     golden_id: event.goldenImageId,

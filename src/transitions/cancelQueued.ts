@@ -1,21 +1,15 @@
 import type { Assignment } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
 import { databaseTime } from '../db/clock.js';
-import type { Actor, NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 
 /** Ends a request that is still queued, within a transaction. Undefined: it is not. */
-export async function cancelQueued(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  id: string,
-  reason: string,
-  actor: Actor,
-): Promise<Assignment | undefined> {
+export async function cancelQueued(tx: Tx, tell: Tell, id: string, reason: string): Promise<Assignment | undefined> {
   const [ended] = await tx.assignment.updateManyAndReturn({
     where: { id, status: 'QUEUED' },
     // The key is free again: who tries again with it, as Retry-After invites, makes a new request.
     data: { status: 'ENDED', reason, endedAt: databaseTime(), idempotencyKey: null },
   });
-  if (ended) tell({ kind: 'ASSIGNMENT_ENDED', actor, vmType: ended.vmType, assignmentId: id, reason });
+  if (ended) tell({ kind: 'ASSIGNMENT_ENDED', vmType: ended.vmType, assignmentId: id, reason });
   return ended;
 }

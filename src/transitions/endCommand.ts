@@ -3,7 +3,7 @@ import { databaseTime } from '../db/clock.js';
 import { breakCommandsOf, type Command, moveCommand } from '../db/commands.js';
 import type { Vm } from '../db/vms.js';
 import type { CommandEvent } from '../domain/command.js';
-import type { Actor, NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 import type { Prisma } from '../generated/prisma/client.js';
 
 /** How a command ended. */
@@ -21,13 +21,7 @@ export function timedOut({ timeoutSeconds }: Pick<Command, 'timeoutSeconds'>): C
 export const CANCELLED_RUNNING: CommandEnd = { event: 'CANCELLED', reason: 'cancelled while it ran' };
 
 /** Ends a command whose row is held and which is not over. The event says how, and nothing of what it was or wrote. */
-export async function endCommand(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  command: Command,
-  actor: Actor,
-  end: CommandEnd,
-): Promise<Command> {
+export async function endCommand(tx: Tx, tell: Tell, command: Command, end: CommandEnd): Promise<Command> {
   const exitCode = end.event === 'EXITED' ? end.exitCode : null;
   const reason = end.event === 'EXITED' ? null : end.reason;
   const ended = await moveCommand(tx, command, end.event, { ...end.also, exitCode, reason, endedAt: databaseTime() });
@@ -36,20 +30,14 @@ export async function endCommand(
   const { id: commandId, vmId, status } = ended;
   const { vmType } = await tx.vm.findUniqueOrThrow({ where: { id: vmId }, select: { vmType: true } });
   const data = { commandId, status, exitCode };
-  tell({ kind: 'COMMAND_ENDED', actor, vmType, vmId, ...(reason !== null && { reason }), data });
+  tell({ kind: 'COMMAND_ENDED', vmType, vmId, ...(reason !== null && { reason }), data });
   return ended;
 }
 
 /** Ends whatever still waits or runs in a VM that is not usable any more, in the transaction that moves the VM. */
-export async function endCommandsOf(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  vm: Pick<Vm, 'id' | 'vmType'>,
-  actor: Actor,
-  reason: string,
-): Promise<void> {
+export async function endCommandsOf(tx: Tx, tell: Tell, vm: Pick<Vm, 'id' | 'vmType'>, reason: string): Promise<void> {
   for (const { id: commandId } of await breakCommandsOf(tx, vm.id, reason)) {
     const data = { commandId, status: 'FAILED', exitCode: null };
-    tell({ kind: 'COMMAND_ENDED', actor, vmType: vm.vmType, vmId: vm.id, reason, data });
+    tell({ kind: 'COMMAND_ENDED', vmType: vm.vmType, vmId: vm.id, reason, data });
   }
 }

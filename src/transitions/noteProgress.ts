@@ -2,7 +2,6 @@ import { databaseTime } from '../db/clock.js';
 import { type GoldenImage, lockImage } from '../db/images.js';
 import { installDurations } from '../db/installDurations.js';
 import type { Write } from '../db/write.js';
-import type { Actor } from '../domain/events.js';
 import { advance, type InstallNote, oneLine } from '../domain/installProgress.js';
 import type { GuestReport } from './reportGuest.js';
 
@@ -21,7 +20,7 @@ export function noteProgress(
   { write }: { write: Write },
   imageId: string,
   note: InstallNote,
-  { actor = 'reconciler', now = databaseTime() }: { actor?: Actor; now?: Date } = {},
+  now = databaseTime(),
 ): Promise<GoldenImage | null> {
   return write(async (tx, tell) => {
     const image = await lockImage(tx, imageId);
@@ -30,7 +29,7 @@ export function noteProgress(
     const earlier = note.share === null ? (await installDurations(tx, [vmType])).get(vmType) : undefined;
     const { moved, ...shown } = advance(image, note, now, earlier?.installMs);
     if (!moved && shown.progress === image.progress) return image;
-    tell({ kind: 'GOLDEN_IMAGE_PROGRESS', actor, vmType, goldenImageId: imageId, data: shown });
+    tell({ kind: 'GOLDEN_IMAGE_PROGRESS', vmType, goldenImageId: imageId, data: shown });
     return tx.goldenImage.update({
       where: { id: imageId },
       data: { ...shown, ...(moved && { progressedAt: now, stuck: null }) },
@@ -46,7 +45,7 @@ export async function noteInstallStep(
 ): Promise<GuestReport> {
   const share = Number.isFinite(done) && of > 0 ? Math.min(1, Math.max(0, done / of)) : null;
   const message = oneLine(step, LONGEST_STEP) || 'Windows is being configured';
-  const image = await noteProgress(deps, imageId, { phase: 'CONFIGURING', share, message }, { actor: 'guest' });
+  const image = await noteProgress(deps, imageId, { phase: 'CONFIGURING', share, message });
   if (image === null) return 'unknown';
   if (image.status === 'INSTALLING' || image.status === 'REQUESTED') return 'noted';
   return image.status === 'SEALING' || image.status === 'READY' ? 'nothing new' : 'gone';

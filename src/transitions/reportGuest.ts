@@ -7,14 +7,14 @@ import { poolRecovered } from '../db/pools.js';
 import { sighted } from '../db/sightings.js';
 import { lockVm, moveVm, type Vm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
-import type { Actor, NewEvent } from '../domain/events.js';
+import type { Tell } from '../domain/events.js';
 
 /** `gone`: the machine is over, its token is not worth anything any more. */
 export type GuestReport = 'noted' | 'nothing new' | 'gone' | 'unknown';
 
 /** The guest of a VM answers, and nothing else is asked of it: a probe found it up. */
-export function reportVmReady({ write }: { write: Write }, vmId: string, actor: Actor): Promise<GuestReport> {
-  return write((tx, tell) => ready(tx, tell, vmId, actor, async () => true));
+export function reportVmReady({ write }: { write: Write }, vmId: string): Promise<GuestReport> {
+  return write((tx, tell) => ready(tx, tell, vmId, async () => true));
 }
 
 /**
@@ -23,7 +23,7 @@ export function reportVmReady({ write }: { write: Write }, vmId: string, actor: 
  */
 export function reportReadyByAddress({ write }: { write: Write }, vmId: string): Promise<GuestReport> {
   return write((tx, tell) =>
-    ready(tx, tell, vmId, 'guest', async (vm) => {
+    ready(tx, tell, vmId, async (vm) => {
       const agents = await tx.guest.count({ where: { machineId: { in: [vm.id, vm.goldenImageId] } } });
       const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
       return agents === 0 && !pool.uniqueComputerNames;
@@ -31,36 +31,24 @@ export function reportReadyByAddress({ write }: { write: Write }, vmId: string):
   );
 }
 
-async function ready(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  vmId: string,
-  actor: Actor,
-  isEnough: (vm: Vm) => Promise<boolean>,
-): Promise<GuestReport> {
+async function ready(tx: Tx, tell: Tell, vmId: string, isEnough: (vm: Vm) => Promise<boolean>): Promise<GuestReport> {
   const vm = await lockVm(tx, vmId);
   if (vm === null) return 'unknown';
   if (vm.status === 'READY' || vm.status === 'ASSIGNED' || !(await isEnough(vm))) return 'nothing new';
-  return (await becomeReady(tx, tell, vm, actor, {})) ? 'noted' : 'gone';
+  return (await becomeReady(tx, tell, vm, {})) ? 'noted' : 'gone';
 }
 
 /** BOOTING becomes READY, and whoever waits longest gets it. False: the status of the VM, whose row is held, does not allow it. */
-export async function becomeReady(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  vm: Vm,
-  actor: Actor,
-  facts: GuestFacts,
-): Promise<boolean> {
+export async function becomeReady(tx: Tx, tell: Tell, vm: Vm, facts: GuestFacts): Promise<boolean> {
   const { id: vmId, vmType } = vm;
   const readyAt = databaseTime();
   const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt, notReady: null });
   if (moved === undefined) return false;
   await sighted(tx, [vmId]);
   // A quick guest reports before its start was noted; whoever counts the steps still sees each.
-  if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', actor, vmType, vmId });
+  if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', vmType, vmId });
   const bootMs = readyAt.getTime() - vm.createdAt.getTime();
-  tell({ kind: 'VM_READY', actor, vmType, vmId, data: { bootMs, ...present(facts) } });
+  tell({ kind: 'VM_READY', vmType, vmId, data: { bootMs, ...present(facts) } });
   await poolRecovered(tx, vmType);
   if (vm.hotSpare) await serveQueue(tx, vmType, 1, tell);
   return true;
@@ -82,19 +70,13 @@ export function reportInstalledByAddress({ write }: { write: Write }, imageId: s
   );
 }
 
-async function installed(
-  tx: Tx,
-  tell: (event: NewEvent) => void,
-  imageId: string,
-  facts: GuestFacts,
-): Promise<GuestReport> {
+async function installed(tx: Tx, tell: Tell, imageId: string, facts: GuestFacts): Promise<GuestReport> {
   const image = await lockImage(tx, imageId);
   if (image === null) return 'unknown';
   if (image.status === 'SEALING' || image.status === 'READY') return 'nothing new';
   if ((await moveImage(tx, image, 'INSTALLED')) === undefined) return 'gone';
   tell({
     kind: 'GOLDEN_IMAGE_SEALING',
-    actor: 'guest',
     vmType: image.vmType,
     goldenImageId: imageId,
     data: present(facts),

@@ -7,6 +7,7 @@ import type { Assignment } from '../../src/db/assignments.js';
 import { Conflict, InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { Batcher } from '../../src/primitives/batcher.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
+import { orders } from '../support/actions.js';
 import { anImage, aVm } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -39,7 +40,7 @@ describe('a claim', () => {
 
   test('never gives one VM to two callers, whichever server they ask', async () => {
     for (let n = 0; n < 30; n++) await aVm(world.db);
-    const other = createAssignVm({ write: world.write });
+    const other = orders(createAssignVm(world));
     const results = await Promise.all(
       Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? world.assignVm : other)(order(`job-${n}`))),
     );
@@ -78,10 +79,10 @@ describe('an empty pool', () => {
       await aVm(world.db, { status: 'BOOTING' }),
     ];
 
-    await reportVmReady(world.deps, vms[0]?.id ?? '', 'guest');
+    await reportVmReady(world.deps, vms[0]?.id ?? '');
     expect(granted(await world.assignVm(order('c'))).status).toBe('QUEUED');
-    await reportVmReady(world.deps, vms[1]?.id ?? '', 'guest');
-    await reportVmReady(world.deps, vms[2]?.id ?? '', 'guest');
+    await reportVmReady(world.deps, vms[1]?.id ?? '');
+    await reportVmReady(world.deps, vms[2]?.id ?? '');
 
     const rows = await world.db.assignment.findMany({ orderBy: { turn: 'asc' } });
     expect(rows.map((a) => [a.assignedTo, a.vmId])).toEqual([
@@ -109,25 +110,25 @@ describe('an empty pool', () => {
   test('a request that is called off is never served', async () => {
     await anImage(world.db);
     const { id } = granted(await world.assignVm(order()));
-    expect(await cancelAssignment(world.deps, { id })).toMatchObject({ status: 'ENDED', reason: 'cancelled' });
-    expect(await cancelAssignment(world.deps, { id })).toMatchObject({ status: 'ENDED' });
+    expect(await cancelAssignment(world, { id })).toMatchObject({ status: 'ENDED', reason: 'cancelled' });
+    expect(await cancelAssignment(world, { id })).toMatchObject({ status: 'ENDED' });
     const vm = await aVm(world.db, { status: 'BOOTING' });
-    await reportVmReady(world.deps, vm.id, 'guest');
+    await reportVmReady(world.deps, vm.id);
     expect((await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } })).status).toBe('READY');
   });
 
   test('a fulfilled one can not be called off, an unknown one is named', async () => {
     await aVm(world.db);
     const { id } = granted(await world.assignVm(order()));
-    expect(await cancelAssignment(world.deps, { id })).toBeInstanceOf(Conflict);
-    expect(await cancelAssignment(world.deps, { id: randomUUID() })).toBeInstanceOf(NotFound);
+    expect(await cancelAssignment(world, { id })).toBeInstanceOf(Conflict);
+    expect(await cancelAssignment(world, { id: randomUUID() })).toBeInstanceOf(NotFound);
   });
 });
 
 describe('the same idempotency key', () => {
   test('gets the same assignment, at once, later and from another server', async () => {
     for (let n = 0; n < 10; n++) await aVm(world.db);
-    const other = createAssignVm({ write: world.write });
+    const other = orders(createAssignVm(world));
     const keyed = order('job', { idempotencyKey: 'k' });
     const first = await Promise.all([
       world.assignVm(keyed),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type AssignOrder, createAssignVm } from '../../src/actions/assignVm.js';
-import { createHandOut } from '../../src/actions/handOut.js';
+import type { AssignOrder } from '../../src/actions/assignVm.js';
+import type { ActionContext } from '../../src/actions/context.js';
+import { handOut } from '../../src/actions/handOut.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
@@ -17,23 +18,20 @@ afterAll(() => world.close());
 async function lateFulfilment(order: Partial<AssignOrder>, whoThen: 'stays' | 'goes away') {
   const caller = new AbortController();
   const vm = await aVm(world.db, { status: 'BOOTING' });
-  const assignVm = createAssignVm(world);
-  const handOut = createHandOut({
-    deps: world,
-    feed: world.feed,
-    assignVm: async (given) => {
-      const queued = await assignVm(given);
+  const context: ActionContext = {
+    ...world,
+    gone: caller.signal,
+    assignVm: async (given, by) => {
+      const queued = await world.assignVm(given, by);
       if (whoThen === 'goes away') caller.abort();
-      await reportVmReady(world, vm.id, 'guest');
+      await reportVmReady(world, vm.id);
       return queued;
     },
-  });
-  const answer = await handOut({ vmType: '11', assignedTo: 'x', ...order }, 0, caller.signal);
+  };
+  const answer = await handOut(context, { vmType: '11', assignedTo: 'x', ...order }, 0);
   const { status } = await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } });
   return { vm, answer, status };
 }
-
-const here = () => new AbortController().signal;
 
 test('a VM that came in the moment in which the wait ended is handed out', async () => {
   const { vm, answer, status } = await lateFulfilment({}, 'stays');
@@ -54,8 +52,7 @@ test('for one who has gone but can come back with the same key it is kept', asyn
   const { vm, status } = await lateFulfilment({ idempotencyKey: 'job-1' }, 'goes away');
 
   expect(status).toBe('ASSIGNED');
-  const handOut = createHandOut({ deps: world, feed: world.feed, assignVm: createAssignVm(world) });
-  expect(await handOut({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' }, 0, here())).toMatchObject({
+  expect(await handOut(world, { vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' }, 0)).toMatchObject({
     id: vm.id,
   });
 });

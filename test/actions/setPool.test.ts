@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CommandDeps } from '../../src/actions/deps.js';
+import type { ActionContext } from '../../src/actions/context.js';
 import { setPool } from '../../src/actions/setPool.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
@@ -12,21 +12,21 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 test('unique computer names are off until they are asked for, and stay as they are when they are not named', async () => {
-  expect(await setPool(world.commands, { vmType: '11' })).toMatchObject({ uniqueComputerNames: false });
-  expect(await setPool(world.commands, { vmType: '11', uniqueComputerNames: true })).toMatchObject({
+  expect(await setPool(world, { vmType: '11' })).toMatchObject({ uniqueComputerNames: false });
+  expect(await setPool(world, { vmType: '11', uniqueComputerNames: true })).toMatchObject({
     uniqueComputerNames: true,
   });
-  expect(await setPool(world.commands, { vmType: '11', maxVms: 7 })).toMatchObject({ uniqueComputerNames: true });
-  expect(await setPool(world.commands, { vmType: '11', uniqueComputerNames: false })).toMatchObject({
+  expect(await setPool(world, { vmType: '11', maxVms: 7 })).toMatchObject({ uniqueComputerNames: true });
+  expect(await setPool(world, { vmType: '11', uniqueComputerNames: false })).toMatchObject({
     uniqueComputerNames: false,
     maxVms: 7,
   });
 });
 
 test('a pool is as large as there are endpoints for its VMs; where none are needed it is bounded all the same', async () => {
-  const most = (allotment: CommandDeps['allotment'], maxVms: number) =>
-    setPool({ ...world.commands, allotment }, { vmType: '8', maxVms });
-  const { allotment } = world.commands;
+  const most = (allotment: ActionContext['allotment'], maxVms: number) =>
+    setPool({ ...world, allotment }, { vmType: '8', maxVms });
+  const { allotment } = world;
   expect(await most(allotment, 100)).toMatchObject({ maxVms: 100 });
   expect(await most(allotment, 101)).toMatchObject({ field: 'maxVms', fix: expect.stringContaining('PORT_START') });
   expect(await most(undefined, LIMITS.poolVms.value)).toMatchObject({ maxVms: LIMITS.poolVms.value });
@@ -34,14 +34,14 @@ test('a pool is as large as there are endpoints for its VMs; where none are need
 });
 
 test('spares that are ready when unique names are asked for are replaced; what was handed out stays', async () => {
-  await setPool(world.commands, { vmType: '10' });
+  await setPool(world, { vmType: '10' });
   const spare = await aVm(world.db, { vmType: '10' });
   const held = await aVm(world.db, { vmType: '10', status: 'ASSIGNED' });
   const booting = await aVm(world.db, { vmType: '10', status: 'BOOTING' });
 
-  await setPool(world.commands, { vmType: '10', uniqueComputerNames: true });
+  await setPool(world, { vmType: '10', uniqueComputerNames: true });
   const later = await aVm(world.db, { vmType: '10' });
-  await setPool(world.commands, { vmType: '10', uniqueComputerNames: true });
+  await setPool(world, { vmType: '10', uniqueComputerNames: true });
 
   const statusOf = async ({ id }: { id: string }) => (await world.db.vm.findUniqueOrThrow({ where: { id } })).status;
   expect(await Promise.all([spare, held, booting, later].map(statusOf))).toEqual([

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AssignOrder, createAssignVm } from '../../src/actions/assignVm.js';
 import { cancelAssignment } from '../../src/actions/cancelAssignment.js';
-import { createHandOut } from '../../src/actions/handOut.js';
+import type { ActionContext } from '../../src/actions/context.js';
+import { handOut } from '../../src/actions/handOut.js';
+import { Waits } from '../../src/actions/waits.js';
 import { WAIT_SECONDS } from '../../src/db/waits.js';
 import type { NoVmInTime } from '../../src/domain/errors.js';
 import { reconcileLeases } from '../../src/reconciler/leases.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { orders } from '../support/actions.js';
 import { until } from '../support/until.js';
 
 let world: World;
@@ -19,13 +22,13 @@ afterAll(() => world.close());
 
 const here = () => new AbortController().signal;
 /** What one server does for its callers; each has its own. */
-const aServer = () => createHandOut({ deps: world, feed: world.feed, assignVm: createAssignVm(world) });
+const aServer = (): ActionContext => ({ ...world, assignVm: createAssignVm(world), waits: new Waits(world.db) });
 const ask = (
   server: ReturnType<typeof aServer>,
   waitSeconds: number,
   order: Partial<AssignOrder> = {},
   caller = here(),
-) => server({ vmType: '11', assignedTo: 'x', ...order }, waitSeconds, caller);
+) => handOut({ ...server, gone: caller }, { vmType: '11', assignedTo: 'x', ...order }, waitSeconds);
 /** What a leader does that has led for so long. */
 const sweep = (ledSeconds = 3600) =>
   reconcileLeases({
@@ -42,7 +45,7 @@ async function itsServerDied(): Promise<void> {
 }
 /** A request of a caller at a server that was killed: what that leaves is the row. */
 async function orphan(order: Partial<AssignOrder> = {}) {
-  const made = await createAssignVm(world)({ vmType: '11', assignedTo: 'gone', waitSeconds: 60, ...order });
+  const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'gone', waitSeconds: 60, ...order });
   if (made instanceof Error) throw made;
   return made;
 }
@@ -54,7 +57,7 @@ describe('a caller whose server died', () => {
     await itsServerDied();
     const vm = await aVm(world.db, { status: 'BOOTING' });
 
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     await sweep();
 
     expect(await world.db.assignment.findUniqueOrThrow({ where: { id } })).toMatchObject({
@@ -70,7 +73,7 @@ describe('a caller whose server died', () => {
   test('and who was served by another one gives the VM back', async () => {
     const vm = await aVm(world.db, { status: 'BOOTING' });
     const { id } = await orphan();
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     expect(await world.db.assignment.findUniqueOrThrow({ where: { id } })).toMatchObject({ status: 'FULFILLED' });
     await sweep();
     expect((await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } })).status).toBe('ASSIGNED');
@@ -87,7 +90,7 @@ describe('a caller whose server died', () => {
   test('and has a key gets its VM when it asks elsewhere, for ten minutes', async () => {
     const vm = await aVm(world.db, { status: 'BOOTING' });
     const { id } = await orphan({ idempotencyKey: 'job-1' });
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     const { waitUntil } = await world.db.assignment.findUniqueOrThrow({ where: { id } });
     expect((waitUntil?.getTime() ?? 0) - Date.now()).toBeGreaterThan(590_000);
 
@@ -101,7 +104,7 @@ describe('a caller whose server died', () => {
   test('is missed only by a leader of some time: while the database was away nobody could say that they wait', async () => {
     const { id: vmId } = await aVm(world.db, { status: 'BOOTING' });
     const served = await orphan();
-    await reportVmReady(world, vmId, 'guest');
+    await reportVmReady(world, vmId);
     const waits = await orphan();
     await itsServerDied();
     const statuses = async () =>
@@ -117,7 +120,7 @@ describe('a caller whose server died', () => {
 
   test('a request that was to stay queued whoever waits stays so', async () => {
     await anImage(world.db);
-    const made = await createAssignVm(world)({ vmType: '11', assignedTo: 'poller' });
+    const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'poller' });
     await itsServerDied();
     await sweep();
     expect(made).toMatchObject({ status: 'QUEUED', waitUntil: null });
@@ -145,7 +148,7 @@ describe('two calls with one key, at two servers', () => {
     const long = ask(aServer(), 30, { idempotencyKey: 'job-1' });
     await short;
 
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
 
     expect(await long).toMatchObject({ id: vm.id });
   });
@@ -154,7 +157,7 @@ describe('two calls with one key, at two servers', () => {
     await anImage(world.db);
     const waits = ask(aServer(), 1, { idempotencyKey: 'job-1' });
     await queued();
-    await createAssignVm(world)({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' });
+    await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' });
 
     expect(await waits).toMatchObject({ code: 'NO_VM_IN_TIME' });
     expect(await world.db.assignment.findFirstOrThrow()).toMatchObject({ status: 'QUEUED', waitUntil: null });
@@ -188,7 +191,7 @@ test('one whose request ends before its time is told how long it waited, not how
 test('nothing is ordered for a caller who is gone', async () => {
   await aVm(world.db);
   const caller = AbortSignal.abort();
-  const made = await createAssignVm(world)({ vmType: '11', assignedTo: 'gone', caller });
+  const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'gone', caller });
   expect(made).toMatchObject({ code: 'NO_VM_IN_TIME' });
   expect(await world.db.assignment.count()).toBe(0);
 });

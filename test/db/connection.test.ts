@@ -9,6 +9,7 @@ import { Leader } from '../../src/db/leader.js';
 import { createWrite } from '../../src/db/write.js';
 import { createLog } from '../../src/log.js';
 import { migrate } from '../../src/postgres/migrate.js';
+import { orders } from '../support/actions.js';
 import { createTestDatabase, type TestDatabase, unbornDatabase } from '../support/database.js';
 import { aVm } from '../support/rows.js';
 
@@ -62,7 +63,7 @@ async function mainJob(url: string): Promise<void> {
   const db = openDatabase(url, 2);
   try {
     const vm = await aVm(db, { readyAt: new Date('2026-03-04T05:06:07.089Z') });
-    const assignVm = createAssignVm({ write: createWrite(db, () => {}) });
+    const assignVm = orders(createAssignVm({ writeAs: createWrite(db, () => {}) }));
     const before = Date.now();
 
     const given = await assignVm({ vmType: '11', assignedTo: 'Zoë ☂ O\'Neil \\ "x"', leaseSeconds: 3600 });

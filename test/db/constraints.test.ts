@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/db/client.js';
 import { allotEndpoint } from '../../src/db/endpoints.js';
 import { createWrite, type Write } from '../../src/db/write.js';
+import { RECONCILER } from '../../src/domain/principal.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { anImage, aVm } from '../support/rows.js';
 
@@ -11,7 +12,7 @@ let write: Write;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = openDatabase(database.url);
-  write = createWrite(db, () => {});
+  write = createWrite(db, () => {})(RECONCILER);
 });
 afterAll(async () => {
   await db.$disconnect();

@@ -6,6 +6,7 @@ import { createWrite } from '../../src/db/write.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { createLog } from '../../src/log.js';
 import { migrate } from '../../src/postgres/migrate.js';
+import { orders } from '../support/actions.js';
 import { type DebianPostgres, startDebianPostgres } from '../support/debianPostgres.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
@@ -30,7 +31,7 @@ test('while the database is frozen every caller is told so in time, and afterwar
 }, async () => {
   const db = openDatabase(url, 5);
   const stopped = new AbortController();
-  const assignVm = createAssignVm({ write: createWrite(db, () => {}), stopped: stopped.signal });
+  const assignVm = orders(createAssignVm({ writeAs: createWrite(db, () => {}), stopped: stopped.signal }));
   for (let n = 0; n < CALLERS; n++) await aVm(db);
   const held = await assignVm({ vmType: '11', assignedTo: 'before' });
 
@@ -70,17 +71,18 @@ test('while the database is frozen every caller is told so in time, and afterwar
 
 test('a commit whose answer was lost is taken back; with a key it is kept', { timeout: 120_000 }, async () => {
   const db = openDatabase(url, 5);
-  const write = createWrite(db, () => {});
+  const writeAs = createWrite(db, () => {});
   const stopped = new AbortController();
-  const assignVm = createAssignVm({
+  const losing = createAssignVm({
     // The transaction is committed, and what is told of that is lost on the way.
-    write: async (work) => {
-      await write(work);
+    writeAs: (by) => async (work) => {
+      await writeAs(by)(work);
       throw new Error('Connection terminated unexpectedly');
     },
     stopped: stopped.signal,
   });
-  const keeping = createAssignVm({ write, stopped: stopped.signal });
+  const assignVm = orders(losing);
+  const keeping = orders(createAssignVm({ writeAs, stopped: stopped.signal }));
   await aVm(db);
   await expect(assignVm({ vmType: '11', assignedTo: 'keyed', idempotencyKey: 'k' })).rejects.toThrow();
   await aVm(db);
@@ -98,7 +100,7 @@ test('a commit whose answer was lost is taken back; with a key it is kept', { ti
 });
 
 test('no more orders wait for the database than the limit says; the next is refused', async () => {
-  const never = createAssignVm({ write: () => new Promise(() => {}) });
+  const never = orders(createAssignVm({ writeAs: () => () => new Promise(() => {}) }));
   for (let n = 0; n <= LIMITS.ordersWaiting.value + 64; n++) void never({ vmType: '11', assignedTo: 'x' });
   // Past the batch that is under way, all wait.
   await new Promise((resolve) => setImmediate(resolve));

@@ -5,6 +5,7 @@ import { Leader } from '../../src/db/leader.js';
 import { LOCKS } from '../../src/db/locks.js';
 import { createWrite } from '../../src/db/write.js';
 import { NotLeading } from '../../src/domain/lead.js';
+import { RECONCILER } from '../../src/domain/principal.js';
 import { createLog } from '../../src/log.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { gate } from '../support/gate.js';
@@ -81,7 +82,7 @@ test('a leader that is heard keeps its session, for longer than Postgres allows 
 
 test('what an old term writes is refused, and nothing of it stays', async () => {
   const { id } = await aVm(db);
-  const old = createWrite(db, () => {}, { term: 0n });
+  const old = createWrite(db, () => {}, { term: 0n })(RECONCILER);
   await old((tx) => tx.vm.update({ where: { id }, data: { reason: 'by the leader' } }));
   await db.leaderTerm.update({ where: { id: 1 }, data: { term: { increment: 1 } } });
 
@@ -95,7 +96,7 @@ test('a transaction of the old term that stands still, as in a frozen process, d
   const { id } = await aVm(db);
   const standsStill = gate();
   const begun = gate();
-  const old = createWrite(db, () => {}, { term: 0n })(async (tx) => {
+  const old = createWrite(db, () => {}, { term: 0n })(RECONCILER)(async (tx) => {
     await tx.vm.update({ where: { id }, data: { reason: 'too late' } });
     begun.open();
     await standsStill.opened;

@@ -4,6 +4,7 @@ import { allotEndpoint } from '../../src/db/endpoints.js';
 import { holdLock, LOCKS } from '../../src/db/locks.js';
 import { lockVm } from '../../src/db/vms.js';
 import { createWrite } from '../../src/db/write.js';
+import { RECONCILER } from '../../src/domain/principal.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { gate } from '../support/gate.js';
 import { aVm } from '../support/rows.js';
@@ -27,7 +28,7 @@ test('no two advisory locks have the same key', () => {
 /** Holds the VM's row, and takes the lock once somebody who holds one waits for that row. */
 async function againstAllocation(name: 'endpoints' | 'computerNames') {
   const { id } = await aVm(db);
-  const write = createWrite(db, () => {});
+  const write = createWrite(db, () => {})(RECONCILER);
   const held = gate();
   const row = write(async (tx) => {
     await lockVm(tx, id);

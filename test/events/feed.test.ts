@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWrite } from '../../src/db/write.js';
 import type { Event } from '../../src/domain/events.js';
+import { ANYONE } from '../../src/domain/principal.js';
 import { Feed } from '../../src/events/feed.js';
 import { Slices } from '../../src/primitives/slices.js';
 import { until } from '../support/until.js';
@@ -14,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 const tell = (vmType: string, write = world.write) =>
-  write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', actor: 'api', vmType }));
+  write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', vmType }));
 
 async function collect(from: bigint, count: number, filter = {}): Promise<Event[]> {
   const stop = new AbortController();
@@ -44,7 +45,7 @@ describe('the order of events', () => {
       Array.from({ length: writers }, async (_, n) => {
         for (let m = 0; m < each; m++) {
           await world.write(async (tx, tell) => {
-            tell({ kind: 'POOL_CHANGED', actor: 'api', vmType: `${n}` });
+            tell({ kind: 'POOL_CHANGED', vmType: `${n}` });
             // Some transactions are slow between drawing their rows and the commit.
             if (m % 5 === 0) await tx.$executeRaw`SELECT pg_sleep(0.005)::text`;
           });
@@ -59,7 +60,7 @@ describe('the order of events', () => {
   test('a transaction that fails tells nothing', async () => {
     await expect(
       world.write(async (_tx, tell) => {
-        tell({ kind: 'POOL_CHANGED', actor: 'api' });
+        tell({ kind: 'POOL_CHANGED' });
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
@@ -164,7 +165,7 @@ describe('a subscriber', () => {
 });
 
 test('a lost hint costs time, not an event', async () => {
-  const silent = createWrite(world.db, () => {});
+  const silent = createWrite(world.db, () => {})(ANYONE);
   const before = world.feed.head;
   await tell('11', silent);
   world.feed.poke(); // as the tick does

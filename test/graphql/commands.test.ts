@@ -118,7 +118,7 @@ test('commandUpdated tells each step with what was written since, and ends with 
     expect(await next()).toMatchObject({ status: 'RUNNING' });
     await world.write(async (tx, tell) => {
       await saveOutput(tx, command.commandId, { stdout: 'one two', stderr: '' });
-      tell({ kind: 'COMMAND_OUTPUT', actor: 'guest', vmId: vm.id, data: { commandId: command.commandId } });
+      tell({ kind: 'COMMAND_OUTPUT', vmId: vm.id, data: { commandId: command.commandId } });
     });
     expect(await next()).toMatchObject({ status: 'RUNNING', stdout: ' two' });
     await finish(command.commandId, 'one two three');

@@ -72,9 +72,7 @@ test('a browser shows it, runs a query and a subscription in it, and asks no oth
     await run('{ health { database { status } } }', /"database"[\s\S]*"OK"/);
     if (process.env.VAPIORC_SCREENSHOTS)
       await page.screenshot({ path: `${process.env.VAPIORC_SCREENSHOTS}/graphiql.png` });
-    await world.write(async (_tx, tell) =>
-      tell({ kind: 'POOL_CHANGED', actor: 'api', vmType: '11', data: { marker: 4711 } }),
-    );
+    await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', vmType: '11', data: { marker: 4711 } }));
     await run('subscription { vmEvents(after: "0") { data } }', /4711/);
     if (process.env.VAPIORC_SCREENSHOTS)
       await page.screenshot({ path: `${process.env.VAPIORC_SCREENSHOTS}/graphiql-subscription.png` });

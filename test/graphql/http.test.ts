@@ -244,7 +244,7 @@ describe('a client of another protocol is told in its own terms:', () => {
 
 describe('SSE', () => {
   test('takes a GET too, as a browser’s EventSource sends it', async () => {
-    await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', actor: 'api' }));
+    await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED' }));
     const leave = new AbortController();
     const query = encodeURIComponent('subscription { vmEvents(after: "0") { kind } }');
     const answer = await fetch(`${world.url}?query=${query}`, {
@@ -264,8 +264,7 @@ describe('SSE', () => {
 
   test('a caller that does not read holds up only itself, and leaves nothing behind', async () => {
     const data = { pad: 'x'.repeat(200_000) };
-    for (let n = 0; n < 100; n++)
-      await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', actor: 'api', data }));
+    for (let n = 0; n < 100; n++) await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', data }));
     const { hostname, port, host } = new URL(world.url);
     const body = JSON.stringify({ query: 'subscription { vmEvents(after: "0") { data } }' });
     const caller = connect(Number(port), hostname);

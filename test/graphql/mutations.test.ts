@@ -273,7 +273,7 @@ describe('assignVm', () => {
       'the order to be queued',
       async () => (await world.db.assignment.count({ where: { vmType: '2012' } })) === 1,
     );
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     expect((await waiting).assignment).toMatchObject({ status: 'FULFILLED', vm: { instanceId: vm.id } });
   });
 

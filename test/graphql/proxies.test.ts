@@ -25,7 +25,7 @@ test('a subscription over SSE passes through nginx at once, and is never silent 
   });
   expect(answer.headers.get('cache-control')).toBe('no-store, no-transform');
   await until('the subscriber', async () => world.feed.subscribers === 1);
-  await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', actor: 'api' }));
+  await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED' }));
 
   let text = '';
   for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {

@@ -23,7 +23,7 @@ async function tell(
   kind: EventKind,
   facts: { vmType?: string; vmId?: string; data?: Record<string, number> } = {},
 ): Promise<void> {
-  await world.write(async (_tx, say) => say({ kind, actor: 'api', ...facts }));
+  await world.write(async (_tx, say) => say({ kind, ...facts }));
 }
 const settled = () =>
   until(
@@ -78,7 +78,7 @@ describe.each([
       allowedActions: ['DESTROY'],
       goldenImage: { version: 1 },
     });
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     expect((await updates.next()).data.vmUpdated.status).toBe('READY');
     await releaseVm(world, { id: vm.id });
     expect((await updates.next()).data.vmUpdated.status).toBe('RELEASING');
@@ -150,12 +150,12 @@ describe('what subscriptions tell', () => {
 
     await world.db.goldenImage.update({ where: { id: image.id }, data: { progress: 0.5 } });
     await world.write(async (_tx, say) =>
-      say({ kind: 'GOLDEN_IMAGE_PROGRESS', actor: 'reconciler', goldenImageId: image.id, vmType: '11' }),
+      say({ kind: 'GOLDEN_IMAGE_PROGRESS', goldenImageId: image.id, vmType: '11' }),
     );
     expect((await progress.next()).data.goldenImageProgress.progress).toBe(0.5);
 
     await world.db.goldenImage.update({ where: { id: image.id }, data: { status: 'READY', sizeBytes: 1n } });
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
     expect((await assignment.next()).data.assignmentUpdated).toEqual({
       status: 'FULFILLED',
       position: null,
@@ -163,7 +163,7 @@ describe('what subscriptions tell', () => {
     });
     expect((await pools.next()).data.poolUpdated).toMatchObject({ vmType: '11', queued: 0, counts: { assigned: 1 } });
 
-    await setPool(world.deps, { vmType: '10', hotSpares: 0, maxVms: 7 });
+    await setPool(world, { vmType: '10', hotSpares: 0, maxVms: 7 });
     expect((await pools.next()).data.poolUpdated).toMatchObject({ vmType: '10' });
   });
 
@@ -174,7 +174,7 @@ describe('what subscriptions tell', () => {
     await world.write(async (tx, say) => {
       for (let n = 1; n <= 50; n++) {
         await tx.pool.update({ where: { vmType: '11' }, data: { hotSpares: n } });
-        say({ kind: 'POOL_CHANGED', actor: 'api', vmType: '11' });
+        say({ kind: 'POOL_CHANGED', vmType: '11' });
       }
     });
     expect((await updates.next()).data.poolUpdated.hotSpares).toBe(50);

@@ -60,7 +60,7 @@ test.each(['ready', 'next'] as const)(
     const [loud, quiet] = [await aVm(world.db, { status: 'ASSIGNED' }), await aVm(world.db, { status: 'ASSIGNED' })];
     const noisy = new Agent(world, loud.id);
     await noisy.ready();
-    await runCommand({ write: world.write }, { vmId: loud.id, command: 'ver' });
+    await runCommand(world, { vmId: loud.id, command: 'ver' });
     let letGo = () => {};
     const released = new Promise<void>((resolve) => {
       letGo = resolve;

@@ -3,6 +3,7 @@ import { releaseVm } from '../../src/actions/releaseVm.js';
 import { runCommand } from '../../src/actions/runCommand.js';
 import { createWrite } from '../../src/db/write.js';
 import { LIMITS } from '../../src/domain/limits.js';
+import { ANYONE } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import { parseGuestPoll } from '../../src/guest/guestPoll.js';
 import { Agent } from '../rest/support/agent.js';
@@ -34,7 +35,7 @@ describe('a poll that waits', () => {
   test('is answered as soon as there is something, asked for at any server', async () => {
     const { vmId, agent } = await working();
     const bus = openBus({ databaseUrl: world.databaseUrl, log: world.logger });
-    const elsewhere = { write: createWrite(world.db, (seq) => bus.publish(seq)) };
+    const elsewhere = { by: ANYONE, write: createWrite(world.db, (seq) => bus.publish(seq))(ANYONE) };
     await until('the bus is up', async () => bus.health().status === 'OK');
 
     const polled = agent.next({ wait: 20 });

@@ -139,7 +139,7 @@ describe('a clock', () => {
 
     const step = vmStep(waiting, { engineId: 'x', state: 'running' }, new Date(Date.now() + 1e6), 900_000, () => '');
     expect(step).toMatchObject({ do: 'record', reason: expect.stringMatching(/not ready within 900 s: its clock is/) });
-    await reportVmReady(world, vm.id, 'reconciler');
+    await reportVmReady(world, vm.id);
     expect(await vmOf(vm.id)).toMatchObject({ status: 'READY', notReady: null });
   });
 });

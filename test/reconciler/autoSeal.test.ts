@@ -19,7 +19,7 @@ afterEach(async () => {
 
 const image = async (id: string) => (await world.db.goldenImage.findUnique({ where: { id } })) as GoldenImage;
 async function requested(): Promise<string> {
-  const made = await createGoldenImage(world.commands, { vmType: '11' });
+  const made = await createGoldenImage(world, { vmType: '11' });
   if (made instanceof Error) throw made;
   return made.id;
 }
@@ -49,7 +49,7 @@ test('what the guest says to be installed is sealed by itself, and its spares wa
 test('the manual step still works, on a guest that says nothing', async () => {
   host = await aDockerHost(); // no install.bat, so nobody reports
   world = await createWorld({ provisioner: host.provisioner });
-  await setPool(world.commands, { vmType: '11', hotSpares: 0 });
+  await setPool(world, { vmType: '11', hotSpares: 0 });
   world.reconcile();
   const id = await requested();
   await is('INSTALLING', id);

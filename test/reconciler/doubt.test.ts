@@ -96,7 +96,7 @@ describe('a machine that the engine makes wait', () => {
 
   test('for an installation has not failed either, before it ran and after: the image says why', async () => {
     world.provisioner.failNext('wait');
-    const image = await createGoldenImage(world.commands, { vmType: '11' });
+    const image = await createGoldenImage(world, { vmType: '11' });
     if (image instanceof Error) throw image;
     const { id } = image;
     const row = () => world.db.goldenImage.findUniqueOrThrow({ where: { id } });

@@ -47,10 +47,10 @@ test('an image whose files are gone says so, keeps its status and its spares, an
 
   expect((await imageNow()).status).toBe('READY');
   expect(await damagedImages(world.db)).toContain(MISSING);
-  expect(await createVm(world.commands, { vmType: '11' })).toMatchObject({ code: 'UNAVAILABLE', message: MISSING });
+  expect(await createVm(world, { vmType: '11' })).toMatchObject({ code: 'UNAVAILABLE', message: MISSING });
   const assigned = await world.assignVm({ vmType: '11', assignedTo: 'job' });
   expect(assigned).toMatchObject({ status: 'FULFILLED' });
-  await releaseVm(world.deps, { id: (assigned as { vmId: string }).vmId });
+  await releaseVm(world, { id: (assigned as { vmId: string }).vmId });
   await sweptUntil('the pool says it', async () => (await poolNow()).blocked === MISSING);
   expect(await world.db.vm.count({ where: { status: { notIn: ['READY', 'RELEASING', 'DESTROYED'] } } })).toBe(0);
 

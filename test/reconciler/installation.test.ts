@@ -53,7 +53,7 @@ async function installed(
 ): Promise<string> {
   await writeFile(join(oemPath, 'install.bat'), '@echo off\r\n');
   await writeFile(join(oemPath, 'standin.env'), knobs);
-  const image = await createGoldenImage(world.commands, { vmType: '11' });
+  const image = await createGoldenImage(world, { vmType: '11' });
   if (image instanceof Error) throw image;
   await world.db.goldenImage.update({ where: { id: image.id }, data: over });
   await until('the installation is there', async () => there(await step(image.id)));

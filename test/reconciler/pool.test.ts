@@ -35,7 +35,7 @@ const allCleaned = () =>
 describe('from an empty database', () => {
   test('a golden image is installed and sealed, spares follow, a claim is refilled and a release leaves nothing', async () => {
     world.reconcile();
-    const image = ok(await createGoldenImage(world.commands, { vmType: '11' }));
+    const image = ok(await createGoldenImage(world, { vmType: '11' }));
     await until(
       'the image is ready',
       async () => (await world.db.goldenImage.findUnique({ where: { id: image.id } }))?.status === 'READY',
@@ -46,8 +46,8 @@ describe('from an empty database', () => {
     expect(assignment.status).toBe('FULFILLED');
     await ready(2);
     const vmId = assignment.vmId as string;
-    expect(ok(await releaseVm(world.deps, { id: vmId }))).toMatchObject({ changed: true });
-    expect(ok(await releaseVm(world.deps, { id: vmId }))).toMatchObject({ changed: false });
+    expect(ok(await releaseVm(world, { id: vmId }))).toMatchObject({ changed: true });
+    expect(ok(await releaseVm(world, { id: vmId }))).toMatchObject({ changed: false });
     const gone = await until('it is destroyed', async () => {
       const vm = await world.db.vm.findUnique({ where: { id: vmId } });
       return vm?.status === 'DESTROYED' && vm;
@@ -79,7 +79,7 @@ describe('a pool', () => {
     const reconciler = world.reconcile();
     for (let n = 0; n < 20; n++) reconciler.poke();
     await ready(5);
-    await ensureHotSpares(world.deps, {});
+    await ensureHotSpares(world, {});
     await ready(5);
     expect(await count({})).toBe(5);
   });
@@ -91,7 +91,7 @@ describe('a pool', () => {
     await ready(4);
     const assignment = ok(await world.assignVm({ vmType: '11', assignedTo: 'job' }));
     await ready(4);
-    ok(await setPool(world.commands, { vmType: '11', hotSpares: 1 }));
+    ok(await setPool(world, { vmType: '11', hotSpares: 1 }));
     await ready(1);
     await allCleaned();
     expect(await world.db.vm.findUnique({ where: { id: assignment.vmId as string } })).toMatchObject({
@@ -115,7 +115,7 @@ describe('a pool', () => {
       return pool.blocked === 'maxVms (3) is reached';
     });
     const served = await world.db.assignment.findFirstOrThrow({ where: { status: 'FULFILLED' } });
-    await releaseVm(world.deps, { id: served.vmId as string });
+    await releaseVm(world, { id: served.vmId as string });
     await until(
       'the fourth is served',
       async () => (await world.db.assignment.count({ where: { status: 'QUEUED' } })) === 0,
@@ -152,7 +152,7 @@ describe('a pool', () => {
     });
     expect(pool.blocked).toContain('simulated exit code 1');
     expect(pool.retryAt?.getTime()).toBeGreaterThan(Date.now());
-    ok(await ensureHotSpares(world.deps, { vmType: '11' }));
+    ok(await ensureHotSpares(world, { vmType: '11' }));
     await ready(1);
     await until('it says that it goes on', async () => {
       const row = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
@@ -161,15 +161,15 @@ describe('a pool', () => {
   });
 
   test.each([
-    ['what setPool changes', () => setPool(world.commands, { vmType: '11', hotSpares: 0 })],
-    ['another golden image', async () => promoteGoldenImage(world.deps, { id: (await anImage(world.db)).id })],
+    ['what setPool changes', () => setPool(world, { vmType: '11', hotSpares: 0 })],
+    ['another golden image', async () => promoteGoldenImage(world, { id: (await anImage(world.db)).id })],
   ])('is tried anew after %s, without the text of what kept it from growing', async (_what, change) => {
     await anImage(world.db);
     const rest = { failures: 3, retryAt: new Date(Date.now() + 60_000), blocked: '3 VM(s) in a row broke' };
     await aPool(world.db, { hotSpares: 1, ...rest });
     const pool = () => world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
 
-    ok(await setPool(world.commands, { vmType: '11', hotSpares: 1 }));
+    ok(await setPool(world, { vmType: '11', hotSpares: 1 }));
     expect(await pool()).toMatchObject(rest); // nothing was changed
 
     ok(await change());
@@ -219,7 +219,7 @@ describe('golden images', () => {
     world.reconcile();
     await ready(3);
     const second: GoldenImage = await anImage(world.db);
-    expect(ok(await promoteGoldenImage(world.deps, { id: second.id }))).toMatchObject({ current: true });
+    expect(ok(await promoteGoldenImage(world, { id: second.id }))).toMatchObject({ current: true });
     await ready(3, { goldenImageId: second.id });
     await until(
       'the old are gone',
@@ -235,13 +235,13 @@ describe('golden images', () => {
     await ready(1);
     const { vmId } = ok(await world.assignVm({ vmType: '11', assignedTo: 'job' }));
     await ready(1);
-    ok(await retireGoldenImage(world.deps, { id: image.id }));
+    ok(await retireGoldenImage(world, { id: image.id }));
     await until('the spares are gone', async () => (await count({ where: { hotSpare: true, cleanedAt: null } })) === 0);
-    const refusal = await deleteGoldenImage(world.deps, { id: image.id });
+    const refusal = await deleteGoldenImage(world, { id: image.id });
     expect(refusal).toHaveProperty('message', expect.stringContaining('1 living clone'));
-    ok(await releaseVm(world.deps, { id: vmId as string }));
+    ok(await releaseVm(world, { id: vmId as string }));
     await until('no clone lives', async () => (await count({ where: { cleanedAt: null } })) === 0);
-    ok(await deleteGoldenImage(world.deps, { id: image.id }));
+    ok(await deleteGoldenImage(world, { id: image.id }));
     await until(
       'it is cleaned up',
       async () => (await world.db.goldenImage.findUniqueOrThrow({ where: { id: image.id } })).cleanedAt !== null,
@@ -251,19 +251,19 @@ describe('golden images', () => {
   test('an installation that breaks says why and leaves nothing; the next one gets the next version', async () => {
     world.provisioner.failNext('seal');
     world.reconcile();
-    const broken = ok(await createGoldenImage(world.commands, { vmType: '11' }));
+    const broken = ok(await createGoldenImage(world, { vmType: '11' }));
     const row = await until('it failed and is cleaned up', async () => {
       const image = await world.db.goldenImage.findUniqueOrThrow({ where: { id: broken.id } });
       return image.cleanedAt !== null && image;
     });
     expect(row).toMatchObject({ status: 'FAILED', reason: 'simulated: the disk is not usable', endpoint: null });
     expect(await world.provisioner.list()).toEqual([]);
-    expect(ok(await createGoldenImage(world.commands, { vmType: '11' }))).toMatchObject({ version: 2 });
+    expect(ok(await createGoldenImage(world, { vmType: '11' }))).toMatchObject({ version: 2 });
   });
 
   test('an installation can be called off', async () => {
-    const image = ok(await createGoldenImage(world.commands, { vmType: '11' }));
-    ok(await deleteGoldenImage(world.deps, { id: image.id }));
+    const image = ok(await createGoldenImage(world, { vmType: '11' }));
+    ok(await deleteGoldenImage(world, { id: image.id }));
     world.reconcile();
     await until(
       'it is cleaned up',
@@ -312,7 +312,7 @@ describe('what has no row', () => {
 test('a VM that is made by hand is nobody else’s', async () => {
   await anImage(world.db);
   world.reconcile();
-  const vm = ok(await createVm(world.commands, { vmType: 'win11' }));
+  const vm = ok(await createVm(world, { vmType: 'win11' }));
   await until(
     'it is ready',
     async () => (await world.db.vm.findUniqueOrThrow({ where: { id: vm.id } })).status === 'READY',

@@ -10,6 +10,7 @@ import { leadOf } from '../../src/db/lead.js';
 import { createWrite } from '../../src/db/write.js';
 import { Unavailable } from '../../src/domain/errors.js';
 import type { Lead } from '../../src/domain/lead.js';
+import { RECONCILER } from '../../src/domain/principal.js';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { Loop } from '../../src/primitives/loop.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
@@ -46,7 +47,7 @@ beforeEach(async () => {
 });
 
 async function ask(command: string, also: Partial<RunCommandInput> = {}): Promise<Command> {
-  const deps = { write: world.write, qemuAgent: true };
+  const deps = { ...world, qemuAgent: true };
   const asked = await runCommand(deps, { vmId, command, transport: 'QEMU_GUEST_AGENT', ...also });
   if (asked instanceof Error) throw asked;
   return asked;
@@ -107,7 +108,7 @@ test('a command is ended when its time is over, and when it is cancelled', async
   const slow = await ask('echo begun; sleep 600', { timeoutSeconds: 1 });
   const unwanted = await ask('sleep 600');
   await status(unwanted.id, 'RUNNING');
-  await cancelCommand(world.commands, { id: unwanted.id });
+  await cancelCommand(world, { id: unwanted.id });
 
   expect(await status(slow.id, 'TIMED_OUT')).toMatchObject({ exitCode: null, output: { stdout: 'begun\n' } });
   expect(await status(unwanted.id, 'CANCELLED')).toMatchObject({ exitCode: null });
@@ -171,7 +172,7 @@ test('a server that was frozen since it claimed a command does not run it once a
   const mine = leadOf(db, begun, new AbortController().signal);
   const ledBy = (lead: Lead, terms: bigint) => ({
     ...deps,
-    write: createWrite(db, () => {}, { term: terms }),
+    write: createWrite(db, () => {}, { term: terms })(RECONCILER),
     provisioner: { ...deps.provisioner, qemuAgent: () => agentOn(aGuestAgent(ends), lead) },
   });
   let isOver = false;
@@ -234,7 +235,7 @@ test('commands of the other transport are left alone', async () => {
 });
 
 test('where it is switched off a command is refused at once', async () => {
-  const refused = await runCommand({ write: world.write }, { vmId, command: 'ver', transport: 'QEMU_GUEST_AGENT' });
+  const refused = await runCommand(world, { vmId, command: 'ver', transport: 'QEMU_GUEST_AGENT' });
 
   expect(refused).toMatchObject({
     code: 'UNAVAILABLE',
@@ -250,7 +251,7 @@ test('the reconciler runs them, soon after they were asked for', async () => {
   });
   await world.db.pool.updateMany({ data: { hotSpares: 0 } });
   await anImage(world.db);
-  const vm = await createVm(world.commands, { vmType: '11' });
+  const vm = await createVm(world, { vmType: '11' });
   if (vm instanceof Error) throw vm;
   vmId = vm.id;
   world.reconcile();

@@ -6,6 +6,7 @@ import { noteGuest } from '../../src/db/guests.js';
 import { listening, sighted, silentVms } from '../../src/db/sightings.js';
 import { createWrite } from '../../src/db/write.js';
 import { NotLeading } from '../../src/domain/lead.js';
+import { RECONCILER } from '../../src/domain/principal.js';
 import type { Deps } from '../../src/reconciler/deps.js';
 import { probeSpares } from '../../src/reconciler/probeSpares.js';
 import { whySilent } from '../../src/reconciler/silentVm.js';
@@ -192,7 +193,7 @@ test.each(ASKS)('a server that leads no more says of no spare that is asked %s t
   await seenAgo(60, id);
   const before = [await seenAt(id), await world.db.deployment.findFirstOrThrow()];
   const { term } = await world.db.leaderTerm.update({ where: { id: 1 }, data: { term: { increment: 1 } } });
-  const late = { ...asking(async () => true), write: createWrite(world.db, () => {}, { term: term - 1n }) };
+  const late = { ...asking(async () => true), write: createWrite(world.db, () => {}, { term: term - 1n })(RECONCILER) };
 
   await expect(ask(late, id)).rejects.toThrow(NotLeading);
 

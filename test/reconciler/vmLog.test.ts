@@ -60,7 +60,7 @@ test('a VM that did not boot is told from one that was powered off, and its reas
 test('a VM that was ready once is not said to have failed to boot', async () => {
   const id = await started();
   await host.ask({ kind: 'vm', id }, 'read .stage');
-  await reportVmReady(world, id, 'guest');
+  await reportVmReady(world, id);
   await host.ask({ kind: 'vm', id }, 'poweroff');
 
   expect((await failed(id)).reason).toMatch(

@@ -47,7 +47,7 @@ test('waits for a VM that is still starting', async () => {
   const waiting = assign('assigned_to=task_123&vm_type=win11');
   await queued();
 
-  await reportVmReady(world, vm.id, 'guest');
+  await reportVmReady(world, vm.id);
 
   expect((await waiting).body.instance_id).toBe(vm.id);
 });
@@ -59,7 +59,7 @@ test('serves those who wait first come, first served', async () => {
   const second = assign('assigned_to=second');
   await queued(2);
 
-  for (const vm of vms) await reportVmReady(world, vm.id, 'guest');
+  for (const vm of vms) await reportVmReady(world, vm.id);
 
   expect([(await first).body.instance_id, (await second).body.instance_id]).toEqual(vms.map((vm) => vm.id));
 });
@@ -125,7 +125,7 @@ describe('a caller who goes away', () => {
     await queued();
 
     caller.abort();
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
 
     await failed;
     // Either the request was gone before the VM was there, or the VM was given and then released.
@@ -169,7 +169,7 @@ describe('with an idempotency_key', () => {
 
     caller.abort();
     await failed;
-    await reportVmReady(world, vm.id, 'guest');
+    await reportVmReady(world, vm.id);
 
     expect((await again).body.instance_id).toBe(vm.id);
   });

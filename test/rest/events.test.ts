@@ -24,7 +24,6 @@ const tell = (...events: NewEvent[]) =>
   });
 const ofPool = (vmType: string): NewEvent => ({
   kind: 'POOL_CHANGED',
-  actor: 'api',
   vmType,
   data: { hotSpares: 3, maxVms: 5 },
 });
@@ -71,6 +70,8 @@ test('tells what happens from now on', async () => {
     at: expect.stringMatching(/^\d{4}-.*Z$/),
     kind: 'POOL_CHANGED',
     actor: 'api',
+    principal_id: 'anyone',
+    principal_name: 'anyone',
     vm_type: '11',
     instance_id: null,
     golden_id: null,
@@ -120,9 +121,9 @@ describe('after a cursor', () => {
 test('tells just what was asked for', async () => {
   const vmId = randomUUID();
   await tell(
-    { kind: 'VM_READY', actor: 'guest', vmType: '11', vmId },
-    { kind: 'VM_READY', actor: 'guest', vmType: '11', vmId: randomUUID() },
-    { kind: 'VM_ASSIGNED', actor: 'api', vmType: '11', vmId },
+    { kind: 'VM_READY', vmType: '11', vmId },
+    { kind: 'VM_READY', vmType: '11', vmId: randomUUID() },
+    { kind: 'VM_ASSIGNED', vmType: '11', vmId },
     ofPool('10'),
   );
   const firstOf = async (query: string) => {

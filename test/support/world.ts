@@ -1,9 +1,9 @@
-import { createAssignVm } from '../../src/actions/assignVm.js';
-import type { CommandDeps } from '../../src/actions/deps.js';
+import type { AssignOrder } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { databaseTime } from '../../src/db/clock.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
+import { ANYONE, guestOf, RECONCILER } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import { Feed } from '../../src/events/feed.js';
 import { Heartbeats } from '../../src/guest/heartbeats.js';
@@ -14,9 +14,9 @@ import type { Deps } from '../../src/reconciler/deps.js';
 import { Memory } from '../../src/reconciler/memory.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
 import { reportInstalled, reportVmReady } from '../../src/transitions/reportGuest.js';
+import { calling, createActions } from './actions.js';
 import { alone } from './alone.js';
 import { createTestDatabase } from './database.js';
-import { isoHostRefusal } from './isoHosts.js';
 
 /** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
 export async function createWorld(over: Partial<Deps> = {}, { endpoints = true } = {}) {
@@ -24,7 +24,7 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
   const log = createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent');
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
-  const write = createWrite(db, (seq) => bus.publish(seq));
+  const writeAs = createWrite(db, (seq) => bus.publish(seq));
   const feed = new Feed({ db, bus, log, slices: new Slices() });
   await feed.start();
   const provisioner = alone(
@@ -33,8 +33,8 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
       bootMs: 5,
       installMs: 5,
       failureRate: 0,
-      onReady: (vmId) => void reportVmReady({ write }, vmId, 'guest').catch(() => {}),
-      onInstalled: (imageId) => void reportInstalled({ write }, imageId).catch(() => {}),
+      onReady: (vmId) => void reportVmReady({ write: writeAs(guestOf(vmId)) }, vmId).catch(() => {}),
+      onInstalled: (imageId) => void reportInstalled({ write: writeAs(guestOf(imageId)) }, imageId).catch(() => {}),
       onEnded: () => {},
       onSeen: (vmId) => heartbeats.seen(vmId),
       seenEveryMs: 20,
@@ -52,7 +52,7 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
   heartbeats.start();
   const deps: Deps = {
     db,
-    write,
+    write: writeAs(RECONCILER),
     provisioner,
     deployment: await getDeployment(db, 'simulated'),
     log,
@@ -66,26 +66,21 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
     installStuckMs: 60_000,
     ...over,
   };
-  const commands: CommandDeps = {
-    db,
-    write,
-    defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    allotment: provisioner.allotment,
-    isoHostRefusal,
-    admit: (need) => provisioner.admit(need),
-  };
+  const actions = createActions(
+    { db, writeAs, feed },
+    { allotment: provisioner.allotment, admit: (need) => provisioner.admit(need) },
+  );
   let reconciler: Reconciler | undefined;
   return {
+    ...calling(actions),
     url: database.url,
-    db,
     bus,
-    write,
-    feed,
+    writeAs,
     log,
     provisioner,
     deps,
-    commands,
-    assignVm: createAssignVm({ write }),
+    actions,
+    assignVm: (order: AssignOrder, by = ANYONE) => actions.assignVm(order, by),
     /** Makes the world match the rows from now on. */
     reconcile: () => {
       reconciler = new Reconciler(deps, feed);

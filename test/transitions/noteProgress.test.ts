@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { getImage } from '../../src/db/images.js';
 import { installDurations } from '../../src/db/installDurations.js';
+import { guestOf } from '../../src/domain/principal.js';
 import { noteInstallStep, noteProgress } from '../../src/transitions/noteProgress.js';
 import { anImage } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
@@ -12,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 beforeEach(() => world.db.goldenImage.deleteMany());
 
+const asGuest = (id: string) => ({ write: world.writeAs(guestOf(id)) });
 const MINUTE_MS = 60_000;
 const installing = () => anImage(world.db, { status: 'INSTALLING', phase: 'SETUP', progress: 0.6, message: 'silent' });
 const told = async (goldenImageId: string) =>
@@ -20,8 +22,8 @@ const told = async (goldenImageId: string) =>
 test('a step of install.bat is told, and the same again is not', async () => {
   const { id } = await installing();
 
-  expect(await noteInstallStep(world, id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
-  expect(await noteInstallStep(world, id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
+  expect(await noteInstallStep(asGuest(id), id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
+  expect(await noteInstallStep(asGuest(id), id, { step: 'Copy the agent', done: 1, of: 4 })).toBe('noted');
 
   expect(await getImage(world.db, id)).toMatchObject({
     phase: 'CONFIGURING',
@@ -46,7 +48,7 @@ test.each([
 ])('a guest that lies harms only its own progress (%#)', async (lie) => {
   const { id } = await installing();
 
-  await noteInstallStep(world, id, lie);
+  await noteInstallStep(asGuest(id), id, lie);
 
   const image = await getImage(world.db, id);
   expect(image?.progress).toBeGreaterThanOrEqual(0.6);
@@ -56,9 +58,9 @@ test.each([
 
 test('steps that go back move the words, not the progress', async () => {
   const { id } = await installing();
-  await noteInstallStep(world, id, { step: 'three', done: 3, of: 4 });
+  await noteInstallStep(asGuest(id), id, { step: 'three', done: 3, of: 4 });
 
-  await noteInstallStep(world, id, { step: 'one', done: 1, of: 4 });
+  await noteInstallStep(asGuest(id), id, { step: 'one', done: 1, of: 4 });
 
   expect(await getImage(world.db, id)).toMatchObject({ message: 'one', progress: 0.955 });
 });
@@ -69,7 +71,7 @@ test('what is over, or was never, takes no steps', async () => {
     ['FAILED', 'gone'],
   ] as const) {
     const { id } = await anImage(world.db, { status });
-    expect(await noteInstallStep(world, id, { step: 'x', done: 1, of: 2 })).toBe(answer);
+    expect(await noteInstallStep(asGuest(id), id, { step: 'x', done: 1, of: 2 })).toBe(answer);
     expect(await told(id)).toEqual([]);
   }
   const nobody = '8d8ac610-566d-4ef0-9c22-186b2a5ed793';

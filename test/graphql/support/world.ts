@@ -3,12 +3,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { createAssignVm } from '../../../src/actions/assignVm.js';
-import type { CommandDeps } from '../../../src/actions/deps.js';
-import { type Db, openDatabase } from '../../../src/db/client.js';
+import type { ActionContext, ActionDeps } from '../../../src/actions/context.js';
+import { openDatabase } from '../../../src/db/client.js';
 import type { EventFilter } from '../../../src/db/events.js';
-import { Reads } from '../../../src/db/reads.js';
-import { createWrite, type Write } from '../../../src/db/write.js';
+import { createWrite } from '../../../src/db/write.js';
 import type { Event } from '../../../src/domain/events.js';
 import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
@@ -17,14 +15,14 @@ import type { Share } from '../../../src/domain/share.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
+import { Callers } from '../../../src/http/callers.js';
 import { createListener } from '../../../src/http/createListener.js';
 import { originCheck } from '../../../src/http/hostCheck.js';
 import { UnderWay } from '../../../src/http/underWay.js';
 import { Slices } from '../../../src/primitives/slices.js';
 import { hostPorts } from '../../../src/provisioner/hostPorts.js';
-import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
+import { calling, createActions } from '../../support/actions.js';
 import { createTestDatabase } from '../../support/database.js';
-import { isoHostRefusal } from '../../support/isoHosts.js';
 
 const OK = { status: 'OK', message: 'fine' } as const;
 
@@ -50,7 +48,7 @@ class CountingFeed extends Feed {
 }
 
 /** The GraphQL API as it is wired in the server, on a database of its own and a port of its own. */
-export interface World {
+export interface World extends ActionContext {
   /** http://127.0.0.1:<port>/graphql */
   url: string;
   /** The same, ws: */
@@ -58,14 +56,11 @@ export interface World {
   server: Server;
   graphql: Graphql;
   underWay: UnderWay;
-  db: Db;
-  write: Write;
   feed: CountingFeed;
-  deps: CommandDeps;
   /** What was logged. */
   log: Record<string, unknown>[];
   /** Change these at any time. */
-  settings: { admit: CommandDeps['admit']; health: () => Promise<HealthReport> };
+  settings: { admit: ActionDeps['admit']; health: () => Promise<HealthReport> };
   close(): Promise<void>;
 }
 
@@ -86,7 +81,7 @@ export async function createWorld(
   );
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
-  const write = createWrite(db, (seq) => bus.publish(seq));
+  const writeAs = createWrite(db, (seq) => bus.publish(seq));
   const slices = new Slices();
   const feed = new CountingFeed({ db, bus, log, slices });
   await feed.start();
@@ -103,26 +98,23 @@ export async function createWorld(
     }),
   };
   const { allotment, endpoints } = hostPorts({ ports: { start: 8001, end: 8100 }, publicHost: 'vm.example' });
-  const deps: CommandDeps = {
-    db,
-    write,
-    defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    allotment,
-    oemBundles: files.oemBundles,
-    isoHostRefusal,
-    admit: (need) => settings.admit(need),
-  };
+  const actions = createActions(
+    { db, writeAs, feed },
+    {
+      allotment,
+      oemBundles: files.oemBundles,
+      admit: (need) => settings.admit(need),
+      share: (vmId) => files.share?.(vmId),
+      ...(files.screens && { screens: files.screens }),
+    },
+  );
+  const callers = new Callers();
   const underWay = new UnderWay();
   const graphql = createGraphql(
     {
-      db,
-      reads: new Reads(db, 20),
-      deps,
-      assignVm: createAssignVm({ write }),
-      feed,
+      actions,
+      callers,
       slices,
-      share: (vmId) => files.share?.(vmId),
-      screens: files.screens ?? simulatedScreens(() => true),
       health: () => settings.health(),
       endpointsOf: endpoints,
       isForeign: originCheck({ publicName: 'vm.example', consolePorts: { start: 8001, end: 8100 } }),
@@ -133,8 +125,14 @@ export async function createWorld(
   const server = createListener(
     {},
     {
-      handle: (req, res) => graphql.handle(req, res),
-      upgrade: (req, socket, head) => graphql.upgrade(req, socket, head),
+      handle: (req, res) => {
+        callers.enter(req);
+        graphql.handle(req, res);
+      },
+      upgrade: (req, socket, head) => {
+        callers.enter(req);
+        graphql.upgrade(req, socket, head);
+      },
     },
   );
   server.listen(0, '127.0.0.1');
@@ -147,10 +145,8 @@ export async function createWorld(
     server,
     graphql,
     underWay,
-    db,
-    write,
+    ...calling(actions),
     feed,
-    deps,
     log: lines,
     settings,
     async close() {

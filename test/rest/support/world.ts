@@ -4,12 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { pino } from 'pino';
-import { createAssignVm } from '../../../src/actions/assignVm.js';
-import type { CommandDeps } from '../../../src/actions/deps.js';
-import { type Db, openDatabase } from '../../../src/db/client.js';
+import type { ActionContext, ActionDeps } from '../../../src/actions/context.js';
+import { openDatabase } from '../../../src/db/client.js';
 import { type Deployment, getDeployment } from '../../../src/db/deployment.js';
-import { Reads } from '../../../src/db/reads.js';
-import { createWrite, type Write } from '../../../src/db/write.js';
+import { createWrite, type WriteAs } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
 import type { OemBundles } from '../../../src/domain/oemBundles.js';
 import type { Screens } from '../../../src/domain/screen.js';
@@ -18,33 +16,32 @@ import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
 import { createGuestRoutes, type GuestRoutes } from '../../../src/guest/guest.js';
 import { Heartbeats } from '../../../src/guest/heartbeats.js';
+import { Callers } from '../../../src/http/callers.js';
 import { createListener } from '../../../src/http/createListener.js';
 import { originCheck } from '../../../src/http/hostCheck.js';
 import type { Logger } from '../../../src/log.js';
 import { Slices } from '../../../src/primitives/slices.js';
 import { hostPorts } from '../../../src/provisioner/hostPorts.js';
-import { simulatedScreens } from '../../../src/provisioner/simulatedScreens.js';
 import { createRest } from '../../../src/rest/rest.js';
+import { calling, createActions } from '../../support/actions.js';
 import { createTestDatabase } from '../../support/database.js';
-import { isoHostRefusal } from '../../support/isoHosts.js';
 
 /** The REST API as it is wired in the server, on a database of its own and a port of its own. */
-export interface World {
+export interface World extends ActionContext {
   url: string;
   databaseUrl: string;
   logger: Logger;
   guestRoutes: GuestRoutes;
   heartbeats: Heartbeats;
   server: Server;
-  db: Db;
-  write: Write;
-  feed: Feed;
+  writeAs: WriteAs;
+  actions: ActionDeps;
   deployment: Deployment;
   /** What was logged. */
   log: Record<string, unknown>[];
   /** Change these at any time. */
   settings: {
-    admit: CommandDeps['admit'];
+    admit: ActionDeps['admit'];
     health: () => Promise<HealthReport>;
     /** The clock of the guests' rate limits: it stands still until it is moved. */
     rateClockMs: number;
@@ -93,7 +90,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const log = pino({ level: 'info' }, sink);
   const db = openDatabase(database.url);
   const bus = openBus({ databaseUrl: database.url, log });
-  const write = createWrite(db, (seq) => bus.publish(seq));
+  const writeAs = createWrite(db, (seq) => bus.publish(seq));
   const feed = new Feed({ db, bus, log, slices: new Slices() });
   await feed.start();
   const deployment = await getDeployment(db, 'simulated');
@@ -102,15 +99,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ports: { start: 8001, end: 8100 },
     publicHost: options.publicHost ?? 'localhost',
   });
-  const deps: CommandDeps = {
-    db,
-    write,
-    defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
-    allotment,
-    oemBundles: options.oemBundles,
-    isoHostRefusal,
-    admit: (need) => settings.admit(need),
-  };
+  const { oemBundles, screens } = options;
+  const share = options.share ?? (() => undefined);
+  const actions = createActions(
+    { db, writeAs, feed },
+    { allotment, oemBundles, share, admit: (need) => settings.admit(need), ...(screens && { screens }) },
+  );
   const readiness = options.readiness ?? 'agent';
   const heartbeats = new Heartbeats({
     db,
@@ -121,28 +115,23 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   });
   const guestRoutes = createGuestRoutes({
     db,
-    write,
+    writeAs,
     feed,
     deployment,
     readiness,
     clockSkewSeconds: 30,
     webhook: options.webhook ?? true,
-    share: options.share ?? (() => undefined),
+    share,
     heartbeats,
     log,
     now: () => settings.rateClockMs,
   });
+  const callers = new Callers();
   const rest = createRest({
-    db,
-    reads: new Reads(db, 20),
-    deps,
-    assignVm: createAssignVm({ write }),
-    feed,
+    actions,
+    callers,
     health: () => settings.health(),
     guestRoutes,
-    share: (vmId) => options.share?.(vmId),
-    oemBundles: options.oemBundles,
-    screens: options.screens ?? simulatedScreens(() => true),
     endpointsOf: endpoints,
     isForeign: originCheck({ publicName: options.publicHost, consolePorts: { start: 8001, end: 8100 } }),
     assignWaitSeconds: options.assignWaitSeconds ?? 10,
@@ -150,7 +139,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     version: '1.2.3',
   });
   const listener = getRequestListener(rest.fetch, { autoCleanupIncoming: false });
-  const server = createListener({}, { handle: (req, res) => void listener(req, res) });
+  const server = createListener(
+    {},
+    {
+      handle: (req, res) => {
+        callers.enter(req);
+        void listener(req, res);
+      },
+    },
+  );
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -160,9 +157,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     guestRoutes,
     heartbeats,
     server,
-    db,
-    write,
-    feed,
+    ...calling(actions),
+    writeAs,
+    actions,
     deployment,
     log: lines,
     settings,

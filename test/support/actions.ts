@@ -1,0 +1,40 @@
+import { type AssignOrder, type AssignVm, createAssignVm } from '../../src/actions/assignVm.js';
+import { type ActionContext, type ActionDeps, contextOf } from '../../src/actions/context.js';
+import { Waits } from '../../src/actions/waits.js';
+import type { Db } from '../../src/db/client.js';
+import { Reads } from '../../src/db/reads.js';
+import type { WriteAs } from '../../src/db/write.js';
+import { ANYONE } from '../../src/domain/principal.js';
+import type { Feed } from '../../src/events/feed.js';
+import { simulatedScreens } from '../../src/provisioner/simulatedScreens.js';
+import { isoHostRefusal } from './isoHosts.js';
+
+/** What actions work with on this database, as in a server with simulated machines unless `over` says otherwise. */
+export function createActions(
+  { db, writeAs, feed }: { db: Db; writeAs: WriteAs; feed: Feed },
+  over: Partial<ActionDeps> = {},
+): ActionDeps {
+  return {
+    db,
+    writeAs,
+    feed,
+    reads: new Reads(db, 20),
+    assignVm: createAssignVm({ writeAs }),
+    waits: new Waits(db),
+    defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
+    allotment: undefined,
+    isoHostRefusal,
+    admit: async () => undefined,
+    share: () => undefined,
+    screens: simulatedScreens(() => true),
+    ...over,
+  };
+}
+
+/** A call of anybody's, who stays. */
+export function calling(deps: ActionDeps): ActionContext {
+  return contextOf(deps, { principal: ANYONE, address: '127.0.0.1' }, new AbortController().signal);
+}
+
+/** Orders of anybody's. */
+export const orders = (assignVm: AssignVm) => (order: AssignOrder) => assignVm(order, ANYONE);
