@@ -16,7 +16,7 @@ const READY = CLAIMS + CALLERS;
 
 const BARE = `UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = $2, "assignedAt" = now(),
     "changedAt" = now(), "generation" = "generation" + 1
-  WHERE "id" = (SELECT "id" FROM "Vm" WHERE "vmType" = $1 AND "status" = 'READY' AND "hotSpare"
+  WHERE "id" = (SELECT "id" FROM "Vm" WHERE "poolId" = (SELECT "id" FROM "Pool" WHERE "name" = $1) AND "status" = 'READY' AND "hotSpare"
     ORDER BY "readyAt" LIMIT 1 FOR UPDATE SKIP LOCKED)
   RETURNING "id"`;
 

@@ -117,15 +117,16 @@ function assignInOneTransaction(write: Write, orders: readonly Checked[]): Promi
     for (const vmType of new Set([...fresh.values()].map((order) => order.vmType))) {
       const group = [...fresh].filter(([, order]) => order.vmType === vmType);
       const requests = group.map(([, { caller: _caller, by, ...request }]) => ({ ...request, ...madeBy(by) }));
-      for (const assignment of await claimOrQueue(tx, vmType, requests)) made.set(assignment.id, assignment);
+      for (const assignment of await claimOrQueue(tx, { name: vmType, vmType }, requests))
+        made.set(assignment.id, assignment);
       for (const [n, [answerTo, { by }]] of group.entries()) {
         const assignment = made.get(requests[n]?.id ?? '');
         answers.set(answerTo, assignment ?? new NoGoldenImage(vmType));
         if (assignment === undefined) continue;
-        const { id: assignmentId, vmId, assignedTo } = assignment;
+        const { id: assignmentId, poolId, vmId, assignedTo } = assignment;
         const what =
           vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
-        tell({ ...what, vmType, assignmentId, data: { assignedTo } }, by);
+        tell({ ...what, vmType, poolId, assignmentId, data: { assignedTo } }, by);
       }
     }
     for (const [n, { id, waitSeconds }] of orders.entries()) {

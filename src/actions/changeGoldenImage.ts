@@ -89,7 +89,7 @@ export function retireGoldenImage(deps: Pick<ActionContext, 'write'>, given: { i
         );
       }
       const moved = await move(tx, image, 'RETIRED', { current: false });
-      const next = image.current ? await newestReady(tx, image.vmType) : null;
+      const next = image.current ? await newestReady(tx, image.lineId) : null;
       tell({ kind: 'GOLDEN_IMAGE_RETIRED', vmType: image.vmType, goldenImageId: image.id });
       if (next) {
         await makeCurrent(tx, next);

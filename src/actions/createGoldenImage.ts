@@ -52,10 +52,10 @@ export async function createGoldenImage(
   for (;;) {
     try {
       return await deps.write(async (tx, tell) => {
-        await ensurePool(tx, deps, input.vmType);
-        const { _max } = await tx.goldenImage.aggregate({ where: { vmType: input.vmType }, _max: { version: true } });
+        const { lineId } = await ensurePool(tx, deps, input.vmType);
+        const { _max } = await tx.goldenImage.aggregate({ where: { lineId }, _max: { version: true } });
         const image = await tx.goldenImage.create({
-          data: { id: randomUUID(), version: (_max.version ?? 0) + 1, ...input, ...madeBy(deps.by) },
+          data: { id: randomUUID(), lineId, version: (_max.version ?? 0) + 1, ...input, ...madeBy(deps.by) },
         });
         const { id: goldenImageId, vmType, version } = image;
         tell({ kind: 'GOLDEN_IMAGE_REQUESTED', vmType, goldenImageId, data: { version } });

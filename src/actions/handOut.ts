@@ -51,7 +51,7 @@ export async function handOut(
       if (!gone.aborted && !(await isLastWait(tx, asked.id))) return undefined;
       return cancelQueued(tx, tell, asked.id, gone.aborted ? 'cancelled' : 'no VM in time');
     });
-    if (ended) return noVm(await whyPoolIsEmpty(context, ended.vmType));
+    if (ended) return noVm(await whyPoolIsEmpty(context, ended.poolId));
     // It was fulfilled in that very moment: then it is handed out.
     assignment = await db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
     if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
@@ -80,7 +80,7 @@ export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
   );
 }
 
-async function whyPoolIsEmpty({ db }: Pick<ActionContext, 'db'>, vmType: string): Promise<string | null> {
-  const pool = await db.pool.findUnique({ where: { vmType }, select: { blocked: true } });
+async function whyPoolIsEmpty({ db }: Pick<ActionContext, 'db'>, poolId: string): Promise<string | null> {
+  const pool = await db.pool.findUnique({ where: { id: poolId }, select: { blocked: true } });
   return pool?.blocked ?? null;
 }

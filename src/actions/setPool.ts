@@ -48,8 +48,8 @@ export async function setPool(deps: ActionContext, given: SetPoolInput): Promise
   const { vmType, ...data } = input;
   return deps.write(
     async (tx, tell) => {
-      await ensurePool(tx, deps, vmType);
-      const before = await lockPool(tx, vmType);
+      const { id } = await ensurePool(tx, deps, vmType);
+      const before = await lockPool(tx, id);
       if (before === null) throw new Error(`pool ${vmType} is not there although it was made`);
       const hotSpares = data.hotSpares ?? before.hotSpares;
       const maxVms = data.maxVms ?? before.maxVms;
@@ -57,9 +57,9 @@ export async function setPool(deps: ActionContext, given: SetPoolInput): Promise
         return new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
       // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
       const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
-      const pool = await tx.pool.update({ where: { vmType }, data: { ...data, ...(changes && AFRESH) } });
-      tell({ kind: 'POOL_CHANGED', vmType, data: { hotSpares, maxVms } });
-      if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, vmType);
+      const pool = await tx.pool.update({ where: { id }, data: { ...data, ...(changes && AFRESH) } });
+      tell({ kind: 'POOL_CHANGED', vmType, poolId: id, data: { hotSpares, maxVms } });
+      if (pool.uniqueComputerNames && !before.uniqueComputerNames) await replaceSpares(tx, tell, id);
       return pool;
     },
     { makesRoom: true },
@@ -67,8 +67,8 @@ export async function setPool(deps: ActionContext, given: SetPoolInput): Promise
 }
 
 /** Ready spares were never asked for a name of their own. */
-async function replaceSpares(tx: Tx, tell: Tell, vmType: string): Promise<void> {
-  const spares = await tx.vm.findMany({ where: { vmType, status: 'READY', hotSpare: true }, select: { id: true } });
+async function replaceSpares(tx: Tx, tell: Tell, poolId: string): Promise<void> {
+  const spares = await tx.vm.findMany({ where: { poolId, status: 'READY', hotSpare: true }, select: { id: true } });
   for (const { id } of spares) {
     const vm = await lockVm(tx, id);
     if (vm?.status === 'READY' && vm.hotSpare)
@@ -85,10 +85,11 @@ export async function ensureHotSpares(
   const wanted = vmType === undefined ? undefined : checked(() => vmTypeOf(vmType));
   if (wanted instanceof Error) return wanted;
   return write(async (tx, tell) => {
-    const where = wanted === undefined ? {} : { vmType: wanted };
+    const where = wanted === undefined ? {} : { name: wanted };
     const pools = await tx.pool.updateManyAndReturn({ where, data: AFRESH });
     if (wanted !== undefined && pools.length === 0) return new NotFound('pool', wanted);
-    for (const pool of pools) tell({ kind: 'POOL_CHANGED', vmType: pool.vmType, reason: 'asked to refill' });
+    for (const { id: poolId, vmType } of pools)
+      tell({ kind: 'POOL_CHANGED', vmType, poolId, reason: 'asked to refill' });
     return pools;
   });
 }

@@ -4,6 +4,7 @@ import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
 import { databaseTime } from './clock.js';
+import type { Pool } from './pools.js';
 import { claimSpares } from './vms.js';
 import { COME_BACK_SECONDS, WAIT_SECONDS } from './waits.js';
 
@@ -23,20 +24,29 @@ export interface Request {
   principalName: string;
 }
 
+const THE_POOL = Prisma.sql`(SELECT "id" FROM pool)`;
+
 /**
- * Gives each request a ready spare, longest ready first, or a place in the queue; one statement. Rows that another caller holds
+ * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Rows that another caller holds
  * are skipped, not waited for. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
- * that got no spare are left out of the answer.
+ * that got no spare are left out of the answer; where there is no such pool (of this vmType, if one is named), all are. The pool's row is
+ * held, so that it is not deleted beneath a request that is queued.
  */
-export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[]): Promise<Assignment[]> {
+export function claimOrQueue(
+  tx: Tx,
+  { name, vmType }: { name: string; vmType: string | null },
+  requests: readonly Request[],
+): Promise<Assignment[]> {
   const orders = JSON.stringify(requests.map((request, n) => ({ ...request, n: n + 1 })));
   return tx.$queryRaw<Assignment[]>(Prisma.sql`
-    WITH orders AS (
+    WITH pool AS MATERIALIZED (
+      SELECT "id", "lineId", "vmType" FROM "Pool" WHERE "name" = ${name} AND "vmType" = coalesce(${vmType}, "vmType") FOR KEY SHARE
+    ), orders AS (
       SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
         "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int, "principalId" text, "principalName" text)
     ), free AS (
-      SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
-        AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED')
+      SELECT "id" FROM "Vm" WHERE ${claimable(THE_POOL)}
+        AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND "status" = 'QUEUED')
       ORDER BY "readyAt" LIMIT ${requests.length}::int FOR UPDATE SKIP LOCKED
     ), numbered AS (
       SELECT "id", row_number() OVER ()::int AS "n" FROM free
@@ -46,31 +56,36 @@ export function claimOrQueue(tx: Tx, vmType: string, requests: readonly Request[
       FROM numbered JOIN orders USING ("n") WHERE "Vm"."id" = numbered."id"
       RETURNING "Vm"."id" AS "vmId", numbered."n"
     )
-    INSERT INTO "Assignment" ("id", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
+    INSERT INTO "Assignment" ("id", "poolId", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
       "fulfilledAt", "leaseExpiresAt", "waitUntil", "longestWait", "principalId", "principalName")
-    SELECT "id", ${vmType}, "assignedTo", "idempotencyKey", "leaseSeconds",
+    SELECT orders."id", pool."id", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds",
       (CASE WHEN "vmId" IS NULL THEN 'QUEUED' ELSE 'FULFILLED' END)::"AssignmentStatus", "vmId",
       CASE WHEN "vmId" IS NOT NULL THEN now() END,
       CASE WHEN "vmId" IS NOT NULL THEN now() + "leaseSeconds" * interval '1 second' END,
       CASE WHEN "vmId" IS NULL AND "waitSeconds" IS NOT NULL THEN now() + ${WAIT_SECONDS}::int * interval '1 second' END,
       CASE WHEN "vmId" IS NULL THEN now() + "waitSeconds" * interval '1 second' END, "principalId", "principalName"
-    FROM orders LEFT JOIN taken USING ("n")
+    FROM orders LEFT JOIN taken USING ("n") CROSS JOIN pool
     WHERE "vmId" IS NOT NULL OR EXISTS (
-      SELECT 1 FROM "GoldenImage" WHERE "vmType" = ${vmType} AND "status" IN ('REQUESTED', 'INSTALLING', 'SEALING', 'READY'))
+      SELECT 1 FROM "GoldenImage" WHERE "GoldenImage"."lineId" = pool."lineId" AND "status" IN ('REQUESTED', 'INSTALLING', 'SEALING', 'READY'))
     ORDER BY "n"
     RETURNING *`);
 }
 
 /** Hands ready spares to those who wait, first in, first out, but not to callers who are gone. Returns how many were served. */
-export async function serveQueue(tx: Tx, vmType: string, limit: number, tell: Tell): Promise<number> {
+export async function serveQueue(
+  tx: Tx,
+  { id: poolId, vmType }: Pick<Pool, 'id' | 'vmType'>,
+  limit: number,
+  tell: Tell,
+): Promise<number> {
   const waiting = await tx.$queryRaw<Pick<Assignment, 'id' | 'assignedTo'>[]>(Prisma.sql`
-    SELECT "id", "assignedTo" FROM "Assignment" WHERE "vmType" = ${vmType} AND "status" = 'QUEUED'
+    SELECT "id", "assignedTo" FROM "Assignment" WHERE "poolId" = ${poolId}::uuid AND "status" = 'QUEUED'
       AND ("waitUntil" IS NULL OR "waitUntil" > now())
     ORDER BY "turn" LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
   if (waiting.length === 0) return 0;
   const claimed = await claimSpares(
     tx,
-    vmType,
+    poolId,
     waiting.map((a) => a.assignedTo),
   );
   for (const { id: vmId, n } of claimed) {
@@ -78,7 +93,7 @@ export async function serveQueue(tx: Tx, vmType: string, limit: number, tell: Te
     if (!assignment) continue;
     const { id: assignmentId, assignedTo } = assignment;
     await fulfil(tx, assignmentId, vmId);
-    tell({ kind: 'VM_ASSIGNED', vmType, vmId, assignmentId, data: { assignedTo } }, RECONCILER);
+    tell({ kind: 'VM_ASSIGNED', vmType, poolId, vmId, assignmentId, data: { assignedTo } }, RECONCILER);
   }
   return claimed.length;
 }

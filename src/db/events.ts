@@ -7,13 +7,15 @@ import { LOCKS } from './locks.js';
 /**
  * Appends to the log; returns the last `seq`. Only `write` calls this, as the last statement of a transaction: the lock
  * is held until the commit, so whoever draws a later seq also commits later, and a reader's cursor can't step over an
- * event that commits late. The numbers are drawn after the lock is held, because the rows come out of a join with it.
+ * event that commits late. The numbers are drawn after the lock is held, because the rows come out of a join with it. What happened to
+ * a VM happened in its pool.
  */
 export async function append(tx: Tx, events: readonly (NewEvent & { by: Principal })[]): Promise<bigint> {
   const rows = JSON.stringify(
     events.map((e) => ({
       kind: e.kind,
       vmType: e.vmType ?? null,
+      poolId: e.poolId ?? null,
       vmId: e.vmId ?? null,
       goldenImageId: e.goldenImageId ?? null,
       assignmentId: e.assignmentId ?? null,
@@ -26,12 +28,13 @@ export async function append(tx: Tx, events: readonly (NewEvent & { by: Principa
   );
   const appended = await tx.$queryRaw<{ seq: bigint }[]>(Prisma.sql`
     WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint))
-    INSERT INTO "Event" ("at", "kind", "vmType", "vmId", "goldenImageId", "assignmentId", "actor",
+    INSERT INTO "Event" ("at", "kind", "vmType", "poolId", "vmId", "goldenImageId", "assignmentId", "actor",
       "principalId", "principalName", "reason", "data")
-    SELECT clock_timestamp(), e."kind", e."vmType", e."vmId", e."goldenImageId", e."assignmentId", e."actor",
+    SELECT clock_timestamp(), e."kind", e."vmType",
+      coalesce(e."poolId", (SELECT "poolId" FROM "Vm" WHERE "id" = e."vmId")), e."vmId", e."goldenImageId", e."assignmentId", e."actor",
       e."principalId", e."principalName", e."reason", e."data"
-    FROM held, jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "vmId" uuid, "goldenImageId" uuid,
-      "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb)
+    FROM held, jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "poolId" uuid, "vmId" uuid,
+      "goldenImageId" uuid, "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb)
     RETURNING "seq"`);
   return appended.reduce((last, { seq }) => (seq > last ? seq : last), 0n);
 }
@@ -41,6 +44,8 @@ export interface EventFilter {
   vmId?: string;
   goldenImageId?: string;
   assignmentId?: string;
+  /** Which has one vmType: then that is not to be named as well. */
+  poolId?: string;
   vmType?: string;
   kinds?: readonly string[];
 }
@@ -51,11 +56,17 @@ export interface EventFilter {
  */
 export async function eventsAfter(db: Db, seq: bigint, limit: number, filter: EventFilter = {}): Promise<Event[]> {
   const { kinds, ...exact } = filter;
-  const { vmId, goldenImageId, assignmentId, vmType } = exact;
+  const { vmId, goldenImageId, assignmentId, poolId, vmType } = exact;
   const isOfOne = vmId !== undefined || goldenImageId !== undefined || assignmentId !== undefined;
-  // One thing has few events, of which its index gives all; a kind, or a vmType, may have most of the log, or next to nothing.
-  if (!isOfOne && kinds) return ofKinds(db, seq, limit, kinds, vmType);
-  if (!isOfOne && vmType !== undefined) return ofVmType(db, seq, limit, vmType);
+  // One thing has few events, of which its index gives all; a kind, a pool or a vmType may have most of the log, or next to nothing.
+  const many =
+    poolId !== undefined
+      ? { column: Prisma.sql`"poolId"`, value: Prisma.sql`${poolId}::uuid` }
+      : vmType !== undefined
+        ? { column: Prisma.sql`"vmType"`, value: Prisma.sql`${vmType}` }
+        : undefined;
+  if (!isOfOne && kinds) return ofKinds(db, seq, limit, kinds, many);
+  if (!isOfOne && many !== undefined) return ofMany(db, seq, limit, many);
   const rows = await db.event.findMany({
     where: { seq: { gt: seq }, ...exact, ...(kinds && { kind: { in: [...kinds] } }) },
     orderBy: { seq: 'asc' },
@@ -70,19 +81,25 @@ export async function eventsAfter(db: Db, seq: bigint, limit: number, filter: Ev
  * the right one.
  */
 
-function ofVmType(db: Db, seq: bigint, limit: number, vmType: string): Promise<Event[]> {
+/** Those of a pool, or a vmType. */
+interface Many {
+  column: Prisma.Sql;
+  value: Prisma.Sql;
+}
+
+function ofMany(db: Db, seq: bigint, limit: number, { column, value }: Many): Promise<Event[]> {
   return db.$queryRaw<Event[]>(Prisma.sql`
-    SELECT * FROM "Event" WHERE ("vmType", "seq") > (${vmType}, ${seq}) AND "vmType" <= ${vmType}
-    ORDER BY "vmType", "seq" LIMIT ${limit}`);
+    SELECT * FROM "Event" WHERE (${column}, "seq") > (${value}, ${seq}) AND ${column} <= ${value}
+    ORDER BY ${column}, "seq" LIMIT ${limit}`);
 }
 
 /** The first of each kind, put into one order: an index does not give several kinds in order. */
-function ofKinds(db: Db, seq: bigint, limit: number, kinds: readonly string[], vmType?: string): Promise<Event[]> {
+function ofKinds(db: Db, seq: bigint, limit: number, kinds: readonly string[], of?: Many): Promise<Event[]> {
   const perKind =
-    vmType === undefined
+    of === undefined
       ? Prisma.sql`("kind", "seq") > (k."name", ${seq}) AND "kind" <= k."name" ORDER BY "kind", "seq"`
-      : Prisma.sql`("vmType", "kind", "seq") > (${vmType}, k."name", ${seq}) AND ("vmType", "kind") <= (${vmType}, k."name")
-          ORDER BY "vmType", "kind", "seq"`;
+      : Prisma.sql`(${of.column}, "kind", "seq") > (${of.value}, k."name", ${seq})
+          AND (${of.column}, "kind") <= (${of.value}, k."name") ORDER BY ${of.column}, "kind", "seq"`;
   return db.$queryRaw<Event[]>(Prisma.sql`
     SELECT e.* FROM (SELECT DISTINCT unnest(${[...kinds]}::text[]) AS "name") AS k
     CROSS JOIN LATERAL (SELECT * FROM "Event" WHERE ${perKind} LIMIT ${limit}) AS e

@@ -39,24 +39,24 @@ export async function moveImage(
   return moved;
 }
 
-/** Makes this READY image the one that new spares of its vmType use. What the one before did to its pool is over with it. */
-export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'vmType'>): Promise<void> {
+/** Makes this READY image the one that new spares of its line use. What the one before did to the line's pools is over with it. */
+export async function makeCurrent(tx: Tx, image: Pick<GoldenImage, 'id' | 'lineId'>): Promise<void> {
   // One statement would meet the unique index in the middle of itself.
   await tx.goldenImage.updateMany({
-    where: { vmType: image.vmType, current: true, id: { not: image.id } },
+    where: { lineId: image.lineId, current: true, id: { not: image.id } },
     data: { current: false },
   });
   await tx.goldenImage.update({ where: { id: image.id }, data: { current: true } });
-  await tx.pool.updateMany({ where: { vmType: image.vmType }, data: AFRESH });
+  await tx.pool.updateMany({ where: { lineId: image.lineId }, data: AFRESH });
 }
 
-/** The READY image with the highest version, current or not. */
-export function newestReady(tx: Tx, vmType: string): Promise<GoldenImage | null> {
-  return tx.goldenImage.findFirst({ where: { vmType, status: 'READY' }, orderBy: { version: 'desc' } });
+/** The line's READY image with the highest version, current or not. */
+export function newestReady(tx: Tx, lineId: string): Promise<GoldenImage | null> {
+  return tx.goldenImage.findFirst({ where: { lineId, status: 'READY' }, orderBy: { version: 'desc' } });
 }
 
-export function currentImage(db: Db | Tx, vmType: string): Promise<GoldenImage | null> {
-  return db.goldenImage.findFirst({ where: { vmType, current: true } });
+export function currentImage(db: Db | Tx, lineId: string): Promise<GoldenImage | null> {
+  return db.goldenImage.findFirst({ where: { lineId, current: true } });
 }
 
 /** Clones of this image that may still own a disk. */

@@ -41,12 +41,12 @@ export async function moveVm(
  */
 export function claimSpares(
   tx: Tx,
-  vmType: string,
+  poolId: string,
   assignees: readonly string[],
 ): Promise<{ id: string; n: number }[]> {
   return tx.$queryRaw<{ id: string; n: number }[]>(Prisma.sql`
     WITH free AS (
-      SELECT "id" FROM "Vm" WHERE ${claimable(vmType)}
+      SELECT "id" FROM "Vm" WHERE ${claimable(Prisma.sql`${poolId}::uuid`)}
       ORDER BY "readyAt" LIMIT ${assignees.length}::int FOR UPDATE SKIP LOCKED
     ), numbered AS (SELECT "id", row_number() OVER ()::int AS n FROM free)
     UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = (${[...assignees]}::text[])[numbered.n],

@@ -39,6 +39,8 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 export interface NewEvent {
   kind: EventKind;
   vmType?: string;
+  /** Left out for a VM: that is its pool's. */
+  poolId?: string;
   vmId?: string;
   goldenImageId?: string;
   assignmentId?: string;
@@ -60,6 +62,7 @@ export interface Event {
   principalId: string | null;
   principalName: string | null;
   vmType: string | null;
+  poolId: string | null;
   vmId: string | null;
   goldenImageId: string | null;
   assignmentId: string | null;

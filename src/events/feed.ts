@@ -223,6 +223,7 @@ function passes(event: Event, filter: EventFilter): boolean {
     (filter.vmId === undefined || event.vmId === filter.vmId) &&
     (filter.goldenImageId === undefined || event.goldenImageId === filter.goldenImageId) &&
     (filter.assignmentId === undefined || event.assignmentId === filter.assignmentId) &&
+    (filter.poolId === undefined || event.poolId === filter.poolId) &&
     (filter.vmType === undefined || event.vmType === filter.vmType) &&
     (filter.kinds === undefined || filter.kinds.includes(event.kind))
   );

@@ -35,7 +35,7 @@ export function untilGone<T>(
 }
 
 /**
- * Yields each of `subjects`, then the subject of every event that passes `filter`: the field's resolver reads it then. Events that
+ * Yields each of `subjects`, then the subject, or the subjects, of every event that passes `filter`: the field's resolver reads it then. Events that
  * came in before a read are in what it read, so a subscriber that is slow, or was handed many events at once, reads once.
  * Ends after a yield before which `isOver` was true.
  */
@@ -43,7 +43,7 @@ export function changes(
   { feed, gone, address }: Pick<Context, 'feed' | 'gone' | 'address'>,
   filter: EventFilter,
   subjects: readonly string[],
-  subjectOf: (event: Event) => string | null,
+  subjectsOf: (event: Event) => string | null | Promise<readonly string[]>,
   isOver: () => Promise<boolean> = async () => false,
 ): AsyncGenerator<string, void, undefined> {
   return untilGone(gone, async function* (signal) {
@@ -57,12 +57,14 @@ export function changes(
       if (last) return;
     }
     for await (const event of feed.subscribe(start, filter, signal, address)) {
-      const subject = subjectOf(event);
-      if (subject === null || event.seq <= (covered.get(subject) ?? 0n)) continue;
-      covered.set(subject, feed.head);
-      const last = await isOver();
-      yield subject;
-      if (last) return;
+      const found = (await subjectsOf(event)) ?? [];
+      for (const subject of typeof found === 'string' ? [found] : found) {
+        if (event.seq <= (covered.get(subject) ?? 0n)) continue;
+        covered.set(subject, feed.head);
+        const last = await isOver();
+        yield subject;
+        if (last) return;
+      }
     }
   });
 }

@@ -33,14 +33,15 @@ export interface Loaders {
   commandOutput: Load<CommandOutput>;
   /** The one that holds this VM now. */
   assignmentOfVm: Load<Assignment>;
-  /** By vmType, as the following. */
   pool: Load<Pool>;
+  /** By pool, as the following. */
   poolCounts: Load<PoolCounts>;
   queued: Load<number>;
+  /** By line. */
   currentImage: Load<GoldenImage>;
-  /** What earlier installations took. */
+  /** By vmType: what earlier installations took. */
   installDurations: Load<InstallDurations>;
-  /** By assignment: from 1, of those that wait for the same vmType. */
+  /** By assignment: from 1, of those that wait for the same pool. */
   queuePosition: Load<number>;
 }
 
@@ -58,54 +59,54 @@ export function createLoaders(read: Read): Loaders {
       const holding = await db.assignment.findMany({ where: { vmId: { in: vmIds }, status: 'FULFILLED' } });
       return new Map(holding.map((assignment) => [assignment.vmId ?? '', assignment]));
     }),
-    pool: many(async (db, vmTypes) => byVmType(await db.pool.findMany({ where: { vmType: { in: vmTypes } } }))),
+    pool: many(async (db, ids) => byId(await db.pool.findMany({ where: { id: { in: ids } } }))),
     poolCounts: many(countVms),
     queued: many(countQueued),
-    currentImage: many(async (db, vmTypes) =>
-      byVmType(await db.goldenImage.findMany({ where: { vmType: { in: vmTypes }, current: true } })),
-    ),
+    currentImage: many(async (db, lineIds) => {
+      const current = await db.goldenImage.findMany({ where: { lineId: { in: lineIds }, current: true } });
+      return new Map(current.map((image) => [image.lineId, image]));
+    }),
     installDurations: many(installDurations),
     queuePosition: many(queuePositions),
   };
 }
 
 const byId = <Row extends { id: string }>(rows: Row[]) => new Map(rows.map((row) => [row.id, row]));
-const byVmType = <Row extends { vmType: string }>(rows: Row[]) => new Map(rows.map((row) => [row.vmType, row]));
 
-async function countVms(db: Db, vmTypes: string[]): Promise<Map<string, PoolCounts>> {
+async function countVms(db: Db, poolIds: string[]): Promise<Map<string, PoolCounts>> {
   const [groups, spares] = await Promise.all([
     db.vm.groupBy({
-      by: ['vmType', 'status'],
-      where: { vmType: { in: vmTypes }, cleanedAt: null },
+      by: ['poolId', 'status'],
+      where: { poolId: { in: poolIds }, cleanedAt: null },
       _count: true,
     }),
-    countClaimable(db, vmTypes),
+    countClaimable(db, poolIds),
   ]);
   const counts = new Map<string, PoolCounts>(
-    spares.map(({ vmType, readySpares }) => [vmType, { byStatus: {}, readySpares }]),
+    spares.map(({ poolId, readySpares }) => [poolId, { byStatus: {}, readySpares }]),
   );
-  for (const { vmType, status, _count } of groups) {
-    const pool = counts.get(vmType);
+  for (const { poolId, status, _count } of groups) {
+    const pool = counts.get(poolId);
     if (pool !== undefined) pool.byStatus[status] = _count;
   }
   return counts;
 }
 
-async function countQueued(db: Db, vmTypes: string[]): Promise<Map<string, number>> {
+async function countQueued(db: Db, poolIds: string[]): Promise<Map<string, number>> {
   const groups = await db.assignment.groupBy({
-    by: ['vmType'],
-    where: { vmType: { in: vmTypes }, status: 'QUEUED' },
+    by: ['poolId'],
+    where: { poolId: { in: poolIds }, status: 'QUEUED' },
     _count: true,
   });
-  return new Map(groups.map(({ vmType, _count }) => [vmType, _count]));
+  return new Map(groups.map(({ poolId, _count }) => [poolId, _count]));
 }
 
 async function queuePositions(db: Db, ids: string[]): Promise<Map<string, number>> {
   const rows = await db.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
     SELECT "id", "position" FROM (
-      SELECT "id", row_number() OVER (PARTITION BY "vmType" ORDER BY "turn")::int AS "position"
+      SELECT "id", row_number() OVER (PARTITION BY "poolId" ORDER BY "turn")::int AS "position"
       FROM "Assignment" WHERE "status" = 'QUEUED'
-        AND "vmType" IN (SELECT "vmType" FROM "Assignment" WHERE "id" = ANY (${ids}::uuid[]))
+        AND "poolId" IN (SELECT "poolId" FROM "Assignment" WHERE "id" = ANY (${ids}::uuid[]))
     ) AS queue WHERE "id" = ANY (${ids}::uuid[])`);
   return new Map(rows.map(({ id, position }) => [id, position]));
 }

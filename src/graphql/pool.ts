@@ -1,5 +1,6 @@
+import { poolsOfImage } from '../db/pools.js';
 import { NotFound } from '../domain/errors.js';
-import { EVENT_KINDS } from '../domain/events.js';
+import { EVENT_KINDS, type Event } from '../domain/events.js';
 import { PRICES } from '../domain/prices.js';
 import { VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
@@ -32,8 +33,8 @@ const PoolCounts = builder.objectRef<Counts>('PoolCounts').implement({
 });
 
 export const Pool = builder.prismaNode('Pool', {
-  description: 'The VMs of one vmType: how many are wanted, how many there are, and who waits.',
-  id: { field: 'vmType' },
+  description: 'The VMs of one purpose: how many are wanted, how many there are, and who waits.',
+  id: { field: 'name' },
   nullable: true,
   fields: (t) => ({
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),
@@ -68,18 +69,17 @@ export const Pool = builder.prismaNode('Pool', {
     counts: t.field({
       type: PoolCounts,
       description: 'Its VMs by status.',
-      resolve: async (pool, _args, { load }) =>
-        (await load.poolCounts(pool.vmType)) ?? { byStatus: {}, readySpares: 0 },
+      resolve: async (pool, _args, { load }) => (await load.poolCounts(pool.id)) ?? { byStatus: {}, readySpares: 0 },
     }),
     queued: t.int({
       description: 'Assignments that wait for a VM.',
-      resolve: async (pool, _args, { load }) => (await load.queued(pool.vmType)) ?? 0,
+      resolve: async (pool, _args, { load }) => (await load.queued(pool.id)) ?? 0,
     }),
     currentGoldenImage: t.field({
       type: GoldenImage,
       nullable: true,
       description: 'The golden image that new spares are cloned from.',
-      resolve: (pool, _args, { load }) => load.currentImage(pool.vmType),
+      resolve: (pool, _args, { load }) => load.currentImage(pool.lineId),
     }),
   }),
 });
@@ -90,13 +90,13 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The pool of one vmType, or null: it comes into being with the first golden image.',
     args: { vmType: t.arg.string({ required: true, description: VM_TYPE_DESCRIPTION }) },
-    resolve: (_root, { vmType }, { load }) => load.pool(vmTypeArg(vmType)),
+    resolve: (_root, { vmType }, { read }) => read((db) => db.pool.findUnique({ where: { name: vmTypeArg(vmType) } })),
   }),
   pools: t.field({
     type: [Pool],
     description: 'All pools, by vmType.',
     complexity: { field: PRICES.read.points, multiplier: 20 },
-    resolve: (_root, _args, { read }) => read((db) => db.pool.findMany({ orderBy: { vmType: 'asc' } })),
+    resolve: (_root, _args, { read }) => read((db) => db.pool.findMany({ orderBy: { name: 'asc' } })),
   }),
 }));
 
@@ -113,22 +113,24 @@ builder.subscriptionField('poolUpdated', (t) =>
     },
     subscribe: async (_root, args, context) => {
       const vmType = vmTypeArg(args.vmType);
+      const { read } = context;
+      const where = vmType === undefined ? {} : { name: vmType };
+      const pools = await read((db) => db.pool.findMany({ where, orderBy: { name: 'asc' }, select: { id: true } }));
+      const one = vmType === undefined ? undefined : pools[0]?.id;
+      if (vmType !== undefined && one === undefined) throw notFound(new NotFound('pool', vmType));
+      // A golden image concerns all pools of its line.
       const filter = { kinds: POOL_EVENTS, ...(vmType !== undefined && { vmType }) };
-      const pools = await context.read((db) =>
-        db.pool.findMany({
-          where: vmType === undefined ? {} : { vmType },
-          orderBy: { vmType: 'asc' },
-          select: { vmType: true },
-        }),
-      );
-      if (vmType !== undefined && pools.length === 0) throw notFound(new NotFound('pool', vmType));
+      const concerned = async ({ poolId, goldenImageId }: Event) => {
+        if (poolId !== null) return [poolId];
+        return goldenImageId === null ? [] : read((db) => poolsOfImage(db, goldenImageId));
+      };
       return changes(
         context,
         filter,
-        pools.map((pool) => pool.vmType),
-        (event) => event.vmType,
+        pools.map(({ id }) => id),
+        async (event) => (await concerned(event)).filter((id) => one === undefined || id === one),
       );
     },
-    resolve: async (vmType, _args, { load }) => present(await load.pool(vmType)),
+    resolve: async (id, _args, { load }) => present(await load.pool(id)),
   }),
 );

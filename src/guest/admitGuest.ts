@@ -46,7 +46,7 @@ export function admitGuest(
     const vm = await lockVm(tx, vmId);
     if (vm === null || vmTransition(vm.status, 'RELEASED') === undefined) return 'over';
     const awaited = deps.readiness !== 'rdp' && vmTransition(vm.status, 'GUEST_READY') !== undefined;
-    const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
+    const pool = await tx.pool.findUniqueOrThrow({ where: { id: vm.poolId } });
     const named = awaited && pool.uniqueComputerNames;
     // Held before the name is noted: of two guests with one name that report at once, the second sees the first's.
     if (named) await holdLock(tx, 'computerNames');

@@ -6,26 +6,27 @@ import type { Deps } from './deps.js';
  */
 export async function blockPool(
   { write, log }: Pick<Deps, 'write' | 'log'>,
-  vmType: string,
+  poolId: string,
   why: string | null,
 ): Promise<void> {
-  const changed = await write(async (tx, tell) => {
-    const { count } = await tx.pool.updateMany({
+  const blocked = await write(async (tx, tell) => {
+    const [pool] = await tx.pool.updateManyAndReturn({
       where: {
-        vmType,
+        id: poolId,
         ...(why === null
           ? { blocked: { not: null }, failures: 0 }
           : { OR: [{ blocked: null }, { blocked: { not: why } }] }),
       },
       data: { blocked: why },
     });
-    if (count === 0) return false;
+    if (pool === undefined) return undefined;
     tell({
       kind: why === null ? 'POOL_CHANGED' : 'POOL_BLOCKED',
-      vmType,
+      vmType: pool.vmType,
+      poolId,
       ...(why !== null && { reason: why }),
     });
-    return true;
+    return pool;
   });
-  if (changed && why !== null) log.warn({ vmType, why }, 'pool is blocked');
+  if (blocked && why !== null) log.warn({ pool: blocked.name, why }, 'pool is blocked');
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
 import { currentImage } from '../db/images.js';
-import { lockPool, poolRecovered } from '../db/pools.js';
+import { getPool, lockPool, type Pool, poolRecovered } from '../db/pools.js';
 import type { Tell } from '../domain/events.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { madeBy, RECONCILER } from '../domain/principal.js';
@@ -14,40 +14,42 @@ import { releaseIf } from './releaseIf.js';
 const BATCH = 64;
 
 /** Serves those who wait, then makes the pool as large as it should be. */
-export async function reconcilePool(deps: Deps, vmType: string): Promise<void> {
+export async function reconcilePool(deps: Deps, poolId: string): Promise<void> {
+  const pool = await getPool(deps.db, poolId);
+  if (pool === null) return;
   try {
-    await serve(deps, vmType);
+    await serve(deps, pool);
   } finally {
     // A pool that can't give may shrink all the same: on a full disk that is what makes room.
-    await resize(deps, vmType);
+    await resize(deps, poolId);
   }
 }
 
-async function serve({ db, write }: Deps, vmType: string): Promise<void> {
-  while ((await db.assignment.count({ where: { vmType, status: 'QUEUED' } })) > 0) {
-    const served = await write((tx, tell) => serveQueue(tx, vmType, BATCH, tell));
+async function serve({ db, write }: Deps, pool: Pool): Promise<void> {
+  while ((await db.assignment.count({ where: { poolId: pool.id, status: 'QUEUED' } })) > 0) {
+    const served = await write((tx, tell) => serveQueue(tx, pool, BATCH, tell));
     if (served < BATCH) break;
   }
 }
 
-async function resize(deps: Deps, vmType: string): Promise<void> {
+async function resize(deps: Deps, poolId: string): Promise<void> {
   const { write } = deps;
-  const seen = await write((tx) => planOf(deps, tx, vmType), { makesRoom: true });
+  const seen = await write((tx) => planOf(deps, tx, poolId), { makesRoom: true });
   if (seen === undefined) return;
   // Somebody may have been given one of them since the plan was made: it is no spare then.
   for (const id of seen.retire) await releaseIf(deps, id, ({ hotSpare }) => hotSpare, 'not needed');
-  const { why } = seen.add === 0 ? seen : await write((tx, tell) => grow(deps, tx, tell, vmType));
-  if (why !== undefined) await blockPool(deps, vmType, why);
+  const { why } = seen.add === 0 ? seen : await write((tx, tell) => grow(deps, tx, tell, poolId));
+  if (why !== undefined) await blockPool(deps, poolId, why);
 }
 
 /** What the pool is short of or has too many of, with its row held; undefined: there is no such pool. */
-async function planOf({ now }: Deps, tx: Tx, vmType: string) {
-  const pool = await lockPool(tx, vmType);
+async function planOf({ now }: Deps, tx: Tx, poolId: string) {
+  const pool = await lockPool(tx, poolId);
   if (pool === null) return undefined;
-  const image = await currentImage(tx, vmType);
-  const queued = await tx.assignment.count({ where: { vmType, status: 'QUEUED' } });
+  const image = await currentImage(tx, pool.lineId);
+  const queued = await tx.assignment.count({ where: { poolId, status: 'QUEUED' } });
   const rows = await tx.vm.findMany({
-    where: { vmType, cleanedAt: null },
+    where: { poolId, cleanedAt: null },
     select: {
       id: true,
       status: true,
@@ -55,19 +57,20 @@ async function planOf({ now }: Deps, tx: Tx, vmType: string) {
       goldenImageId: true,
       cleanedAt: true,
       createdAt: true,
-      goldenImage: { select: { status: true } },
+      goldenImage: { select: { status: true, lineId: true } },
     },
   });
   const vms = rows.map(({ goldenImage, ...vm }) => ({
     ...vm,
     current: vm.goldenImageId === image?.id,
-    retired: goldenImage.status !== 'READY',
+    retired: goldenImage.status !== 'READY' || goldenImage.lineId !== pool.lineId,
   }));
   const plan = poolPlan({ ...pool, queued, vms });
   const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
-  if (pool.failures > 0 && allReady) await poolRecovered(tx, vmType);
+  if (pool.failures > 0 && allReady) await poolRecovered(tx, poolId);
   const found = { ...plan, pool, image };
-  if (image === null) return { ...found, add: 0, why: plan.add > 0 ? `no golden image of ${vmType} is ready` : null };
+  if (image === null)
+    return { ...found, add: 0, why: plan.add > 0 ? `no golden image of ${pool.vmType} is ready` : null };
   if (image.problem !== null) return { ...found, add: 0, why: image.problem };
   // Rests after failures; why is written on the pool already.
   if (pool.retryAt !== null && pool.retryAt > now()) return { ...found, add: 0, why: undefined };
@@ -78,15 +81,17 @@ async function planOf({ now }: Deps, tx: Tx, vmType: string) {
 }
 
 /** Asks for what is missing by now. */
-async function grow(deps: Deps, tx: Tx, tell: Tell, vmType: string): Promise<{ why: string | null | undefined }> {
-  const plan = await planOf(deps, tx, vmType);
+async function grow(deps: Deps, tx: Tx, tell: Tell, poolId: string): Promise<{ why: string | null | undefined }> {
+  const plan = await planOf(deps, tx, poolId);
   if (!plan?.image) return { why: undefined };
   const { pool, image, add, why } = plan;
   const { cpuCores, ramMiB } = sizesOf(image, pool);
+  const { vmType } = pool;
   for (let n = 0; n < add; n++) {
     const vm = await tx.vm.create({
       data: {
         id: randomUUID(),
+        poolId,
         vmType,
         goldenImageId: image.id,
         hotSpare: true,

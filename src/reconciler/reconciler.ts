@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { poolsOfImage } from '../db/pools.js';
 import type { Event, EventKind } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import { Loop } from '../primitives/loop.js';
@@ -125,13 +126,15 @@ export class Reconciler {
   }
 
   #onEvent(event: Event): void {
-    const { kind, vmId, goldenImageId, vmType } = event;
+    const { kind, vmId, goldenImageId, poolId } = event;
     if (kind === 'COMMAND_QUEUED') this.#qemuAgentLoop.poke();
     if (vmId !== null) this.#track(`vm:${vmId}`, kind);
     else if (goldenImageId !== null) this.#track(`golden:${goldenImageId}`, kind);
     // Whoever changes a pool, or asks it to refill, has made room, or wants to know.
     if (kind === 'POOL_CHANGED' && event.actor === 'api') this.#resting.clear();
-    if (vmType !== null && !QUIET_FOR_POOLS.includes(kind)) this.#tasks.poke(`pool:${vmType}`, { urgent: true });
+    if (QUIET_FOR_POOLS.includes(kind)) return;
+    if (poolId !== null) this.#tasks.poke(`pool:${poolId}`, { urgent: true });
+    else if (goldenImageId !== null) this.#tasks.poke(`pools-of:${goldenImageId}`, { urgent: true });
   }
 
   #track(key: string, kind: EventKind): void {
@@ -161,7 +164,7 @@ export class Reconciler {
     const moving = [...found.vmIds.map((id) => `vm:${id}`), ...found.imageIds.map((id) => `golden:${id}`)];
     for (const key of moving) this.#watched.add(key);
     this.#pokeAll(moving);
-    const pools = found.vmTypes.map((vmType) => `pool:${vmType}`);
+    const pools = found.poolIds.map((id) => `pool:${id}`);
     this.#pokeAll(pools);
     const orphans = found.orphans.map(({ kind, id }) => `orphan:${kind}:${id}`);
     for (const key of orphans)
@@ -195,6 +198,10 @@ export class Reconciler {
     if (kind === 'pool') {
       await reconcilePool(this.#deps, id);
       await sleep(POOL_PAUSE_MS, undefined, { ref: false });
+      return;
+    }
+    if (kind === 'pools-of') {
+      for (const poolId of await poolsOfImage(this.#deps.db, id)) this.#tasks.poke(`pool:${poolId}`, { urgent: true });
       return;
     }
     const [orphan, orphanId] = id.split(':') as [MachineRef['kind'], string];

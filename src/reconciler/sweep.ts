@@ -9,7 +9,7 @@ export interface Sweep {
   /** Rows that need a step. */
   vmIds: string[];
   imageIds: string[];
-  vmTypes: string[];
+  poolIds: string[];
   /** Machines that carry our mark but have no row that may own them. */
   orphans: MachineRef[];
 }
@@ -31,7 +31,7 @@ export async function sweep(deps: Deps): Promise<Sweep> {
       where: { cleanedAt: null },
       select: { id: true, status: true, changedAt: true, cleanedAt: true, problem: true },
     }),
-    db.pool.findMany({ select: { vmType: true } }),
+    db.pool.findMany({ select: { id: true } }),
     silentVms(db, deps.readiness === 'agent'),
   ]);
   const unexplained = () => '';
@@ -70,5 +70,5 @@ export async function sweep(deps: Deps): Promise<Sweep> {
     ...images.filter(({ status }) => status !== 'READY' && status !== 'RETIRED').map(({ id }) => `golden:${id}`),
   ]);
   const orphans = [...listed].filter(([key]) => !owned.has(key)).map(([, { ref }]) => ref);
-  return { vmIds, imageIds, vmTypes: pools.map(({ vmType }) => vmType), orphans };
+  return { vmIds, imageIds, poolIds: pools.map(({ id }) => id), orphans };
 }

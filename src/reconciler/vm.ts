@@ -68,7 +68,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   // A spare waits until the image is whole again: tried again and again it would only break.
   const waits = async (problem: string | null) => {
     if (problem === null || !vm.hotSpare) return false;
-    await blockPool(deps, vm.vmType, problem);
+    await blockPool(deps, vm.poolId, problem);
     return true;
   };
   if (await waits(image.problem)) return 'refused';
@@ -96,13 +96,13 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
     return breakVm(deps, vm, err.message);
   }
   if (started instanceof Refusal) {
-    await blockPool(deps, vm.vmType, `${started.message}. ${started.fix}`);
+    await blockPool(deps, vm.poolId, `${started.message}. ${started.fix}`);
     return 'refused';
   }
   if (started instanceof Waiting) {
     const why = makesWait(started.reason);
     await tellNotReady(deps, vm, why);
-    if (vm.hotSpare) await blockPool(deps, vm.vmType, why);
+    if (vm.hotSpare) await blockPool(deps, vm.poolId, why);
     return 'refused';
   }
   const { engineId } = started;

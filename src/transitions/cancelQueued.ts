@@ -10,6 +10,6 @@ export async function cancelQueued(tx: Tx, tell: Tell, id: string, reason: strin
     // The key is free again: who tries again with it, as Retry-After invites, makes a new request.
     data: { status: 'ENDED', reason, endedAt: databaseTime(), idempotencyKey: null },
   });
-  if (ended) tell({ kind: 'ASSIGNMENT_ENDED', vmType: ended.vmType, assignmentId: id, reason });
+  if (ended) tell({ kind: 'ASSIGNMENT_ENDED', vmType: ended.vmType, poolId: ended.poolId, assignmentId: id, reason });
   return ended;
 }

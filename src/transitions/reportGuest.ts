@@ -25,7 +25,7 @@ export function reportReadyByAddress({ write }: { write: Write }, vmId: string):
   return write((tx, tell) =>
     ready(tx, tell, vmId, async (vm) => {
       const agents = await tx.guest.count({ where: { machineId: { in: [vm.id, vm.goldenImageId] } } });
-      const pool = await tx.pool.findUniqueOrThrow({ where: { vmType: vm.vmType } });
+      const pool = await tx.pool.findUniqueOrThrow({ where: { id: vm.poolId } });
       return agents === 0 && !pool.uniqueComputerNames;
     }),
   );
@@ -49,8 +49,8 @@ export async function becomeReady(tx: Tx, tell: Tell, vm: Vm, facts: GuestFacts)
   if (vm.status === 'REQUESTED') tell({ kind: 'VM_BOOTING', vmType, vmId });
   const bootMs = readyAt.getTime() - vm.createdAt.getTime();
   tell({ kind: 'VM_READY', vmType, vmId, data: { bootMs, ...present(facts) } });
-  await poolRecovered(tx, vmType);
-  if (vm.hotSpare) await serveQueue(tx, vmType, 1, tell);
+  await poolRecovered(tx, vm.poolId);
+  if (vm.hotSpare) await serveQueue(tx, { id: vm.poolId, vmType }, 1, tell);
   return true;
 }
 

@@ -4,7 +4,7 @@ import { allotEndpoint } from '../../src/db/endpoints.js';
 import { createWrite, type Write } from '../../src/db/write.js';
 import { RECONCILER } from '../../src/domain/principal.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { anImage, aVm } from '../support/rows.js';
+import { aLine, anImage, aPool, aVm } from '../support/rows.js';
 
 let database: TestDatabase;
 let db: Db;
@@ -34,7 +34,7 @@ describe('what the rows may not say, the database refuses', () => {
     await aVm(db, { endpoint: '9001' });
     await expect(aVm(db, { endpoint: '9001' })).rejects.toThrow('Unique constraint');
   });
-  test('two current images of one vmType', async () => {
+  test('two current images of one line', async () => {
     await anImage(db, { vmType: '10' });
     await expect(anImage(db, { vmType: '10', current: true })).rejects.toThrow('Unique constraint');
   });
@@ -43,17 +43,29 @@ describe('what the rows may not say, the database refuses', () => {
       'GoldenImage_current_is_ready',
     ));
   test('two live assignments of one VM', async () => {
-    const { id: vmId } = await aVm(db);
-    const assignment = { vmType: '11', assignedTo: 'a', status: 'FULFILLED', vmId, fulfilledAt: new Date() } as const;
+    const { id: vmId, poolId } = await aVm(db);
+    const assignment = {
+      poolId,
+      vmType: '11',
+      assignedTo: 'a',
+      status: 'FULFILLED',
+      vmId,
+      fulfilledAt: new Date(),
+    } as const;
     await db.assignment.create({ data: { ...assignment, id: crypto.randomUUID() } });
     await expect(db.assignment.create({ data: { ...assignment, id: crypto.randomUUID() } })).rejects.toThrow(
       'Unique constraint',
     );
   });
-  test('an assignment to nobody', () =>
-    expect(db.assignment.create({ data: { id: crypto.randomUUID(), vmType: '11', assignedTo: '' } })).rejects.toThrow(
-      'assignedTo_is_said',
-    ));
+  test('an assignment to nobody', () => {
+    const nobody = { id: crypto.randomUUID(), poolId: crypto.randomUUID(), vmType: '11', assignedTo: '' };
+    return expect(db.assignment.create({ data: nobody })).rejects.toThrow('assignedTo_is_said');
+  });
+  test('a pool or a golden image of another vmType than its line', async () => {
+    const { id: lineId } = await aLine(db);
+    await expect(aPool(db, { name: 'of-ten', vmType: '10', lineId })).rejects.toThrow('Pool_lineId_vmType_fkey');
+    await expect(anImage(db, { vmType: '10', lineId })).rejects.toThrow('GoldenImage_lineId_vmType_fkey');
+  });
 });
 
 describe('endpoints', () => {

@@ -7,6 +7,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const EVENTS = 50_000;
 const rare = randomUUID();
+/** The pool of all that is not rare. */
+const common = randomUUID();
 
 let database: TestDatabase;
 let db: Db;
@@ -18,15 +20,15 @@ beforeAll(async () => {
   await admin.connect();
   // A log of many VMs of one vmType; of the rare subjects, one event each in its middle.
   await admin.query(
-    `INSERT INTO "Event" ("kind", "vmType", "vmId", "goldenImageId", "assignmentId", "actor")
-     SELECT (ARRAY['VM_REQUESTED', 'VM_BOOTING', 'VM_READY', 'VM_ASSIGNED'])[n % 4 + 1], '11', gen_random_uuid(),
+    `INSERT INTO "Event" ("kind", "vmType", "poolId", "vmId", "goldenImageId", "assignmentId", "actor")
+     SELECT (ARRAY['VM_REQUESTED', 'VM_BOOTING', 'VM_READY', 'VM_ASSIGNED'])[n % 4 + 1], '11', $2, gen_random_uuid(),
        CASE WHEN n % 50 = 0 THEN gen_random_uuid() END, CASE WHEN n % 4 = 3 THEN gen_random_uuid() END, 'api'
      FROM generate_series(1, $1) AS n`,
-    [EVENTS],
+    [EVENTS, common],
   );
   const middle = Math.floor(EVENTS / 2);
   await admin.query(
-    `UPDATE "Event" SET "vmId" = $1, "goldenImageId" = $1, "assignmentId" = $1, "vmType" = '2022', "kind" = 'POOL_BLOCKED' WHERE "seq" = $2`,
+    `UPDATE "Event" SET "vmId" = $1, "goldenImageId" = $1, "assignmentId" = $1, "poolId" = $1, "vmType" = '2022', "kind" = 'POOL_BLOCKED' WHERE "seq" = $2`,
     [rare, middle],
   );
   await admin.query('VACUUM ANALYZE "Event"');
@@ -69,10 +71,13 @@ const filters: [string, EventFilter][] = [
   ['a golden image', { goldenImageId: rare }],
   ['an assignment', { assignmentId: rare }],
   ['a vmType', { vmType: '2022' }],
+  ['a pool', { poolId: rare }],
   ['a kind', { kinds: ['POOL_BLOCKED'] }],
   ['several kinds', { kinds: ['POOL_BLOCKED', 'POOL_CHANGED', 'VM_FAILED'] }],
   ['kinds and a vmType', { kinds: ['VM_READY', 'POOL_BLOCKED'], vmType: '2022' }],
   ['a rare kind of a common vmType', { kinds: ['POOL_BLOCKED'], vmType: '11' }],
+  ['kinds and a pool', { kinds: ['VM_READY', 'POOL_BLOCKED'], poolId: rare }],
+  ['a rare kind of a common pool', { kinds: ['POOL_BLOCKED'], poolId: common }],
   ['kinds of a VM', { kinds: ['POOL_BLOCKED'], vmId: rare }],
   ['nothing there is', { vmId: randomUUID(), vmType: '11', kinds: ['VM_READY'] }],
 ];
@@ -93,12 +98,16 @@ describe('a page of the log reads no more than it answers:', () => {
 
 test('nor does a page of a list', async () => {
   await admin.query(
-    `INSERT INTO "Assignment" ("id", "vmType", "assignedTo", "status", "reason", "endedAt")
-     SELECT gen_random_uuid(), '11', 'job ' || n % 100, 'ENDED', 'over', now() FROM generate_series(1, 20000) AS n`,
+    `INSERT INTO "Assignment" ("id", "poolId", "vmType", "assignedTo", "status", "reason", "endedAt")
+     SELECT gen_random_uuid(), $1, '11', 'job ' || n % 100, 'ENDED', 'over', now() FROM generate_series(1, 20000) AS n`,
+    [common],
   );
-  await admin.query(`UPDATE "Assignment" SET "assignedTo" = 'rare', "vmType" = '10' WHERE "turn" = 10000`);
+  await admin.query(
+    `UPDATE "Assignment" SET "assignedTo" = 'rare', "poolId" = $1, "vmType" = '10' WHERE "turn" = 10000`,
+    [rare],
+  );
   await admin.query('VACUUM ANALYZE "Assignment"');
-  for (const where of [{ assignedTo: 'rare' }, { vmType: '10' }, { status: 'QUEUED' as const }]) {
+  for (const where of [{ assignedTo: 'rare' }, { vmType: '10' }, { poolId: rare }, { status: 'QUEUED' as const }]) {
     const page = () => db.assignment.findMany({ where, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], take: 51 });
     const blocks = await blocksRead(async () => {
       for (let n = 0; n < 10; n++) await page();

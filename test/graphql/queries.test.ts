@@ -50,7 +50,9 @@ describe('queries', () => {
   test('node and nodes read every kind of object by its id', async () => {
     const image = await anImage(world.db, { vmType: '10' });
     const vm = await aVm(world.db, { vmType: '10' });
-    const assignment = await world.db.assignment.create({ data: { id: randomUUID(), vmType: '10', assignedTo: 'x' } });
+    const assignment = await world.db.assignment.create({
+      data: { id: randomUUID(), poolId: vm.poolId, vmType: '10', assignedTo: 'x' },
+    });
     const ids = [
       nodeId('Pool', '10'),
       nodeId('Assignment', assignment.id),
@@ -185,11 +187,12 @@ describe('queries', () => {
     await aVm(db, { vmType: '2019', readyAt: new Date(0) });
     await getDeployment(db, 'simulated');
     await db.deployment.updateMany({ data: { aliveSince: new Date(1) } });
+    const { id: poolId } = await aPool(db, { vmType: '2019' });
     const queue = [];
     for (let n = 0; n < 3; n++)
       queue.push(
         await db.assignment.create({
-          data: { id: randomUUID(), vmType: '2019', assignedTo: `${n}`, createdAt: new Date(n) },
+          data: { id: randomUUID(), poolId, vmType: '2019', assignedTo: `${n}`, createdAt: new Date(n) },
         }),
       );
 
@@ -217,7 +220,7 @@ describe('queries', () => {
       currentGoldenImage: { imageId: image.id },
     });
     expect(pools.map((each: { vmType: string }) => each.vmType)).toEqual(
-      (await db.pool.findMany({ orderBy: { vmType: 'asc' } })).map((p) => p.vmType),
+      (await db.pool.findMany({ orderBy: { name: 'asc' } })).map((p) => p.vmType),
     );
 
     const { assignments } = await read(
@@ -232,6 +235,7 @@ describe('queries', () => {
     const { id } = await world.db.assignment.create({
       data: {
         id: randomUUID(),
+        poolId: vm.poolId,
         vmType: '11',
         assignedTo: 'me',
         status: 'FULFILLED',
@@ -319,7 +323,8 @@ describe('pages', () => {
 
   test('a page has 50 items unless told otherwise, at most 100, and may be empty', async () => {
     const { id: goldenImageId } = await anImage(world.db, { vmType: '10' });
-    const row = { vmType: '10', goldenImageId, hotSpare: false, cpuCores: 1, ramMiB: 2048 };
+    const { id: poolId } = await aPool(world.db, { vmType: '10' });
+    const row = { poolId, vmType: '10', goldenImageId, hotSpare: false, cpuCores: 1, ramMiB: 2048 };
     await world.db.vm.createMany({ data: Array.from({ length: 110 }, () => ({ ...row, id: randomUUID() })) });
     const count = async (args: string) =>
       (await read(world, `{ vms(vmType: "10" ${args}) { nodes { id } } }`)).vms.nodes.length;

@@ -21,7 +21,7 @@ const aWorldEach = () => {
 /** Puts an event on record, as any writer does. */
 async function tell(
   kind: EventKind,
-  facts: { vmType?: string; vmId?: string; data?: Record<string, number> } = {},
+  facts: { vmType?: string; poolId?: string; vmId?: string; data?: Record<string, number> } = {},
 ): Promise<void> {
   await world.write(async (_tx, say) => say({ kind, ...facts }));
 }
@@ -168,20 +168,20 @@ describe('what subscriptions tell', () => {
   });
 
   test('many changes while nobody reads are told as one', async () => {
-    await aPool(world.db, { vmType: '11', hotSpares: 0 });
+    const { id: poolId } = await aPool(world.db, { vmType: '11', hotSpares: 0 });
     const updates = client.subscribe('subscription { poolUpdated(vmType: "11") { hotSpares } }');
     expect((await updates.next()).data.poolUpdated.hotSpares).toBe(0);
     await world.write(async (tx, say) => {
       for (let n = 1; n <= 50; n++) {
-        await tx.pool.update({ where: { vmType: '11' }, data: { hotSpares: n } });
-        say({ kind: 'POOL_CHANGED', vmType: '11' });
+        await tx.pool.update({ where: { name: '11' }, data: { hotSpares: n } });
+        say({ kind: 'POOL_CHANGED', vmType: '11', poolId });
       }
     });
     expect((await updates.next()).data.poolUpdated.hotSpares).toBe(50);
-    await tell('POOL_BLOCKED', { vmType: '11' });
+    await tell('POOL_BLOCKED', { vmType: '11', poolId });
     expect((await updates.next()).data.poolUpdated.hotSpares).toBe(50); // the second, not the 51st
-    await world.db.pool.update({ where: { vmType: '11' }, data: { hotSpares: 99 } });
-    await tell('POOL_CHANGED', { vmType: '11' });
+    await world.db.pool.update({ where: { name: '11' }, data: { hotSpares: 99 } });
+    await tell('POOL_CHANGED', { vmType: '11', poolId });
     expect((await updates.next()).data.poolUpdated.hotSpares).toBe(99);
   });
 });

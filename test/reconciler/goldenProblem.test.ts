@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 const imageNow = () => world.db.goldenImage.findUniqueOrThrow({ where: { id: image.id } });
-const poolNow = () => world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+const poolNow = () => world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
 const sweptUntil = (what: string, ask: () => Promise<boolean>) =>
   until(what, () => {
     reconciler.poke();

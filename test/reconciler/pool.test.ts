@@ -111,7 +111,7 @@ describe('a pool', () => {
       async () => (await world.db.assignment.count({ where: { status: 'FULFILLED' } })) === 3,
     );
     await until('the pool says what it lacks', async () => {
-      const pool = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+      const pool = await world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
       return pool.blocked === 'maxVms (3) is reached';
     });
     const served = await world.db.assignment.findFirstOrThrow({ where: { status: 'FULFILLED' } });
@@ -147,7 +147,7 @@ describe('a pool', () => {
     world.provisioner.failNext('boot');
     world.reconcile();
     const pool = await until('it rests', async () => {
-      const row = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+      const row = await world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
       return row.failures === 1 && row;
     });
     expect(pool.blocked).toContain('simulated exit code 1');
@@ -155,7 +155,7 @@ describe('a pool', () => {
     ok(await ensureHotSpares(world, { vmType: '11' }));
     await ready(1);
     await until('it says that it goes on', async () => {
-      const row = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+      const row = await world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
       return row.failures === 0 && row.blocked === null;
     });
   });
@@ -167,7 +167,7 @@ describe('a pool', () => {
     await anImage(world.db);
     const rest = { failures: 3, retryAt: new Date(Date.now() + 60_000), blocked: '3 VM(s) in a row broke' };
     await aPool(world.db, { hotSpares: 1, ...rest });
-    const pool = () => world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+    const pool = () => world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
 
     ok(await setPool(world, { vmType: '11', hotSpares: 1 }));
     expect(await pool()).toMatchObject(rest); // nothing was changed

@@ -43,8 +43,9 @@ test('a spare of which nothing was heard is passed over, whether it is claimed o
   await seenAgo(89, heard.id, late.id);
 
   expect((await claim()).vmId).toBe(heard.id);
-  await world.db.assignment.create({ data: { id: late.id, vmType: '11', assignedTo: 'waits' } });
-  expect(await world.write((tx, tell) => serveQueue(tx, '11', 5, tell))).toBe(1);
+  await world.db.assignment.create({ data: { id: late.id, poolId: late.poolId, vmType: '11', assignedTo: 'waits' } });
+  const pool = { id: late.poolId, vmType: '11' };
+  expect(await world.write((tx, tell) => serveQueue(tx, pool, 5, tell))).toBe(1);
   expect((await vmOf(late.id)).status).toBe('ASSIGNED');
   expect(await claim()).toMatchObject({ status: 'QUEUED' });
   expect((await vmOf(silent.id)).status).toBe('READY');
@@ -105,7 +106,7 @@ const failed = (id: string) =>
 /** Without the pool's rest. */
 const refilled = (count: number, without: string) =>
   until('it is replaced', async () => {
-    await world.db.pool.update({ where: { vmType: '11' }, data: { retryAt: null } });
+    await world.db.pool.update({ where: { name: '11' }, data: { retryAt: null } });
     again();
     return (await world.db.vm.count({ where: { status: 'READY', id: { not: without } } })) === count;
   });
@@ -254,12 +255,12 @@ test('spares that break while they are ready make the pool rest: those of one mo
   const first = await aPoolOf(3, { unheardMs: 60_000 });
   for (const id of first) world.provisioner.kill({ kind: 'vm', id }, 1);
   for (const id of first) await failed(id);
-  const pool = () => world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+  const pool = () => world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
   expect(await pool()).toMatchObject({
     failures: 1,
     blocked: expect.stringContaining('broke before they were handed out'),
   });
-  await world.db.pool.update({ where: { vmType: '11' }, data: { retryAt: null } });
+  await world.db.pool.update({ where: { name: '11' }, data: { retryAt: null } });
   await until('they are replaced', async () => {
     again();
     return (await world.db.vm.count({ where: { status: 'READY' } })) === 3;
@@ -271,7 +272,7 @@ test('spares that break while they are ready make the pool rest: those of one mo
   expect((await pool()).failures).toBe(2);
   // Ten minutes later the pool is as new.
   await world.db.$executeRaw`UPDATE "Vm" SET "changedAt" = now() - interval '11 minutes' WHERE "status" = 'FAILED'`;
-  await world.db.pool.update({ where: { vmType: '11' }, data: { retryAt: null } });
+  await world.db.pool.update({ where: { name: '11' }, data: { retryAt: null } });
   await until('the pool has recovered', async () => {
     again();
     return (await pool()).failures === 0;

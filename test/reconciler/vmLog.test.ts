@@ -51,7 +51,7 @@ test('a VM that did not boot is told from one that was powered off, and its reas
   expect(reason).toMatch(
     /^its container ended: its firmware did not start Windows in time \(exit code 0\)\nThe log of its container ends:\n(.+\n)*.*Timeout while waiting for QEMU/,
   );
-  const { blocked } = await world.db.pool.findUniqueOrThrow({ where: { vmType: '11' } });
+  const { blocked } = await world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
   expect(blocked).toMatch(/did not start Windows in time \(exit code 0\)$/); // without the log
   await reconcileVm(world.deps, id);
   expect(await row(id)).toMatchObject({ cleanedAt: expect.any(Date), reason });

@@ -140,7 +140,7 @@ describe('POST /api/vms/instances', () => {
 
   test('is refused when the pool is full', async () => {
     await aVm(world.db);
-    await world.db.pool.update({ where: { vmType: '11' }, data: { maxVms: 1, hotSpares: 1 } });
+    await world.db.pool.update({ where: { name: '11' }, data: { maxVms: 1, hotSpares: 1 } });
 
     expectProblem(await api('POST', '/instances?vm_type=11'), 409, 'CONFLICT');
   });

@@ -1,12 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '../../src/db/client.js';
-import type { GoldenImage, Prisma, Vm } from '../../src/generated/prisma/client.js';
+import type { GoldenImage, ImageLine, Pool, Prisma, Vm } from '../../src/generated/prisma/client.js';
 
-/** A pool, unless it is there. */
-export async function aPool(db: Db, over: Partial<Prisma.PoolUncheckedCreateInput> = {}): Promise<void> {
-  const { vmType = '11', ...rest } = over;
-  await db.pool.createMany({ data: [{ vmType, hotSpares: 0, maxVms: 100 }], skipDuplicates: true });
-  await db.pool.update({ where: { vmType }, data: rest });
+/** A line, named after its vmType unless told otherwise, unless it is there. */
+export async function aLine(
+  db: Db,
+  { vmType = '11', name = vmType }: { vmType?: string; name?: string } = {},
+): Promise<ImageLine> {
+  await db.imageLine.createMany({ data: [{ name, vmType }], skipDuplicates: true });
+  return db.imageLine.findUniqueOrThrow({ where: { name } });
+}
+
+/** A pool, the default one of its vmType unless told otherwise, unless it is there. */
+export async function aPool(
+  db: Db,
+  { vmType = '11', name = vmType, ...over }: Partial<Prisma.PoolUncheckedCreateInput> = {},
+): Promise<Pool> {
+  const lineId = over.lineId ?? (await aLine(db, { vmType })).id;
+  const row = { name, vmType, lineId, hotSpares: 0, maxVms: 100 };
+  await db.pool.createMany({ data: [row], skipDuplicates: true });
+  return db.pool.update({ where: { name }, data: over });
 }
 
 /** A sealed golden image that is current, with its pool. */
@@ -15,17 +28,18 @@ export async function anImage(
   over: Partial<Prisma.GoldenImageUncheckedCreateInput> = {},
 ): Promise<GoldenImage> {
   const vmType = over.vmType ?? '11';
-  await aPool(db, { vmType });
-  const { _max } = await db.goldenImage.aggregate({ where: { vmType }, _max: { version: true } });
+  const lineId = over.lineId ?? (await aPool(db, { vmType })).lineId;
+  const { _max } = await db.goldenImage.aggregate({ where: { lineId }, _max: { version: true } });
   const status = over.status ?? 'READY';
   return db.goldenImage.create({
     data: {
       id: randomUUID(),
+      lineId,
       vmType,
       version: (_max.version ?? 0) + 1,
       name: 'test image',
       status,
-      current: status === 'READY' && (await db.goldenImage.count({ where: { vmType, current: true } })) === 0,
+      current: status === 'READY' && (await db.goldenImage.count({ where: { lineId, current: true } })) === 0,
       cpuCores: 2,
       ramMiB: 4096,
       diskGiB: 64,
@@ -45,14 +59,19 @@ let readySeconds = 0;
 /** A VM of the current image (made when there is none): a ready hot spare, unless told otherwise. */
 export async function aVm(db: Db, over: Partial<Prisma.VmUncheckedCreateInput> = {}): Promise<Vm> {
   const vmType = over.vmType ?? '11';
+  const { id: poolId, lineId } = await (over.poolId === undefined
+    ? aPool(db, { vmType })
+    : db.pool.findUniqueOrThrow({ where: { id: over.poolId } }));
   const goldenImageId =
     over.goldenImageId ??
-    ((await db.goldenImage.findFirst({ where: { vmType, current: true } })) ?? (await anImage(db, { vmType }))).id;
+    ((await db.goldenImage.findFirst({ where: { lineId, current: true } })) ?? (await anImage(db, { lineId, vmType })))
+      .id;
   const status = over.status ?? 'READY';
   const assigned = status === 'ASSIGNED';
   return db.vm.create({
     data: {
       id: randomUUID(),
+      poolId,
       vmType,
       goldenImageId,
       status,

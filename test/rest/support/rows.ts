@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '../../../src/db/client.js';
-import type { GoldenImage, Prisma, Vm } from '../../../src/generated/prisma/client.js';
+import type { GoldenImage, Pool, Prisma, Vm } from '../../../src/generated/prisma/client.js';
+import { aLine } from '../../support/rows.js';
 
-export async function aPool(db: Db, vmType = '11', also: Partial<Prisma.PoolUncheckedCreateInput> = {}): Promise<void> {
-  await db.pool.createMany({ data: [{ vmType, hotSpares: 2, maxVms: 20, ...also }], skipDuplicates: true });
+export async function aPool(db: Db, vmType = '11', also: Partial<Prisma.PoolUncheckedCreateInput> = {}): Promise<Pool> {
+  const { id: lineId } = await aLine(db, { vmType });
+  const row = { name: vmType, lineId, vmType, hotSpares: 2, maxVms: 20, ...also };
+  await db.pool.createMany({ data: [row], skipDuplicates: true });
+  return db.pool.findUniqueOrThrow({ where: { name: vmType } });
 }
 
 /** A golden image, READY and current unless told otherwise. */
@@ -12,13 +16,14 @@ export async function anImage(
   given: Partial<Prisma.GoldenImageUncheckedCreateInput> = {},
 ): Promise<GoldenImage> {
   const vmType = given.vmType ?? '11';
-  await aPool(db, vmType);
+  const { lineId } = await aPool(db, vmType);
   const status = given.status ?? 'READY';
   const ready = status === 'READY' || status === 'RETIRED';
   const version = (await db.goldenImage.count({ where: { vmType } })) + 1;
   return db.goldenImage.create({
     data: {
       id: randomUUID(),
+      lineId,
       vmType,
       version,
       name: `Windows ${vmType}`,
@@ -47,6 +52,7 @@ export async function aVm(db: Db, given: Partial<Prisma.VmUncheckedCreateInput> 
   return db.vm.create({
     data: {
       id,
+      poolId: (await aPool(db, vmType)).id,
       vmType,
       goldenImageId: image.id,
       hotSpare: status !== 'ASSIGNED',

@@ -164,7 +164,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     log: lines,
     settings,
     async empty() {
-      await db.$executeRaw`TRUNCATE "Event", "Assignment", "CommandOutput", "Command", "Guest", "Vm", "InstallScreenshot", "GoldenImage", "Pool"`;
+      await db.$executeRaw`TRUNCATE "Event", "Assignment", "CommandOutput", "Command", "Guest", "Vm", "InstallScreenshot", "GoldenImage", "Pool", "ImageLine"`;
       lines.length = 0;
       settings.rateClockMs += 60_000;
     },
