@@ -1,4 +1,4 @@
-import { type App, start } from '../../src/app.js';
+import { start } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { createLog } from '../../src/log.js';
 import { anyPort } from './anyPort.js';
@@ -8,11 +8,13 @@ export interface SimulatedServer {
   /** http://127.0.0.1:<port> */
   url: string;
   databaseUrl: string;
+  /** Its VMs, which are in this process, end with it. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The whole server in this process, on a database of its own, with simulated VMs that take milliseconds. */
-export async function startSimulatedServer(settings: Record<string, string> = {}): Promise<SimulatedServer> {
+export async function startSimulatedServer(): Promise<SimulatedServer> {
   const database = await createTestDatabase();
   const config = loadConfig({
     VAPIORC_PROVISIONER: 'simulated',
@@ -23,13 +25,20 @@ export async function startSimulatedServer(settings: Record<string, string> = {}
     VAPIORC_SIMULATED_BOOT_MS: '5',
     VAPIORC_SIMULATED_INSTALL_MS: '5',
     DATABASE_URL: database.url,
-    ...settings,
   });
-  const app: App = await start(config, createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent'));
-  await app.ready;
+  const up = async () => {
+    const app = await start(config, createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent'));
+    await app.ready;
+    return app;
+  };
+  let app = await up();
   return {
     url: app.url,
     databaseUrl: database.url,
+    async restart() {
+      await app.stop();
+      app = await up();
+    },
     async close() {
       await app.stop();
       await database.drop();
