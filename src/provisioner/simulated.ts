@@ -108,8 +108,9 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     const machine = machines.get(keyOf(ref));
     if (machine === undefined) throw new Error(`there is no machine ${keyOf(ref)}`);
     if (misfortune === 'paused' || misfortune === 'lost') machine.state = on ? misfortune : 'running';
-    else if (misfortune === 'waiting') on ? makeWait(machine) : machine.begin();
-    else machine[misfortune] = on;
+    else if (misfortune !== 'waiting') machine[misfortune] = on;
+    else if (on) makeWait(machine);
+    else machine.begin();
     if (misfortune === 'lost') machine.reason = LOST;
     if (misfortune !== 'frozen' && misfortune !== 'deaf') hint(ref);
   };

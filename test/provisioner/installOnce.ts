@@ -13,6 +13,8 @@ const { storage: health } = await provisioner.health();
 await provisioner.close();
 process.stdout.write(
   JSON.stringify(
-    answer instanceof Error ? { refused: answer, message: answer.message, health } : { ...answer, health },
+    'engineId' in answer
+      ? { ...answer, health }
+      : { refused: answer, message: 'message' in answer && answer.message, health },
   ),
 );
