@@ -94,7 +94,7 @@ export async function startCore(
     listens: () => config.readiness === 'agent' && (guests === undefined || guests.health().status === 'OK'),
     log,
   });
-  const { provisioner, network, simulated } = openProvisioner(
+  const { provisioner, simulated } = openProvisioner(
     config,
     deployment.name,
     log,
@@ -120,7 +120,8 @@ export async function startCore(
     qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
     isoHostRefusal: createIsoHostRefusal({
       allowed: config.isoHosts,
-      guests: async () => network?.().catch((err: unknown) => (err instanceof Unavailable ? err : Promise.reject(err))),
+      guests: async () =>
+        provisioner.guestWays?.().catch((err: unknown) => (err instanceof Unavailable ? err : Promise.reject(err))),
     }),
     admit: (need) => provisioner.admit(need),
     share: (vmId) => provisioner.share({ kind: 'vm', id: vmId }),
@@ -142,8 +143,8 @@ export async function startCore(
   });
   const answerGuest = getRequestListener(guestRoutes.fetch, UNREAD);
   const guestApp: RequestListener = (req, res) => void answerGuest(req, res);
-  const guests =
-    network && new GuestDoor({ handle: guestApp, port: config.guestPort, network, mode: config.networkMode, log });
+  const { guestWays: ways } = provisioner;
+  const guests = ways && new GuestDoor({ handle: guestApp, port: config.guestPort, ways, log });
   guests?.start();
   if (guests) opened('guest door', () => guests.stop());
   heartbeats.start();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.js';
 import type { Logger } from './log.js';
-import { createDockerProvisioner, type DockerProvisioner } from './provisioner/docker.js';
+import { createDockerProvisioner } from './provisioner/docker.js';
 import type { Provisioner } from './provisioner/provisioner.js';
 import { createSimulatedProvisioner } from './provisioner/simulated.js';
 import { SimulatedGuests } from './provisioner/simulatedGuests.js';
@@ -13,17 +13,14 @@ export interface GuestWords {
   onSeen: (vmId: string) => void;
 }
 
-/**
- * What makes machines here, as configured, and how to find the network that their guests call in from. Simulated ones have none:
- * their guests are in this process.
- */
+/** What makes machines here, as configured. The guests of simulated ones are in this process. */
 export function openProvisioner(
   config: Config,
   deployment: string,
   log: Logger,
   mayBeNew: () => Promise<boolean>,
   { answer, onSeen }: GuestWords,
-): { provisioner: Provisioner; network?: DockerProvisioner['guestNetwork']; simulated?: SimulatedGuests } {
+): { provisioner: Provisioner; simulated?: SimulatedGuests } {
   if (config.provisioner === 'simulated') {
     const guests = new SimulatedGuests(async (call, token, body) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'text/plain' };
@@ -44,8 +41,5 @@ export function openProvisioner(
   }
   const oemPath = fileURLToPath(new URL('../oem', import.meta.url));
   const storage = createStorage({ path: config.storagePath, deployment, oemPath, mayBeNew, log });
-  // The name under which the Docker host answers in a guest of the image's own NAT network.
-  const guestUrl = `http://system.lan:${config.guestPort}`;
-  const provisioner = createDockerProvisioner({ settings: config, deployment, storage, guestUrl, log });
-  return { provisioner, network: () => provisioner.guestNetwork() };
+  return { provisioner: createDockerProvisioner({ settings: config, deployment, storage, log }) };
 }

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { InvalidInput, type Unavailable } from '../domain/errors.js';
+import type { GuestWays } from '../domain/guestWays.js';
 import { Addresses } from '../primitives/addresses.js';
 import { maskUrls } from '../primitives/maskUrls.js';
 
@@ -19,19 +20,11 @@ const NEVER: readonly [why: string, ranges: readonly string[]][] = [
   ],
 ];
 
-/** Addresses that guests share with the Docker host. */
-export interface GuestAddresses {
-  /** Where the Docker host is for guests in user-mode networking. */
-  userModeGateway?: string | undefined;
-  /** "172.20.0.0/16". */
-  ranges: readonly { subnet: string }[];
-}
-
 export interface IsoHostOptions {
   /** Host names, addresses and ranges of addresses that are taken all the same. */
   allowed: readonly string[];
-  /** Undefined: there is no such network. Throws what the refusal then is. */
-  guests: () => Promise<GuestAddresses | Unavailable | undefined>;
+  /** Undefined: guests have no network. */
+  guests: () => Promise<GuestWays | Unavailable | undefined>;
   /** Name servers, with port; only a test gives others than the host's. */
   nameServers?: string[];
 }
@@ -51,9 +44,9 @@ export function createIsoHostRefusal({ allowed, guests, nameServers }: IsoHostOp
   return async (isoUrl) => {
     const host = new URL(isoUrl).hostname.replace(/^\[|\]$|\.$/g, '');
     if (allowedNames.has(host)) return undefined;
-    const network = await guests();
-    if (network instanceof Error) return network;
-    const forbidden = [...never, ...(network === undefined ? [] : [ofGuests(network)])];
+    const ways = await guests();
+    if (ways instanceof Error) return ways;
+    const forbidden = [...never, ...(ways === undefined ? [] : [ofGuests(ways)])];
     for (const address of await addressesOf(host, nameServers)) {
       if (allowedRanges.has(address)) continue;
       const found = forbidden.find(({ list }) => list.has(address));
@@ -69,8 +62,8 @@ export function createIsoHostRefusal({ allowed, guests, nameServers }: IsoHostOp
   };
 }
 
-function ofGuests({ ranges, userModeGateway }: GuestAddresses): { why: string; list: Addresses } {
-  const all = [...ranges.map(({ subnet }) => subnet), ...(userModeGateway ? [userModeGateway] : [])];
+function ofGuests({ guests, doors }: GuestWays): { why: string; list: Addresses } {
+  const all = [...guests, ...doors.flatMap(({ address }) => address ?? [])];
   return { why: 'in the network of the VMs, or this host as they see it', list: listOf(all) };
 }
 

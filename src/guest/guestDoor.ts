@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import type { GuestWay, GuestWays } from '../domain/guestWays.js';
 import type { PartHealth } from '../domain/health.js';
 import { isLoopback, type Peer, plain } from '../http/hostCheck.js';
 import type { Logger } from '../log.js';
@@ -6,26 +7,18 @@ import { Addresses } from '../primitives/addresses.js';
 import { GuestListener } from './guestListener.js';
 
 const RETRY_MS = 5_000;
-/** The addresses of the Docker host that lead guests here. */
-export interface GuestWays {
-  /** Of the VMs' own network; NAT guests come to it. */
-  gateway: string;
-  /** Of Docker's default network, for guests in user-mode networking, from whom the other is hidden. */
-  userModeGateway?: string | undefined;
-  /** Why there is none, and what to do. */
-  userModeProblem?: string | undefined;
-  /** The networks of VMs of all deployments on the same engine, our own among them, and the host's address in each. */
-  ranges: readonly { gateway: string; subnet: string }[];
-}
 
 /**
- * Where guests call in: a listener on the address that the Docker host has in the VMs' own network, one on its address in Docker's
- * default network, and the guest routes and nothing else behind both. The network may be made only later and Docker may be
- * away now, so it is tried again until they listen, and again when an address changes.
+ * Where guests call in: a listener on each address of this machine that leads them here, and the guest routes and nothing else behind
+ * them. There may be no such address yet and the engine may be away now, so it is tried again until they listen, and again when an address
+ * changes.
  */
 export class GuestDoor {
-  readonly #nat: GuestListener;
-  readonly #user: GuestListener;
+  /** By whose address it is. */
+  readonly #listeners = new Map<string, GuestListener>();
+  #ways: readonly GuestWay[] = [];
+  /** Why no way is known. */
+  #problem = 'not open yet';
   /** Undefined: not known yet. */
   #guests: { all: Addresses; hosts: Addresses } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -33,18 +26,8 @@ export class GuestDoor {
   #told: string | undefined;
 
   constructor(
-    readonly options: {
-      handle: RequestListener;
-      port: number;
-      network: () => Promise<GuestWays>;
-      /** How guests are connected; an image that can't do NAT falls back to `user` by itself. */
-      mode?: 'nat' | 'user';
-      log: Logger;
-    },
-  ) {
-    this.#nat = new GuestListener({ ...options, whose: "the VM network's gateway" });
-    this.#user = new GuestListener({ ...options, whose: "the gateway of Docker's default network" });
-  }
+    readonly options: { handle: RequestListener; port: number; ways: () => Promise<GuestWays>; log: Logger },
+  ) {}
 
   start(): void {
     const tick = () => {
@@ -55,17 +38,18 @@ export class GuestDoor {
   }
 
   health(): PartHealth {
-    const { port, mode } = this.options;
-    const nat = this.#nat.address;
-    const user = this.#user.address;
-    const [needed, problem] = mode === 'user' ? [user, this.#user.problem] : [nat, this.#nat.problem];
-    if (needed === undefined) return { status: 'DEGRADED', message: `guests cannot call in: ${problem}` };
-    const at = mode === 'user' ? '' : `guests call in at ${nat}:${port}; `;
-    const message =
-      user === undefined
-        ? `${at}those in user-mode networking cannot: ${this.#user.problem}`
-        : `${at}guests in user-mode networking call in at ${user}:${port}`;
-    return { status: 'OK', message };
+    const [needed] = this.#ways;
+    const listener = needed && this.#listenerOf(needed);
+    if (listener?.address === undefined)
+      return { status: 'DEGRADED', message: `guests cannot call in: ${listener?.problem ?? this.#problem}` };
+    const words = this.#ways.flatMap((way) => {
+      const { address, problem } = this.#listenerOf(way);
+      if (way.which === undefined) return [];
+      return address === undefined
+        ? `those ${way.which} cannot: ${problem}`
+        : `guests${way.which && ` ${way.which}`} call in at ${address}:${this.options.port}`;
+    });
+    return { status: 'OK', message: words.join('; ') };
   }
 
   /**
@@ -84,33 +68,47 @@ export class GuestDoor {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#opening;
-    await Promise.all([this.#nat, this.#user].map((listener) => listener.close('the server stops')));
+    await Promise.all([...this.#listeners.values()].map((listener) => listener.close('the server stops')));
   }
 
   async #open(): Promise<void> {
-    const { network, log, port } = this.options;
-    const before = [this.#nat.address, this.#user.address].join();
+    const { ways, log, port } = this.options;
+    const before = this.#addresses();
     try {
-      const { gateway, ranges, userModeGateway, userModeProblem = 'there is no way for them' } = await network();
-      this.#guests = {
-        all: new Addresses(ranges.map(({ subnet }) => subnet)),
-        hosts: new Addresses(ranges.map((range) => range.gateway)),
-      };
-      const opened = await Promise.allSettled([
-        this.#nat.open(gateway),
-        userModeGateway === undefined ? this.#user.close(userModeProblem) : this.#user.open(userModeGateway),
-      ]);
+      const { doors, guests, hosts } = await ways();
+      this.#guests = { all: new Addresses(guests), hosts: new Addresses(hosts) };
+      this.#ways = doors;
+      const opened = await Promise.allSettled(
+        doors.map((way) => {
+          const listener = this.#listenerOf(way);
+          return way.address === undefined
+            ? listener.close(way.problem ?? 'there is no way for them')
+            : listener.open(way.address);
+        }),
+      );
       for (const one of opened)
         if (one.status === 'rejected') log.debug({ err: one.reason }, 'guest door stays closed');
     } catch (err) {
       // What is open stays open: the engine is away, the address is not.
-      for (const listener of [this.#nat, this.#user])
-        if (listener.address === undefined) listener.problem = (err as Error).message;
+      this.#problem = (err as Error).message;
+      for (const listener of this.#listeners.values())
+        if (listener.address === undefined) listener.problem = this.#problem;
     }
-    const [nat, user] = [this.#nat.address, this.#user.address];
-    if ([nat, user].join() !== before) log.info({ address: nat, userModeAddress: user, port }, 'guests can call in');
+    const addresses = this.#addresses();
+    if (addresses.join() !== before.join()) log.info({ addresses, port }, 'guests can call in');
     const { status, message } = this.health();
     if (status !== 'OK' && this.#told !== message) log.warn({ why: message }, 'guests cannot call in yet');
     this.#told = status === 'OK' ? undefined : message;
+  }
+
+  #listenerOf({ whose }: GuestWay): GuestListener {
+    const listener = this.#listeners.get(whose) ?? new GuestListener({ ...this.options, whose });
+    this.#listeners.set(whose, listener);
+    return listener;
+  }
+
+  /** Where guests can call in now. */
+  #addresses(): string[] {
+    return this.#ways.flatMap((way) => this.#listenerOf(way).address ?? []);
   }
 }

@@ -3,7 +3,7 @@ import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { answer, answerOrThrow, claimOrThrow } from './answer.js';
 import { cloneOptions, installOptions } from './createOptions.js';
-import { guestUrls } from './guestUrls.js';
+import { guestUrls } from './guestWays.js';
 import { portOf } from './hostPorts.js';
 import type { Parts } from './parts.js';
 import type { Builder } from './provisioner.js';

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import type { GuestWays } from '../domain/guestWays.js';
 import type { Machine } from '../domain/vm.js';
 import type { Logger } from '../log.js';
 import { KeyedLock } from '../primitives/keyedLock.js';
@@ -10,17 +11,16 @@ import { type Dial, dial, NotThere } from './dial.js';
 import { emptyInContainer } from './emptyInContainer.js';
 import { openEngine } from './engine.js';
 import type { EngineCall } from './engineLimits.js';
-import { engineRefusal, unfitEngine } from './examineEngine.js';
+import { engineRefusal } from './examineEngine.js';
 import { explainExit } from './explainExit.js';
 import { fetchStatusPage } from './fetchStatusPage.js';
+import { guestWays } from './guestWays.js';
 import { health } from './health.js';
 import { createHostPaths } from './hostPaths.js';
 import { hostPorts } from './hostPorts.js';
-import type { HostRange } from './hostRange.js';
 import { Images } from './images.js';
 import { logTail } from './logTail.js';
 import { addressOf, Machines, machineOf } from './machines.js';
-import { ensureNetwork, guestRanges, type UserMode, userMode } from './network.js';
 import type { Parts } from './parts.js';
 import type { Listed, MachineRef, Provisioner } from './provisioner.js';
 import { answersRdp } from './rdpProbe.js';
@@ -31,11 +31,7 @@ import { watchEvents } from './watchEvents.js';
 
 export interface DockerProvisioner extends Provisioner {
   readonly kind: 'docker';
-  /**
-   * The VMs' network, at whose gateway guests reach this server, and where they do in user-mode networking. Makes it when it is missing.
-   * @throws Unavailable
-   */
-  guestNetwork(): Promise<HostRange & UserMode & { ranges: readonly HostRange[] }>;
+  guestWays(): Promise<GuestWays>;
 }
 
 export interface DockerOptions {
@@ -43,8 +39,6 @@ export interface DockerOptions {
   /** Name of this deployment: marks what is ours. The storage was made with the same. */
   deployment: string;
   storage: Storage;
-  /** URL of this server as guests reach it. */
-  guestUrl: string;
   log: Logger;
   /** Where this process reads about its own container; only a test gives another file. */
   mountinfoPath?: string;
@@ -167,16 +161,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     health: () => health(parts),
 
-    guestNetwork: () =>
-      orThrow(async () => {
-        const refusal = await unfitEngine(parts);
-        if (refusal) throw refusal;
-        return {
-          ...(await ensureNetwork(engine, settings.network, deployment)),
-          ...(await userMode(engine, settings.network)),
-          ranges: await guestRanges(engine, settings.network),
-        };
-      }),
+    guestWays: () => orThrow(() => guestWays(parts)),
 
     async close() {
       for (const stop of watches) stop();

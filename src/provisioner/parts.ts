@@ -15,8 +15,6 @@ export interface Parts {
   engine: Engine;
   settings: DockerSettings;
   deployment: string;
-  /** URL of this server as guests reach it. */
-  guestUrl: string;
   storage: Storage;
   hostPaths: HostPaths;
   images: Images;

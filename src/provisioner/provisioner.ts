@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Allotment, EndpointsOf } from '../domain/endpoints.js';
 import type { CapacityExhausted, Unavailable } from '../domain/errors.js';
+import type { GuestWays } from '../domain/guestWays.js';
 import type { PartHealth } from '../domain/health.js';
 import type { InstallPhase } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
@@ -169,6 +170,12 @@ export interface Provisioner extends Screens {
 
   /** Where people reach the machine with this endpoint. Pure: it is asked for each row that is shown. */
   readonly endpoints: EndpointsOf;
+
+  /**
+   * Where guests call in, and who is one; asked again and again, since both may change. Undefined: they need no door.
+   * @throws Unavailable
+   */
+  readonly guestWays: (() => Promise<GuestWays>) | undefined;
 
   /** What changes machines, for one term of this server's lead. */
   lead(lead: Lead): Builder;

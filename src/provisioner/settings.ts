@@ -12,6 +12,7 @@ export type DockerSettings = Pick<
   | 'qemuAgent'
   | 'publishAddress'
   | 'publicHost'
+  | 'guestPort'
   | 'ports'
   | 'hostStoragePath'
   | 'stopTimeoutSeconds'

@@ -3,7 +3,6 @@ import { Unavailable } from '../domain/errors.js';
 import { INSTALL_PHASES } from '../domain/image.js';
 import type { Lead } from '../domain/lead.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
-import type { Machine } from '../domain/vm.js';
 import { NotThere } from './dial.js';
 import { type HostPortsOptions, hostPorts } from './hostPorts.js';
 import {
@@ -19,6 +18,7 @@ import {
   Unwanted,
   Waiting,
 } from './provisioner.js';
+import { LOST, type Misfortune, SimulatedMachine, WAITS } from './simulatedMachine.js';
 import { simulatedScreens } from './simulatedScreens.js';
 
 export interface SimulatedOptions {
@@ -58,25 +58,12 @@ export interface SimulatedProvisioner extends Provisioner {
   loseGolden(goldenImageId: string, lost?: boolean): void;
 }
 
-export type Misfortune = 'frozen' | 'deaf' | 'paused' | 'waiting' | 'lost' | 'disconnected' | 'diskGone';
-
-interface Simulated extends Machine {
-  ref: MachineRef;
-  startedMs: number;
-  readyMs: number;
-  frozen?: boolean;
-  deaf?: boolean;
-  timer?: NodeJS.Timeout;
-  /** Its guest begins to boot. */
-  begin: () => void;
-}
-
 /**
  * Machines that exist only in this process, in real time: for tests, demos and load. The same rules as real ones,
  * no VM behind them. A restart of the server loses them all, like a host that lost power.
  */
 export function createSimulatedProvisioner(options: SimulatedOptions): SimulatedProvisioner {
-  const machines = new Map<string, Simulated>();
+  const machines = new Map<string, SimulatedMachine>();
   const goldens = new Set<string>();
   const lost = new Set<string>();
   const watchers = new Set<(ref: MachineRef) => void>();
@@ -94,66 +81,42 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
   const end = (ref: MachineRef, exitCode: number) => {
     const machine = machines.get(keyOf(ref));
     if (machine === undefined || machine.state === 'exited') return;
-    clearTimeout(machine.timer);
-    machines.set(keyOf(ref), { ...machine, state: 'exited', exitCode });
+    machine.end(exitCode);
     if (ref.kind === 'vm') options.onEnded(ref.id);
     hint(ref);
   };
 
-  const makeWait = (machine: Simulated) => {
-    clearTimeout(machine.timer);
-    Object.assign(machine, { state: 'waiting', reason: WAITS });
-  };
   const befall = (ref: MachineRef, misfortune: Misfortune, on = true) => {
     const machine = machines.get(keyOf(ref));
     if (machine === undefined) throw new Error(`there is no machine ${keyOf(ref)}`);
-    if (misfortune === 'paused' || misfortune === 'lost') machine.state = on ? misfortune : 'running';
-    else if (misfortune !== 'waiting') machine[misfortune] = on;
-    else if (on) makeWait(machine);
-    else machine.begin();
-    if (misfortune === 'lost') machine.reason = LOST;
+    machine.befall(misfortune, on);
+    if (machine.state === 'waiting' && ref.kind === 'vm') options.onEnded(ref.id);
     if (misfortune !== 'frozen' && misfortune !== 'deaf') hint(ref);
   };
-  const isUp = ({ ref, state, frozen, disconnected, startedMs, readyMs }: Simulated) =>
-    ref.kind === 'vm' && state === 'running' && !frozen && !disconnected && Date.now() - startedMs >= readyMs;
   const beat = setInterval(() => {
-    for (const machine of machines.values()) if (isUp(machine) && !machine.deaf) options.onSeen(machine.ref.id);
+    for (const machine of machines.values()) if (machine.isUp() && !machine.deaf) options.onSeen(machine.ref.id);
   }, options.seenEveryMs).unref();
 
   async function start(
     lead: Lead,
     ref: MachineRef,
     isWanted: IsWanted | undefined,
-    readyMs: number,
+    bootMs: number,
     then: () => void,
   ): Promise<Started | Waiting | Unavailable> {
     const known = machines.get(keyOf(ref));
-    const started = { engineId: `simulated-${ref.id}`, containerImage: 'simulated' };
-    if (known?.state === 'waiting') return new Waiting(WAITS);
     if (known?.state === 'lost') return isLost();
-    if (known) return started;
+    if (known) return shownAs(known);
     const waits = takeFault('wait');
     await sleep(options.createMs);
     await lead.confirm();
     if (isWanted && !(await isWanted())) throw new Unwanted(`${ref.kind} ${ref.id} is not wanted any more`);
-    const machine: Simulated = {
-      ref,
-      engineId: started.engineId,
-      state: 'running',
-      startedMs: 0,
-      readyMs,
-      begin() {
-        const startedAt = new Date();
-        Object.assign(this, { state: 'running', startedAt, startedMs: startedAt.getTime() });
-        // A timer takes 24 days at most; a guest that never gets ready has none.
-        if (Number.isFinite(readyMs)) this.timer = setTimeout(then, readyMs).unref();
-      },
-    };
-    if (waits) makeWait(machine);
+    const machine = new SimulatedMachine(ref, bootMs, then);
+    if (waits) machine.wait();
     else machine.begin();
     machines.set(keyOf(ref), machine);
     hint(ref);
-    return waits ? new Waiting(WAITS) : started;
+    return shownAs(machine);
   }
 
   const builder = (lead: Lead): Builder => ({
@@ -191,7 +154,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     destroy: async (ref) => {
       await lead.confirm();
       if (machines.get(keyOf(ref))?.state === 'lost') throw isLost();
-      clearTimeout(machines.get(keyOf(ref))?.timer);
+      machines.get(keyOf(ref))?.stop();
       if (ref.kind === 'vm') options.onEnded(ref.id);
       if (machines.delete(keyOf(ref))) hint(ref);
     },
@@ -210,7 +173,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     progress: async (id): Promise<InstallProgress | undefined> => {
       const machine = machines.get(keyOf({ kind: 'golden', id }));
       if (machine === undefined) return undefined;
-      const done = Math.min(1, (Date.now() - machine.startedMs) / Math.max(1, machine.readyMs));
+      const done = machine.share();
       const phases = INSTALL_PHASES.filter((phase) => phase !== 'PULLING');
       const at = Math.min(phases.length - 1, Math.floor(done * phases.length));
       const phase = phases[at] ?? 'SETUP';
@@ -226,12 +189,13 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     logTail: async () => [],
     share: () => undefined,
     oemBundles: undefined,
+    guestWays: undefined,
     dial: async () => {
       throw new NotThere('it is simulated');
     },
     answersRdp: async (id) => {
       const machine = machines.get(keyOf({ kind: 'vm', id }));
-      return machine !== undefined && isUp(machine);
+      return machine?.isUp() === true;
     },
     list: async () => [...machines.values()].map((machine) => ({ ref: machine.ref, machine })),
     room: async () => undefined,
@@ -247,14 +211,14 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     }),
     close: async () => {
       clearInterval(beat);
-      for (const machine of machines.values()) clearTimeout(machine.timer);
+      for (const machine of machines.values()) machine.stop();
     },
     explainExit: (exitCode) => `simulated exit code ${exitCode}`,
   };
 }
 
-const WAITS = 'simulated: no host has room for it';
-const LOST = 'simulated: its host does not answer';
+const shownAs = ({ engineId, state }: SimulatedMachine) =>
+  state === 'waiting' ? new Waiting(WAITS) : { engineId, containerImage: 'simulated' };
 const isLost = () => new Unavailable('guest', LOST, 'Wait until its host is back, or gone for good.');
 const MISSING = 'simulated: the golden image is missing';
 const sealed = { sizeBytes: 1, sha256: '0'.repeat(64) };

@@ -16,8 +16,9 @@ beforeAll(async () => {
 afterAll(() => names.close());
 
 const guests = async () => ({
-  userModeGateway: '172.17.0.1',
-  ranges: [{ subnet: '172.31.7.0/24' }, { subnet: '172.32.0.0/16' }, { subnet: 'fd00:77::/64' }],
+  doors: [{ whose: "the gateway of Docker's default network", address: '172.17.0.1' }],
+  guests: ['172.31.7.0/24', '172.32.0.0/16', 'fd00:77::/64'],
+  hosts: [],
 });
 const refusal = (isoUrl: string, allowed: string[] = []) =>
   createIsoHostRefusal({ allowed, guests, nameServers: [names.address] })(isoUrl);

@@ -1,7 +1,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { GuestWays } from '../../src/domain/guestWays.js';
 import { LIMITS } from '../../src/domain/limits.js';
-import { GuestDoor, type GuestWays } from '../../src/guest/guestDoor.js';
+import { GuestDoor } from '../../src/guest/guestDoor.js';
 import { createLog } from '../../src/log.js';
 import { until } from '../support/until.js';
 import { freePort } from '../system/support/ports.js';
@@ -13,16 +14,28 @@ afterEach(async () => {
   await door?.stop();
 });
 
-async function open(network: () => Promise<GuestWays>, mode: 'nat' | 'user' = 'nat') {
+async function open(ways: () => Promise<GuestWays>) {
   const port = await freePort();
-  door = new GuestDoor({ handle: (_req, res) => void res.end('guest'), port, network, mode, log: createLog('silent') });
+  door = new GuestDoor({ handle: (_req, res) => void res.end('guest'), port, ways, log: createLog('silent') });
   door.start();
   return { door, port };
 }
 
-const networkOf = (gateway: string, subnet: string): GuestWays => ({ gateway, ranges: [{ gateway, subnet }] });
-const loopback = networkOf('127.0.0.1', '127.0.0.0/8');
-const elsewhere = networkOf('203.0.113.1', '203.0.113.0/24');
+const NAT = "the VM network's gateway";
+const waysOf = (address: string, subnet: string): GuestWays => ({
+  doors: [{ whose: NAT, which: '', address }],
+  guests: [subnet],
+  hosts: [address],
+});
+const loopback = waysOf('127.0.0.1', '127.0.0.0/8');
+const elsewhere = waysOf('203.0.113.1', '203.0.113.0/24');
+const userMode = (address: string | undefined) => ({
+  whose: "the gateway of Docker's default network",
+  which: 'in user-mode networking',
+  address,
+  ...(address === undefined && { problem: 'no bridge. Make one' }),
+});
+const both = (ways: GuestWays, user: string | undefined) => at({ ...ways, doors: [...ways.doors, userMode(user)] });
 const at = (ways: GuestWays) => async () => ways;
 
 describe('the guest door', () => {
@@ -37,12 +50,9 @@ describe('the guest door', () => {
   });
 
   test('a guest of another deployment is a guest, the host in its network is not', async () => {
-    const ranges = [
-      ...loopback.ranges,
-      { gateway: '203.0.113.1', subnet: '203.0.113.0/24' },
-      { gateway: 'fd00:30::1', subnet: 'fd00:30::/64' },
-    ];
-    const { door } = await open(at({ ...loopback, ranges }));
+    const guests = [...loopback.guests, '203.0.113.0/24', 'fd00:30::/64'];
+    const hosts = [...loopback.hosts, '203.0.113.1', 'fd00:30::1'];
+    const { door } = await open(at({ ...loopback, guests, hosts }));
     await until('it is open', async () => door.health().status === 'OK');
     for (const address of ['203.0.113.7', '::ffff:203.0.113.7', '127.0.0.5', 'fd00:30::5', 'FD00:30:0:0::7'])
       expect(door.whoIs(address)).toBe('guest');
@@ -51,7 +61,7 @@ describe('the guest door', () => {
   });
 
   test('answers at the gateway of Docker’s default network, too', async () => {
-    const { door, port } = await open(at({ ...loopback, userModeGateway: '127.0.0.2' }));
+    const { door, port } = await open(both(loopback, '127.0.0.2'));
     await until('both are open', async () => door.health().message.includes(`127.0.0.2:${port}`));
     expect(await (await fetch(`http://127.0.0.2:${port}/`)).text()).toBe('guest');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
@@ -62,7 +72,7 @@ describe('the guest door', () => {
   });
 
   test('without that network, NAT guests call in, and who can not is said', async () => {
-    const { door, port } = await open(at({ ...loopback, userModeProblem: 'no bridge. Make one' }));
+    const { door, port } = await open(both(loopback, undefined));
     await until('it is open', async () => door.health().status === 'OK');
     expect(door.health().message).toBe(
       `guests call in at 127.0.0.1:${port}; those in user-mode networking cannot: no bridge. Make one`,
@@ -70,7 +80,9 @@ describe('the guest door', () => {
   });
 
   test('where all guests are in user mode, that network is a must, with what to do', async () => {
-    const { door } = await open(at({ ...loopback, userModeProblem: 'no bridge. Make one' }), 'user');
+    const { door } = await open(
+      at({ ...loopback, doors: [userMode(undefined), { whose: NAT, address: '127.0.0.1' }] }),
+    );
     await until('it has tried', async () => door.health().message.includes('no bridge'));
     expect(door.health()).toEqual({
       status: 'DEGRADED',
@@ -79,7 +91,9 @@ describe('the guest door', () => {
   });
 
   test('and it is enough: the address of the VM network may be closed', async () => {
-    const { door, port } = await open(at({ ...elsewhere, userModeGateway: '127.0.0.1' }), 'user');
+    const { door, port } = await open(
+      at({ ...elsewhere, doors: [userMode('127.0.0.1'), { whose: NAT, address: '203.0.113.1' }] }),
+    );
     await until('it is open', async () => door.health().status === 'OK');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
     expect(door.whoIs('203.0.113.7')).toBe('guest');
@@ -101,7 +115,7 @@ describe('the guest door', () => {
   });
 
   test('one guest that opens connections without end leaves the others theirs', async () => {
-    const { door, port } = await open(at({ ...loopback, userModeGateway: '127.0.0.2' }));
+    const { door, port } = await open(both(loopback, '127.0.0.2'));
     await until('both are open', async () => door.health().message.includes('127.0.0.2'));
     for (const host of ['127.0.0.1', '127.0.0.2']) {
       let closed = 0;

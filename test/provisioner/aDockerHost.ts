@@ -41,6 +41,13 @@ export interface DockerHost {
   remove: () => Promise<void>;
 }
 
+/** The addresses of this host at which guests call in: in the VMs' network, and in Docker's default one for those in user mode. */
+export async function doorsOf(provisioner: DockerProvisioner) {
+  const { doors } = await provisioner.guestWays();
+  const user = doors.find(({ which }) => which === 'in user-mode networking');
+  return { nat: doors.find((door) => door !== user)?.address, user: user?.address, userProblem: user?.problem };
+}
+
 /** A Docker provisioner on the real engine, with a deployment, a storage and a network of its own. */
 export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promise<DockerHost> {
   await buildStandIns();
@@ -57,6 +64,7 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
     qemuAgent: false,
     publishAddress: '127.0.0.1',
     publicHost: 'localhost',
+    guestPort: 9,
     ports: { start: 8001, end: 8100 },
     hostStoragePath: undefined,
     stopTimeoutSeconds: 120,
@@ -71,7 +79,6 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
         settings: { ...settings, ...other },
         deployment,
         storage: createStorage({ path, deployment, log }),
-        guestUrl: 'http://system.lan:9',
         log,
         ...options,
       }),

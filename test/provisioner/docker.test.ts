@@ -18,7 +18,7 @@ import { Tools } from '../../src/provisioner/tools.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { ALONE } from '../support/alone.js';
-import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
+import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
 import { until } from './until.js';
 
 let host: DockerHost;
@@ -245,9 +245,10 @@ test('guests can not reach each other, and the gateway of their network is known
   expect(done.ExitCode).not.toBe(0);
   const network = await docker.getNetwork(host.settings.network).inspect();
   const range = network.IPAM?.Config?.[0];
-  const { gateway, ranges } = await host.provisioner.guestNetwork();
-  expect(gateway).toBe(range?.Gateway);
-  expect(ranges).toContainEqual({ gateway, subnet: range?.Subnet });
+  const { doors, guests, hosts } = await host.provisioner.guestWays();
+  expect(doors[0]?.address).toBe(range?.Gateway);
+  expect(guests).toContain(range?.Subnet);
+  expect(hosts).toContain(range?.Gateway);
   await Promise.all([host.provisioner.destroy(one), host.provisioner.destroy(two)]);
 });
 
@@ -264,12 +265,10 @@ test('the guests of others are known in all address families, also in a network 
     HostConfig: { NetworkMode: name },
   });
   try {
-    expect((await host.provisioner.guestNetwork()).ranges).toEqual(
-      expect.arrayContaining([
-        { subnet: 'fd00:30:7::/64', gateway: 'fd00:30:7::1' },
-        { subnet: '10.231.8.0/24', gateway: '10.231.8.1' },
-      ]),
-    );
+    expect(await host.provisioner.guestWays()).toMatchObject({
+      guests: expect.arrayContaining(['fd00:30:7::/64', '10.231.8.0/24']),
+      hosts: expect.arrayContaining(['fd00:30:7::1', '10.231.8.1']),
+    });
   } finally {
     await machine.remove({ force: true });
     await network.remove();
@@ -286,10 +285,10 @@ test('a network that many ask for at the same moment is made once', async () => 
   try {
     for (let round = 0; round < 2; round++) {
       const servers = Array.from({ length: 4 }, () => host.another({ network: name }));
-      const gateways = await Promise.all(servers.flatMap((one) => [one.guestNetwork(), one.guestNetwork()]));
+      const doors = await Promise.all(servers.flatMap((one) => [doorsOf(one), doorsOf(one)]));
       const [network, ...twins] = await named();
       expect(twins).toEqual([]);
-      for (const { gateway } of gateways) expect(gateway).toBe(network?.IPAM?.Config?.[0]?.Gateway);
+      for (const { nat } of doors) expect(nat).toBe(network?.IPAM?.Config?.[0]?.Gateway);
       await removeAll();
     }
   } finally {
@@ -334,7 +333,7 @@ test('a network that somebody made without a gateway is used; one of another dri
   const IPAM = { Driver: 'default', Config: [{ Subnet: '10.240.8.0/24' }] };
   const network = await docker.createNetwork({ Name: name, IPAM });
   try {
-    expect(await host.another({ network: name }).guestNetwork()).toMatchObject({ gateway: '10.240.8.1' });
+    expect(await doorsOf(host.another({ network: name }))).toMatchObject({ nat: '10.240.8.1' });
     const refused = await host.another({ network: 'host' }).health();
     expect(refused.provisioner).toMatchObject({ status: 'DOWN', message: expect.stringContaining('the driver host') });
   } finally {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DockerSettings } from '../../src/provisioner/settings.js';
-import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
+import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
 import { aLyingEngine } from './aLyingEngine.js';
 import { until } from './until.js';
 
@@ -120,7 +120,7 @@ test('Podman is known by its name and refused, for it drops what keeps guests ap
         .health()
         .then(({ provisioner }) => !/does not answer/.test(provisioner.message)),
     );
-    await expect(host.another({ dockerSocket: socket }).guestNetwork()).rejects.toMatchObject({ part: 'docker' });
+    await expect(host.another({ dockerSocket: socket }).guestWays()).rejects.toMatchObject({ part: 'docker' });
     const fix = await refused({ dockerSocket: socket }, 'docker', /is Podman \d.*enable_icc/, /Docker Engine/);
     await works({ dockerSocket: / (\/\S+) as a rule/.exec(fix)?.[1] ?? '' });
   } finally {
@@ -217,7 +217,7 @@ describe('a network of VMs', () => {
     execFileSync('sh', ['-c', command ?? '']);
   }
   async function isMadeAnew(name: string): Promise<void> {
-    await host.another({ network: name }).guestNetwork();
+    await host.another({ network: name }).guestWays();
     await works({ network: name });
   }
 
@@ -257,10 +257,10 @@ describe('a network of VMs', () => {
   });
 
   test('that is Docker’s default one hides this host from guests in user mode: that is told, and the advice helps', async () => {
-    expect(await host.another({ network: 'bridge' }).guestNetwork()).toMatchObject({
-      userModeProblem: expect.stringMatching(/is Docker's network "bridge" itself.* Give another VAPIORC_NETWORK/),
+    expect(await doorsOf(host.another({ network: 'bridge' }))).toMatchObject({
+      userProblem: expect.stringMatching(/is Docker's network "bridge" itself.* Give another VAPIORC_NETWORK/),
     });
-    expect(await host.provisioner.guestNetwork()).toHaveProperty('userModeGateway', expect.stringMatching(/^[\d.]+$/));
+    expect(await doorsOf(host.provisioner)).toHaveProperty('user', expect.stringMatching(/^[\d.]+$/));
   });
 
   test('whose addresses another interface of this host has too is told of; the advice helps', async () => {

@@ -7,7 +7,7 @@ import { ALONE } from '../support/alone.js';
 const { settings, deployment, path, spec } = JSON.parse(process.env.VAPIORC_TEST ?? '');
 const log = createLog('silent');
 const storage = createStorage({ path, deployment, log });
-const provisioner = createDockerProvisioner({ settings, deployment, storage, guestUrl: 'http://system.lan:9', log });
+const provisioner = createDockerProvisioner({ settings, deployment, storage, log });
 const answer = await provisioner.lead(ALONE).install(spec, () => {});
 const { storage: health } = await provisioner.health();
 await provisioner.close();

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
-import { aDockerHost, type DockerHost, STUB } from './aDockerHost.js';
+import { aDockerHost, type DockerHost, doorsOf, STUB } from './aDockerHost.js';
 import { aRemappingEngine, type SecondEngine } from './aSecondEngine.js';
 import { until } from './until.js';
 
@@ -79,12 +79,10 @@ test('an engine that fails with 500 is told in its own words, and the advice hel
 });
 
 test('an engine without a default network is no way for guests in user mode: that is told, and the advice helps', async () => {
-  const { userModeProblem } = await host.provisioner.guestNetwork();
-  expect(userModeProblem).toMatch(
-    /^Docker has no network "bridge".* Take "bridge": "none" out of .* and restart Docker/,
-  );
+  const { userProblem } = await doorsOf(host.provisioner);
+  expect(userProblem).toMatch(/^Docker has no network "bridge".* Take "bridge": "none" out of .* and restart Docker/);
 
   await engine.restart({ bridge: true });
 
-  expect(await host.provisioner.guestNetwork()).toHaveProperty('userModeGateway', expect.stringMatching(/^[\d.]+$/));
+  expect(await doorsOf(host.provisioner)).toHaveProperty('user', expect.stringMatching(/^[\d.]+$/));
 });

@@ -7,7 +7,7 @@ import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { buildVariant } from '../standin/buildStandIns.js';
 import { freePort as freeServerPort } from '../system/support/ports.js';
-import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
+import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
 import { until } from './until.js';
 
 /** How a guest's calls come in over real Docker networks: at which address, and from which. */
@@ -32,12 +32,11 @@ describe.each([
     await mkdir(oemPath);
     await writeFile(join(oemPath, 'install.bat'), '@echo off\r\n');
     const storage = createStorage({ path, deployment, oemPath, log });
-    const provisioner = first.another({}, { storage, guestUrl: `http://system.lan:${guestPort}` });
+    const provisioner = first.another({ guestPort }, { storage });
     host = { ...first, storage, provisioner };
     door = new GuestDoor({
       port: guestPort,
-      mode: networkMode,
-      network: () => host.provisioner.guestNetwork(),
+      ways: () => host.provisioner.guestWays(),
       handle: (req, res) => {
         calls.push({ from: req.socket.remoteAddress, at: req.socket.localAddress, path: req.url });
         res.end('do=ok\n');
@@ -57,15 +56,15 @@ describe.each([
   test('calls in, and is known by the address of its container', async () => {
     const call = await until('a call', 20_000, async () => calls[0]);
 
-    const { gateway, userModeGateway } = await host.provisioner.guestNetwork();
-    expect(call.at).toBe(actual === 'user' ? userModeGateway : gateway);
+    const { nat, user } = await doorsOf(host.provisioner);
+    expect(call.at).toBe(actual === 'user' ? user : nat);
     expect(call.from).toBe(await host.addressOf(ref));
     expect(door.whoIs(call.from)).toBe('guest');
     expect(call.path).toMatch(/^\/guest\/v1\//);
   });
 
   test('is told both addresses, and has no more rights than it needs', async () => {
-    const { userModeGateway } = await host.provisioner.guestNetwork();
+    const { user } = await doorsOf(host.provisioner);
     const config = await readFile(join(host.storage.layout.install(ref.id), 'shared', 'guest.cfg'), 'utf8');
     const lines = Object.fromEntries(
       config
@@ -73,7 +72,7 @@ describe.each([
         .split('\n')
         .map((line) => line.split(/=(.*)/s)),
     );
-    const fallback = `http://${userModeGateway}:${guestPort}`;
+    const fallback = `http://${user}:${guestPort}`;
     const server = networkMode === 'user' ? fallback : `http://system.lan:${guestPort}`;
     expect(lines).toMatchObject({
       protocol: '1',
