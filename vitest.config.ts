@@ -6,6 +6,7 @@ const unit = [
   'test/domain/**/*.test.ts',
   'test/primitives/**/*.test.ts',
   'test/config.test.ts',
+  'test/docs.test.ts',
   'test/packages.test.ts',
   'test/architecture.test.ts',
   'test/everyCallEnds.test.ts',

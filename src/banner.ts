@@ -21,7 +21,9 @@ export function banner(url: string, config: Config, health: HealthReport): strin
       : [
           '  WARNING                this address is open to others, and there is no login: put a proxy that authenticates before it',
         ]),
-    ...config.notSettings.map((name) => `  WARNING                ${name} is set, and is no setting: see README.md`),
+    ...config.notSettings.map(
+      (name) => `  WARNING                ${name} is set, and is no setting: see docs/settings.md`,
+    ),
     'found:',
     ...parts,
     '',

@@ -19,7 +19,7 @@ import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
 import { type HealthReport, overall, type PartHealth } from './domain/health.js';
-import { guestOf, RECONCILER } from './domain/principal.js';
+import { RECONCILER } from './domain/principal.js';
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
 import { createGraphql } from './graphql/server.js';

@@ -1,5 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config.js';
+import { SETTINGS } from '../src/settings.js';
+import { settingsDocument } from '../tools/settingsDocument.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (name: string) => readFileSync(`${root}${name}`, 'utf8');
 
 describe('the settings', () => {
   test('need nothing', () => {
@@ -129,3 +136,30 @@ function catchOf(read: () => unknown): unknown {
     return err;
   }
 }
+
+describe('the page of settings', () => {
+  test('is what the code says, and has a meaning and a default for each', () => {
+    expect(read('docs/settings.md'), 'npm run settings').toBe(settingsDocument());
+    const rows = settingsDocument()
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    expect(rows).toHaveLength(Object.keys(SETTINGS.shape).length);
+    expect(
+      rows.filter((row) => !/^\| `\w+` \| \S.* \| .*\| \S.{4,} \|$/.test(row) || row.includes('undefined')),
+    ).toEqual([]);
+  });
+
+  test('has each name that people are told elsewhere', () => {
+    const docs = readdirSync(`${root}docs`)
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`);
+    // The examples', which are no server.
+    const known = [...Object.keys(SETTINGS.shape), 'VAPIORC_URL'];
+    const unknown = ['README.md', '.env.example', 'docker-compose.yml', ...docs].flatMap((file) =>
+      [...read(file).matchAll(/\bVAPIORC_[A-Z_]*[A-Z]\b/g)].flatMap(([name]) =>
+        known.includes(name) ? [] : `${file}: ${name}`,
+      ),
+    );
+    expect(unknown).toEqual([]);
+  });
+});

@@ -43,6 +43,7 @@ const CHECKS: readonly Check[] = [
   ['unused code', 'npx', ['knip']],
   ['schema.graphql', 'npx', ['tsx', 'tools/print-schema.ts', '--check']],
   ['docs/limits.md', 'npx', ['tsx', 'tools/print-limits.ts', '--check']],
+  ['docs/settings.md', 'npx', ['tsx', 'tools/print-settings.ts', '--check']],
 ];
 /** Fails where a package says that it does not run on this Node, of which `npm ci` only warns. */
 const FITS: Check = ['packages fit this Node', 'npm', ['ci', '--dry-run', '--engine-strict', '--no-audit']];

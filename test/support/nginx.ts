@@ -1,6 +1,6 @@
 import { type ProxyOptions, type RunningProxy, runProxy } from './runProxy.js';
 
-/** What README.md tells people to add. */
+/** What docs/network.md tells people to add. */
 const FOR_ALL = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
   proxy_request_buffering off; client_max_body_size 0;`;
 

@@ -161,7 +161,7 @@ test('DOCKER_HOST names the socket where nothing else does; one of another host 
     [name]: value,
     VAPIORC_DOCKER_SOKET: socket,
   });
-  expect(mended.stdout()).toContain('VAPIORC_DOCKER_SOKET is set, and is no setting: see README.md');
+  expect(mended.stdout()).toContain('VAPIORC_DOCKER_SOKET is set, and is no setting: see docs/settings.md');
   expect(mended.stderr()).toContain('"names":["VAPIORC_DOCKER_SOKET"]');
   expect(mended.stdout()).toMatch(
     /ok +provisioner +Docker .*DOCKER_HOST is not used: VAPIORC_DOCKER_SOCKET is set and wins/,
