@@ -2,6 +2,7 @@ import { type CommandEvent, type CommandStatus, commandTransition } from '../dom
 import type { Command, CommandOutput, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { databaseTime } from './clock.js';
+import { lockRow } from './lockRow.js';
 
 export type { Command, CommandOutput };
 
@@ -12,9 +13,8 @@ export function getCommand(db: Db | Tx, id: string): Promise<Command | null> {
 }
 
 /** The command with its row held until the transaction ends. Where its VM's row is held too, that one is taken first. */
-export async function lockCommand(tx: Tx, id: string): Promise<Command | null> {
-  await tx.$executeRaw`SELECT 1 FROM "Command" WHERE "id" = ${id}::uuid FOR UPDATE`;
-  return getCommand(tx, id);
+export function lockCommand(tx: Tx, id: string): Promise<Command | null> {
+  return lockRow(tx, 'Command', id);
 }
 
 /** Commands of one VM, newest first; at most `limit` of those before `before`. */

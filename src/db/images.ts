@@ -2,6 +2,7 @@ import { type ImageEvent, imageTransition } from '../domain/image.js';
 import type { GoldenImage, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
 import { databaseTime } from './clock.js';
+import { lockRow } from './lockRow.js';
 import { AFRESH } from './pools.js';
 
 export type { GoldenImage };
@@ -11,9 +12,8 @@ export function getImage(db: Db | Tx, id: string): Promise<GoldenImage | null> {
 }
 
 /** The image with its row held until the transaction ends. */
-export async function lockImage(tx: Tx, id: string): Promise<GoldenImage | null> {
-  await tx.$executeRaw`SELECT 1 FROM "GoldenImage" WHERE "id" = ${id}::uuid FOR UPDATE`;
-  return getImage(tx, id);
+export function lockImage(tx: Tx, id: string): Promise<GoldenImage | null> {
+  return lockRow(tx, 'GoldenImage', id);
 }
 
 /** Moves an image on, or answers undefined: another writer got there first, or its status does not allow the event. */

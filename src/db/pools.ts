@@ -1,6 +1,7 @@
 import { backOffMs } from '../domain/pool.js';
 import type { Pool } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
+import { lockRow } from './lockRow.js';
 import type { Vm } from './vms.js';
 
 export type { Pool };
@@ -13,9 +14,8 @@ export function getPool(db: Db | Tx, id: string): Promise<Pool | null> {
  * The pool with its row held until the transaction ends, so that sums over it do not overtake each other. A claim, which needs no more than
  * that the pool stays, does not wait for this.
  */
-export async function lockPool(tx: Tx, id: string): Promise<Pool | null> {
-  await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "id" = ${id}::uuid FOR NO KEY UPDATE`;
-  return getPool(tx, id);
+export function lockPool(tx: Tx, id: string): Promise<Pool | null> {
+  return lockRow(tx, 'Pool', id, 'NO KEY UPDATE');
 }
 
 /** The ids of the pools that clone from this image's line. */

@@ -3,6 +3,7 @@ import { Prisma, type Vm } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Db, Tx } from './client.js';
 import { databaseTime } from './clock.js';
+import { lockRow } from './lockRow.js';
 
 export type { Vm };
 
@@ -11,9 +12,8 @@ export function getVm(db: Db | Tx, id: string): Promise<Vm | null> {
 }
 
 /** The VM with its row held until the transaction ends, so that what is decided on it still holds when it is written. */
-export async function lockVm(tx: Tx, id: string): Promise<Vm | null> {
-  await tx.$executeRaw`SELECT 1 FROM "Vm" WHERE "id" = ${id}::uuid FOR UPDATE`;
-  return getVm(tx, id);
+export function lockVm(tx: Tx, id: string): Promise<Vm | null> {
+  return lockRow(tx, 'Vm', id);
 }
 
 /**
