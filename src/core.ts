@@ -117,7 +117,7 @@ export async function startCore(
     defaults: config.defaults,
     allotment: provisioner.allotment,
     oemBundles: provisioner.oemBundles,
-    qemuAgent: config.provisioner === 'docker' && config.qemuAgent,
+    qemuAgent: provisioner.hasQemuAgent,
     isoHostRefusal: createIsoHostRefusal({
       allowed: config.isoHosts,
       guests: async () =>

@@ -103,6 +103,7 @@ export function createDockerProvisioner(options: DockerOptions): DockerProvision
 
     share: (ref) => storage.share(ref),
     oemBundles: storage.oemBundles,
+    hasQemuAgent: settings.qemuAgent,
 
     screenshot: (ref) => screens.screenshot(ref),
     press: (ref, chords) => screens.press(ref, chords),

@@ -204,6 +204,9 @@ export interface Provisioner extends Screens {
    */
   dial(ref: MachineRef, port: number): Promise<Duplex>;
 
+  /** Whether new machines have a channel for the QEMU guest agent. */
+  readonly hasQemuAgent: boolean;
+
   /** Whether the guest answers an RDP connection request now. */
   answersRdp(vmId: string): Promise<boolean>;
 

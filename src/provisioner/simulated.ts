@@ -190,6 +190,7 @@ export function createSimulatedProvisioner(options: SimulatedOptions): Simulated
     share: () => undefined,
     oemBundles: undefined,
     guestWays: undefined,
+    hasQemuAgent: false,
     dial: async () => {
       throw new NotThere('it is simulated');
     },

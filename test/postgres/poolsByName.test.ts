@@ -27,6 +27,7 @@ type Rows = Record<string, Record<string, unknown>[]>;
 
 let database: TestDatabase;
 let before: Rows;
+let atPorts: { id: string; port: number; containerId: string }[];
 let after: Rows;
 let db: Db;
 
@@ -40,6 +41,10 @@ beforeAll(async () => {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   await client.query(await readFile(FIXTURE, 'utf8'));
+  const { rows } = await client.query(
+    'SELECT "id", "port", "containerId" FROM "Vm" WHERE "port" IS NOT NULL ORDER BY "id"',
+  );
+  atPorts = rows;
   for (const name of names) if (name < THIS_ONE) await copy(name);
   await migrate(database.url, known, log);
   before = await allRows(client);
@@ -75,6 +80,15 @@ test.each(['GoldenImage', 'Pool', 'Vm', 'Command', 'Assignment', 'Event'])(
     for (const row of was) expect(is).toContainEqual(expect.objectContaining(row));
   },
 );
+
+test('a VM is reached where it was, and is the same to its engine', async () => {
+  expect(atPorts.length).toBeGreaterThan(3);
+  const select = { id: true, endpoint: true, engineId: true } as const;
+  const vms = await db.vm.findMany({ where: { endpoint: { not: null } }, select, orderBy: { id: 'asc' } });
+  expect(vms).toEqual(
+    atPorts.map(({ id, port, containerId }) => ({ id, endpoint: String(port), engineId: containerId })),
+  );
+});
 
 test('each vmType has a line and a pool of its name, which its images, VMs and requests are of', async () => {
   const pools = await db.pool.findMany({ orderBy: { name: 'asc' }, include: { line: true } });
