@@ -1,18 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { type Assignment, claimOrQueue } from '../db/assignments.js';
+import type { Tx } from '../db/client.js';
 import { databaseAway } from '../db/databaseAway.js';
 import { isUniqueViolation } from '../db/uniqueViolation.js';
 import { joinWait } from '../db/waits.js';
 import type { Write, WriteAs } from '../db/write.js';
-import { Conflict, type InvalidInput, NoGoldenImage, NoVmInTime, Unavailable } from '../domain/errors.js';
+import {
+  Conflict,
+  type InvalidInput,
+  type NoGoldenImage,
+  type NotFound,
+  NoVmInTime,
+  Unavailable,
+} from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { madeBy, type Principal, SERVER } from '../domain/principal.js';
 import { Batcher } from '../primitives/batcher.js';
-import { checked, textOf, vmTypeOf, wholeNumberOf } from './input.js';
+import { checked, textOf, wholeNumberOf } from './input.js';
+import { noImageOf, type PoolGiven, type PoolRef, poolNamed, poolOf } from './poolNamed.js';
 import { TakeBack } from './takeBack.js';
 
-export interface AssignOrder {
-  vmType: string;
+export interface AssignOrder extends PoolGiven {
   /** Who or what the VM is for: a task, a job, a person. */
   assignedTo: string;
   /** The same key gets the same assignment again, however often it is asked. */
@@ -25,7 +33,7 @@ export interface AssignOrder {
   caller?: AbortSignal | undefined;
 }
 
-export type AssignResult = Assignment | InvalidInput | NoGoldenImage | NoVmInTime | Conflict | Unavailable;
+export type AssignResult = Assignment | InvalidInput | NotFound | NoGoldenImage | NoVmInTime | Conflict | Unavailable;
 export type AssignVm = (order: AssignOrder, by: Principal) => Promise<AssignResult>;
 
 /** Most orders that share one transaction. */
@@ -54,8 +62,8 @@ export function createAssignVm({ writeAs, stopped }: { writeAs: WriteAs; stopped
         if (isAway(err)) takeBack.add(orders.flatMap(({ id, idempotencyKey }) => (idempotencyKey === null ? id : [])));
         throw err;
       }),
-    overtaken: ({ caller, vmType }) =>
-      caller?.aborted ? new NoVmInTime(vmType, 0, RETRY_SECONDS, 'the caller went away') : undefined,
+    overtaken: ({ caller, pool: { name, vmType } }) =>
+      caller?.aborted ? new NoVmInTime(vmType ?? name, 0, RETRY_SECONDS, 'the caller went away') : undefined,
     meetsAll: isAway,
   });
   return async (given, by) => {
@@ -65,7 +73,7 @@ export function createAssignVm({ writeAs, stopped }: { writeAs: WriteAs; stopped
       id: randomUUID(),
       by,
       caller: given.caller,
-      vmType: vmTypeOf(given.vmType),
+      pool: poolOf(given),
       assignedTo: textOf('assignedTo', given.assignedTo, 200),
       idempotencyKey: given.idempotencyKey === undefined ? null : textOf('idempotencyKey', given.idempotencyKey, 200),
       waitSeconds: given.waitSeconds ?? null,
@@ -81,7 +89,7 @@ interface Checked {
   id: string;
   by: Principal;
   caller: AbortSignal | undefined;
-  vmType: string;
+  pool: PoolRef;
   assignedTo: string;
   idempotencyKey: string | null;
   leaseSeconds: number | null;
@@ -114,16 +122,27 @@ function assignInOneTransaction(write: Write, orders: readonly Checked[]): Promi
     }
 
     const made = new Map<string, Assignment>();
-    for (const vmType of new Set([...fresh.values()].map((order) => order.vmType))) {
-      const group = [...fresh].filter(([, order]) => order.vmType === vmType);
-      const requests = group.map(([, { caller: _caller, by, ...request }]) => ({ ...request, ...madeBy(by) }));
-      for (const assignment of await claimOrQueue(tx, { name: vmType, vmType }, requests))
-        made.set(assignment.id, assignment);
+    const poolsOfKnown = { id: { in: known.map(({ poolId }) => poolId) } };
+    const names = new Map(
+      known.length === 0 ? [] : (await tx.pool.findMany({ where: poolsOfKnown })).map(({ id, name }) => [id, name]),
+    );
+    const pools = new Map([...fresh.values()].map(({ pool }) => [keyOf(pool), pool]));
+    for (const [key, pool] of pools) {
+      const group = [...fresh].filter(([, order]) => keyOf(order.pool) === key);
+      const requests = group.map(([, { caller: _caller, pool: _pool, by, ...request }]) => ({
+        ...request,
+        ...madeBy(by),
+      }));
+      const claimed = await claimOrQueue(tx, pool, requests);
+      for (const assignment of claimed) made.set(assignment.id, assignment);
+      const none = claimed.length < requests.length ? await whyNone(tx, pool) : undefined;
       for (const [n, [answerTo, { by }]] of group.entries()) {
-        const assignment = made.get(requests[n]?.id ?? '');
-        answers.set(answerTo, assignment ?? new NoGoldenImage(vmType));
-        if (assignment === undefined) continue;
-        const { id: assignmentId, poolId, vmId, assignedTo } = assignment;
+        const assignment = made.get(requests[n]?.id ?? '') ?? none;
+        if (assignment === undefined) throw new Error('an order was left out');
+        answers.set(answerTo, assignment);
+        if (assignment instanceof Error) continue;
+        const { id: assignmentId, poolId, vmType, vmId, assignedTo } = assignment;
+        names.set(poolId, pool.name);
         const what =
           vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
         tell({ ...what, vmType, poolId, assignmentId, data: { assignedTo } }, by);
@@ -138,14 +157,25 @@ function assignInOneTransaction(write: Write, orders: readonly Checked[]): Promi
       const answer = answers.get(ids[n] as string);
       if (answer === undefined) throw new Error('an order got no answer');
       // An assignment that this very order made is its own, whatever became of its text on the way.
-      return answer instanceof Error || made.has(answer.id) ? answer : sameOrder(order, answer);
+      return answer instanceof Error || made.has(answer.id) ? answer : sameOrder(order, answer, names);
     });
   });
 }
 
-function sameOrder(order: Checked, assignment: Assignment): Assignment | Conflict {
+const keyOf = ({ name, vmType }: PoolRef) => `${name}:${vmType ?? ''}`;
+
+/** Why the orders that got nothing got nothing. */
+async function whyNone(tx: Tx, ref: PoolRef): Promise<NotFound | InvalidInput | NoGoldenImage> {
+  const pool = await poolNamed(tx, ref);
+  return pool instanceof Error ? pool : noImageOf(pool);
+}
+
+/** `names`: of pools by their ids; one that was deleted has none any more. */
+function sameOrder(order: Checked, assignment: Assignment, names: ReadonlyMap<string, string>): Assignment | Conflict {
+  const { name, vmType } = order.pool;
   const same =
-    assignment.vmType === order.vmType &&
+    (names.get(assignment.poolId) ?? name) === name &&
+    assignment.vmType === (vmType ?? assignment.vmType) &&
     assignment.assignedTo === order.assignedTo &&
     assignment.leaseSeconds === order.leaseSeconds;
   if (same) return assignment;

@@ -1,6 +1,7 @@
 import { InvalidInput } from '../domain/errors.js';
 import { isLanguage, LANGUAGE_LIST } from '../domain/languages.js';
 import { LIMITS } from '../domain/limits.js';
+import { NAME } from '../domain/names.js';
 import { OEM_BUNDLE_NAME } from '../domain/oemBundles.js';
 import { normalizeVmType, VM_TYPES, vmTypeFacts } from '../domain/vmTypes.js';
 import { maskUrls } from '../primitives/maskUrls.js';
@@ -31,6 +32,13 @@ export function vmTypeOf(given: string): string {
   const vmType = normalizeVmType(given);
   if (vmTypeFacts(vmType) === undefined) reject('vmType', given, `Give one of: ${VM_TYPES.join(', ')}.`);
   return vmType;
+}
+
+/** The name of a pool or a line. */
+export function nameOf(field: string, given: string): string {
+  if (!NAME.test(given))
+    reject(field, given, 'Give 1 to 63 small letters, digits, dots, dashes and underscores; a letter or digit first.');
+  return given;
 }
 
 /** Marks that nobody sees, or that turn the order in which text is read: two names look alike, one reads as another. */

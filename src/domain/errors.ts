@@ -46,7 +46,8 @@ const WHERE_TO_LOOK = {
   'golden image': 'List the golden images and take the id from there.',
   VM: 'List the VMs and take the id from there.',
   assignment: 'List the assignments and take the id from there.',
-  pool: 'List the pools and take the vmType from there.',
+  pool: 'List the pools and take the name from there.',
+  'image line': 'List the image lines and take the name from there, or make it with its first golden image.',
   command: 'List the commands of its VM and take the id from there.',
   file: 'List the folder, or the OEM bundle, that it should be in; capital and small letters differ.',
   'OEM bundle': 'List the OEM bundles, or put a file into this one, which makes it.',
@@ -83,9 +84,15 @@ export class Conflict extends Refusal {
 export class NoGoldenImage extends Refusal {
   readonly code = 'NO_GOLDEN_IMAGE';
   readonly fix: string;
-  constructor(readonly vmType: string) {
-    super(`there is no golden image of vmType ${JSON.stringify(vmType)}, ready or being installed`);
-    this.fix = `Create one first: createGoldenImage(input: {vmType: ${JSON.stringify(vmType)}}).`;
+  /** `line`: of the pool that was asked; that of the vmType's name where it is left out. */
+  constructor(
+    readonly vmType: string,
+    readonly line = vmType,
+  ) {
+    const [type, name] = [JSON.stringify(vmType), JSON.stringify(line)];
+    const isDefault = line === vmType;
+    super(`there is no golden image of ${isDefault ? `vmType ${type}` : `line ${name}`}, ready or being installed`);
+    this.fix = `Create one first: createGoldenImage(input: {vmType: ${type}${isDefault ? '' : `, line: ${name}`}}).`;
   }
 }
 

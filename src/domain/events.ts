@@ -33,6 +33,7 @@ export const EVENT_KINDS = [
   'COMMAND_ENDED',
   'POOL_CHANGED',
   'POOL_BLOCKED',
+  'POOL_DELETED',
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 

@@ -26,6 +26,18 @@ export const requestLimits = {
     unit: 'events',
     refusal: 'the next come with its next turn',
   },
+  pools: {
+    what: 'pools',
+    value: 200,
+    unit: 'pools',
+    refusal: 'Conflict',
+  },
+  imageLines: {
+    what: 'lines of golden images',
+    value: 200,
+    unit: 'lines',
+    refusal: 'Conflict; HTTP 409',
+  },
   poolVms: {
     what: 'VMs of a pool, where no port is needed for each',
     value: 10_000,

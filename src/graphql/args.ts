@@ -1,5 +1,9 @@
-import { checked, vmTypeOf } from '../actions/input.js';
-import { accepted } from './errors.js';
+import { checked, nameOf, vmTypeOf } from '../actions/input.js';
+import { refuseVmType } from '../actions/poolNamed.js';
+import type { Read } from '../db/reads.js';
+import { NotFound } from '../domain/errors.js';
+import type { ImageLine, Pool } from '../generated/prisma/client.js';
+import { accepted, notFound } from './errors.js';
 import { type NodeType, uuidOfNode } from './nodeId.js';
 
 /** An argument of a query as a filter takes it: undefined when it was not given. @throws GraphQLError  it is not a vmType. */
@@ -7,6 +11,34 @@ export function vmTypeArg(given: string): string;
 export function vmTypeArg(given: string | null | undefined): string | undefined;
 export function vmTypeArg(given: string | null | undefined): string | undefined {
   return given == null ? undefined : accepted(checked(() => vmTypeOf(given)));
+}
+
+/** The pool of this name. @throws GraphQLError  it is not a name, or nothing is called so. */
+export async function poolArg(read: Read, given: string): Promise<Pool> {
+  const name = accepted(checked(() => nameOf('pool', given)));
+  const pool = await read((db) => db.pool.findUnique({ where: { name } }));
+  if (pool === null) throw notFound(new NotFound('pool', name));
+  return pool;
+}
+
+/** The line of this name. @throws GraphQLError  as `poolArg` does. */
+export async function lineArg(read: Read, given: string): Promise<ImageLine> {
+  const name = accepted(checked(() => nameOf('line', given)));
+  const line = await read((db) => db.imageLine.findUnique({ where: { name } }));
+  if (line === null) throw notFound(new NotFound('image line', name));
+  return line;
+}
+
+/** A filter by pool or by vmType; a pool has one vmType. @throws GraphQLError  as `poolArg` does, or the vmType is another. */
+export async function poolFilter(
+  read: Read,
+  given: { pool?: string | null | undefined; vmType?: string | null | undefined },
+): Promise<{ poolId?: string; vmType?: string }> {
+  const vmType = vmTypeArg(given.vmType);
+  if (given.pool == null) return vmType === undefined ? {} : { vmType };
+  const pool = await poolArg(read, given.pool);
+  accepted(refuseVmType(pool, vmType ?? null));
+  return { poolId: pool.id };
 }
 
 /** The UUID of an argument that names an object. @throws GraphQLError  it is not an id of a `type`. */
@@ -18,4 +50,9 @@ export function idArg(type: NodeType, field: string, given: string | null | unde
 
 /** For descriptions of arguments. */
 export const ID_DESCRIPTION = 'Its `id`, or its bare UUID as REST shows it.';
+/** For descriptions of inputs in which a pool may be named. */
+export const POOL_DESCRIPTION = 'Name of the pool. Left out: the default pool of the vmType, which bears its name.';
+export const POOL_VM_TYPE_DESCRIPTION =
+  'Windows version, such as `11` or `2022`; `win11` is understood too. Left out: that of the pool, or `11`.';
+export const ONLY_POOL_DESCRIPTION = 'Only what is of the pool of this name.';
 export const VM_TYPE_DESCRIPTION = 'Windows version, such as `11` or `2022`; `win11` is understood too.';

@@ -1,5 +1,5 @@
 import { NotFound } from '../domain/errors.js';
-import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
@@ -27,7 +27,7 @@ export const Assignment = builder.prismaNode('Assignment', {
     reason: t.exposeString('reason', { nullable: true, description: 'Why it ended.' }),
     position: t.int({
       nullable: true,
-      description: 'Place in the queue of its vmType, from 1, while it is QUEUED.',
+      description: 'Place in the queue of its pool, from 1, while it is QUEUED.',
       resolve: ({ id, status }, _args, { load }) => (status === 'QUEUED' ? load.queuePosition(id) : null),
     }),
     leaseSeconds: t.exposeInt('leaseSeconds', {
@@ -70,19 +70,19 @@ builder.queryFields((t) => ({
     args: {
       status: t.arg({
         type: AssignmentStatus,
-        description: 'Only assignments in this status; QUEUED with a vmType is the queue in its order.',
+        description: 'Only assignments in this status; QUEUED with a pool is its queue in its order.',
       }),
+      pool: t.arg.string({ description: ONLY_POOL_DESCRIPTION }),
       vmType: t.arg.string({ description: VM_TYPE_DESCRIPTION }),
       assignedTo: t.arg.string({ description: 'Only assignments for exactly this.' }),
       first: t.arg.int({ description: FIRST_DESCRIPTION }),
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, assignedTo, ...args }, { read }) => {
-      const vmType = vmTypeArg(args.vmType);
+    resolve: async (_root, { status, assignedTo, ...args }, { read }) => {
       const filter = {
+        ...(await poolFilter(read, args)),
         ...(status != null && { status }),
-        ...(vmType !== undefined && { vmType }),
         ...(assignedTo != null && { assignedTo }),
       };
       return pageByCreation(args, ({ where, ...slice }) =>

@@ -6,7 +6,7 @@ import type { Assignment as AssignmentRow } from '../db/assignments.js';
 import type { InvalidInput as InvalidInputRefusal } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
-import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION, POOL_DESCRIPTION, POOL_VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import {
@@ -37,7 +37,7 @@ const AssignVmPayload = builder.objectRef<Payload>('AssignVmPayload').implement(
 
 const AssignVmResult = builder.unionType('AssignVmResult', {
   description: 'What assignVm answers.',
-  types: [AssignVmPayload, InvalidInput, NoGoldenImage, Conflict, NoVmInTime, Unavailable],
+  types: [AssignVmPayload, InvalidInput, NotFound, NoGoldenImage, Conflict, NoVmInTime, Unavailable],
   resolveType: resultType('AssignVmPayload'),
 });
 
@@ -45,7 +45,8 @@ const AssignVmInput = builder.inputType('AssignVmInput', {
   description: 'Who needs which VM.',
   fields: (t) => ({
     assignedTo: t.string({ required: true, description: 'Who or what the VM is for: a task, a job, a person.' }),
-    vmType: t.string({ defaultValue: '11', required: true, description: VM_TYPE_DESCRIPTION }),
+    pool: t.string({ description: POOL_DESCRIPTION }),
+    vmType: t.string({ description: POOL_VM_TYPE_DESCRIPTION }),
     idempotencyKey: t.string({
       description: 'The same key gets the same assignment again, however often it is asked: retries are safe.',
     }),
@@ -74,7 +75,7 @@ builder.mutationField('assignVm', (t) =>
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: AssignVmInput, required: true, description: 'Who needs which VM.' }) },
     resolve: async (_root, { input }, context) => {
-      const { assignedTo, vmType, waitSeconds, cancelIfLate } = input;
+      const { assignedTo, waitSeconds, cancelIfLate } = input;
       const order = async () => {
         const seconds: number | InvalidInputRefusal = checked(() =>
           wholeNumberOf('waitSeconds', waitSeconds, 0, LIMITS.waitSeconds.value),
@@ -82,7 +83,8 @@ builder.mutationField('assignVm', (t) =>
         if (typeof seconds !== 'number') return seconds;
         const wanted = {
           assignedTo,
-          vmType,
+          pool: input.pool ?? undefined,
+          vmType: input.vmType ?? undefined,
           idempotencyKey: input.idempotencyKey ?? undefined,
           leaseSeconds: input.leaseSeconds ?? undefined,
         };

@@ -1,7 +1,7 @@
 import { eventsAfter, lastSeq } from '../db/events.js';
 import { InvalidInput } from '../domain/errors.js';
 import type { Event as DomainEvent, EventKind as Kind } from '../domain/events.js';
-import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import { untilGone } from './changes.js';
@@ -9,6 +9,7 @@ import type { Context } from './context.js';
 import { badUserInput } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import { FIRST_DESCRIPTION, pageComplexity, pageOf, pageSize } from './page.js';
+import { Pool } from './pool.js';
 import { Principal, principalOf } from './principal.js';
 import { Vm } from './vm.js';
 
@@ -49,6 +50,7 @@ const EventKind = builder.enumType('EventKind', {
     COMMAND_ENDED: { description: 'A command is over.' },
     POOL_CHANGED: { description: 'What is wanted of a pool was changed, or it can grow again.' },
     POOL_BLOCKED: { description: 'A pool can’t grow; `reason` says why not.' },
+    POOL_DELETED: { description: 'A pool was deleted; `data.pool` is the name that it had.' },
   } satisfies Record<Kind, { description: string }>,
 });
 
@@ -76,6 +78,12 @@ const Event = builder.objectRef<DomainEvent>('Event').implement({
     goldenImageId: t.exposeString('goldenImageId', { nullable: true, description: 'Bare UUID of the golden image.' }),
     assignmentId: t.exposeString('assignmentId', { nullable: true, description: 'Bare UUID of the assignment.' }),
     data: t.expose('data', { type: 'JSON', description: 'Small facts for programs, an object.' }),
+    pool: t.field({
+      type: Pool,
+      nullable: true,
+      description: 'The pool that it happened in, as it is now; null as well when it was deleted.',
+      resolve: ({ poolId }, _args, { load }) => (poolId === null ? null : load.pool(poolId)),
+    }),
     vm: t.field({
       type: Vm,
       nullable: true,
@@ -126,13 +134,15 @@ builder.queryField('events', (t) =>
       }),
       first: t.arg.int({ description: FIRST_DESCRIPTION }),
       vmId: t.arg.id({ description: `Only what happened to this VM. ${ID_DESCRIPTION}` }),
+      pool: t.arg.string({ description: ONLY_POOL_DESCRIPTION }),
     },
     complexity: pageComplexity,
     resolve: async (_root, args, context) => {
       const vmId = idArg('Vm', 'vmId', args.vmId);
       const size = pageSize(args.first);
       const after = args.after == null ? 0n : await knownCursor(context, args.after);
-      const rows = await context.read((db) => eventsAfter(db, after, size + 1, vmId === undefined ? {} : { vmId }));
+      const filter = { ...(await poolFilter(context.read, args)), ...(vmId !== undefined && { vmId }) };
+      const rows = await context.read((db) => eventsAfter(db, after, size + 1, filter));
       return pageOf(rows, size, after === 0n, (event) => String(event.seq));
     },
   }),
@@ -149,17 +159,18 @@ builder.subscriptionField('vmEvents', (t) =>
         description: 'Cursor of the last event that the caller has seen; "0" for all there are.',
       }),
       vmId: t.arg.id({ description: `Only what happens to this VM. ${ID_DESCRIPTION}` }),
+      pool: t.arg.string({ description: ONLY_POOL_DESCRIPTION }),
       vmType: t.arg.string({ description: VM_TYPE_DESCRIPTION }),
       kinds: t.arg({ type: [EventKind], description: 'Only these kinds; at least one.' }),
     },
     subscribe: async (_root, args, context) => {
       const vmId = idArg('Vm', 'vmId', args.vmId);
-      const vmType = vmTypeArg(args.vmType);
+      const ofPool = await poolFilter(context.read, args);
       const kinds = args.kinds ?? undefined;
       if (kinds?.length === 0)
         throw badUserInput(new InvalidInput('kinds', '[]', 'Name at least one kind, or leave it out for all.'));
       const after = args.after == null ? context.feed.head : await knownCursor(context, args.after);
-      const filter = { ...(vmId && { vmId }), ...(vmType && { vmType }), ...(kinds && { kinds }) };
+      const filter = { ...(vmId && { vmId }), ...ofPool, ...(kinds && { kinds }) };
       return untilGone(context.gone, (signal) => context.feed.subscribe(after, filter, signal, context.address));
     },
     resolve: (event) => event,

@@ -4,7 +4,7 @@ import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { maskUrls } from '../primitives/maskUrls.js';
-import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { ID_DESCRIPTION, idArg, lineArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
@@ -170,7 +170,7 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
   }),
 });
 
-const GoldenImageConnection = builder.connectionObject(
+export const GoldenImageConnection = builder.connectionObject(
   { type: GoldenImage, name: 'GoldenImageConnection' },
   { name: 'GoldenImageEdge' },
 );
@@ -187,15 +187,21 @@ builder.queryFields((t) => ({
     type: GoldenImageConnection,
     description: 'Golden images, oldest first, deleted ones too. Everything that is given must hold.',
     args: {
+      line: t.arg.string({ description: 'Only versions of the line of this name.' }),
       vmType: t.arg.string({ description: VM_TYPE_DESCRIPTION }),
       status: t.arg({ type: GoldenImageStatus, description: 'Only images in this status.' }),
       first: t.arg.int({ description: FIRST_DESCRIPTION }),
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, ...args }, { read }) => {
+    resolve: async (_root, { status, ...args }, { read }) => {
       const vmType = vmTypeArg(args.vmType);
-      const filter = { ...(status != null && { status }), ...(vmType !== undefined && { vmType }) };
+      const lineId = args.line == null ? undefined : (await lineArg(read, args.line)).id;
+      const filter = {
+        ...(lineId !== undefined && { lineId }),
+        ...(status != null && { status }),
+        ...(vmType !== undefined && { vmType }),
+      };
       return pageByCreation(args, ({ where, ...slice }) =>
         read((db) => db.goldenImage.findMany({ where: { ...filter, ...where }, ...slice })),
       );

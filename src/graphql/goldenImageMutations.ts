@@ -7,7 +7,7 @@ import {
 import { createGoldenImage } from '../actions/createGoldenImage.js';
 import type { GoldenImage as ImageRow } from '../db/images.js';
 import { PRICES } from '../domain/prices.js';
-import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import { GoldenImage } from './goldenImage.js';
 import {
@@ -34,14 +34,21 @@ const CreateGoldenImagePayload = builder.objectRef<Payload>('CreateGoldenImagePa
 
 const CreateGoldenImageResult = builder.unionType('CreateGoldenImageResult', {
   description: 'What createGoldenImage answers.',
-  types: [CreateGoldenImagePayload, InvalidInput, NotFound, CapacityExhausted, Unavailable],
+  types: [CreateGoldenImagePayload, InvalidInput, NotFound, Conflict, CapacityExhausted, Unavailable],
   resolveType: resultType('CreateGoldenImagePayload'),
 });
 
 const CreateGoldenImageInput = builder.inputType('CreateGoldenImageInput', {
   description: 'What to install. What is left out is taken from the configuration.',
   fields: (t) => ({
-    vmType: t.string({ defaultValue: '11', required: true, description: VM_TYPE_DESCRIPTION }),
+    vmType: t.string({
+      description:
+        'Windows version, such as `11` or `2022`; `win11` is understood too. Left out: that of the line, or `11`.',
+    }),
+    line: t.string({
+      description:
+        'Name of the line that it is the next version of; a new name makes a line. Left out: that of the vmType, which bears its name.',
+    }),
     name: t.string({ description: 'Name for people; made from the vmType when it is not given.' }),
     cpuCores: t.int({ description: 'Virtual processors.' }),
     ramMiB: t.int({ description: 'Memory that Windows sees, in MiB.' }),
@@ -64,12 +71,13 @@ builder.mutationField('createGoldenImage', (t) =>
   t.field({
     type: CreateGoldenImageResult,
     description:
-      'Asks for a new golden image, the next version of its vmType. Windows is then installed, in about half an hour: see goldenImageProgress.',
+      'Asks for a new golden image, the next version of its line. Windows is then installed, in about half an hour: see goldenImageProgress.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: CreateGoldenImageInput, required: true, description: 'What to install.' }) },
     resolve: async (_root, { input }, context) => {
       const given = {
-        vmType: input.vmType,
+        vmType: input.vmType ?? undefined,
+        line: input.line ?? undefined,
         name: input.name ?? undefined,
         cpuCores: input.cpuCores ?? undefined,
         ramMiB: input.ramMiB ?? undefined,

@@ -9,7 +9,7 @@ import type { Read } from '../db/reads.js';
 import type { Vm } from '../db/vms.js';
 import type { InstallDurations } from '../domain/installProgress.js';
 import type { VmStatus } from '../domain/vm.js';
-import { type Pool, Prisma } from '../generated/prisma/client.js';
+import { type ImageLine, type Pool, Prisma } from '../generated/prisma/client.js';
 import { batched } from './batched.js';
 
 /** VMs of one pool that may still hold a container or a disk. */
@@ -37,6 +37,7 @@ export interface Loaders {
   /** By pool, as the following. */
   poolCounts: Load<PoolCounts>;
   queued: Load<number>;
+  line: Load<ImageLine>;
   /** By line. */
   currentImage: Load<GoldenImage>;
   /** By vmType: what earlier installations took. */
@@ -62,6 +63,7 @@ export function createLoaders(read: Read): Loaders {
     pool: many(async (db, ids) => byId(await db.pool.findMany({ where: { id: { in: ids } } }))),
     poolCounts: many(countVms),
     queued: many(countQueued),
+    line: many(async (db, ids) => byId(await db.imageLine.findMany({ where: { id: { in: ids } } }))),
     currentImage: many(async (db, lineIds) => {
       const current = await db.goldenImage.findMany({ where: { lineId: { in: lineIds }, current: true } });
       return new Map(current.map((image) => [image.lineId, image]));

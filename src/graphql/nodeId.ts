@@ -3,7 +3,7 @@ import { InvalidInput } from '../domain/errors.js';
 import { badUserInput } from './errors.js';
 
 /** Types that `node(id)` can read. */
-export type NodeType = 'Vm' | 'GoldenImage' | 'Assignment' | 'Pool' | 'Command';
+export type NodeType = 'Vm' | 'GoldenImage' | 'Assignment' | 'Pool' | 'ImageLine' | 'Command';
 
 export function encodeNodeId(type: string, id: string): string {
   return Buffer.from(`${type}:${id}`).toString('base64');
@@ -11,7 +11,9 @@ export function encodeNodeId(type: string, id: string): string {
 
 function parse(given: string): { type: NodeType; id: string } | undefined {
   const [, type, id] =
-    /^(Vm|GoldenImage|Assignment|Pool|Command):(\P{Cc}{1,100})$/u.exec(Buffer.from(given, 'base64').toString()) ?? [];
+    /^(Vm|GoldenImage|Assignment|Pool|ImageLine|Command):(\P{Cc}{1,100})$/u.exec(
+      Buffer.from(given, 'base64').toString(),
+    ) ?? [];
   return type !== undefined && id !== undefined ? { type: type as NodeType, id } : undefined;
 }
 
@@ -20,7 +22,7 @@ export function decodeNodeId(given: string): { typename: string; id: string } {
   const parsed = parse(given);
   if (parsed === undefined)
     throw badUserInput(new InvalidInput('id', given, 'Give the `id` of an object as this API returned it.'));
-  const id = parsed.type === 'Pool' ? parsed.id : checked(() => uuidOf('id', parsed.id));
+  const id = parsed.type === 'Pool' || parsed.type === 'ImageLine' ? parsed.id : checked(() => uuidOf('id', parsed.id));
   if (typeof id !== 'string') throw badUserInput(id);
   return { typename: parsed.type, id };
 }

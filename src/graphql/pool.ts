@@ -1,13 +1,17 @@
+import { checked } from '../actions/input.js';
+import { poolOf } from '../actions/poolNamed.js';
 import { poolsOfImage } from '../db/pools.js';
 import { NotFound } from '../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../domain/events.js';
 import { PRICES } from '../domain/prices.js';
-import { VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { VM_TYPE_DESCRIPTION } from './args.js';
+import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
-import { changes, present } from './changes.js';
-import { notFound } from './errors.js';
+import { changes } from './changes.js';
+import { accepted, notFound } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import type { PoolCounts as Counts } from './loaders.js';
+import { Vm } from './vm.js';
 
 const PoolCounts = builder.objectRef<Counts>('PoolCounts').implement({
   description:
@@ -37,6 +41,7 @@ export const Pool = builder.prismaNode('Pool', {
   id: { field: 'name' },
   nullable: true,
   fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name, which never changes.' }),
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),
     hotSpares: t.exposeInt('hotSpares', { description: 'How many ready VMs to keep in store.' }),
     maxVms: t.exposeInt('maxVms', {
@@ -84,24 +89,55 @@ export const Pool = builder.prismaNode('Pool', {
   }),
 });
 
+builder.prismaObjectFields(Vm, (t) => ({
+  pool: t.field({
+    type: Pool,
+    nullable: true,
+    description: 'The pool that it is of; null: it was deleted.',
+    resolve: ({ poolId }, _args, { load }) => load.pool(poolId),
+  }),
+}));
+
+builder.prismaObjectFields(Assignment, (t) => ({
+  pool: t.field({
+    type: Pool,
+    nullable: true,
+    description: 'The pool that was asked; null: it was deleted.',
+    resolve: ({ poolId }, _args, { load }) => load.pool(poolId),
+  }),
+}));
+
+/** Which pool a query names. @throws GraphQLError  in no possible way. */
+function poolWhere({ name, vmType }: { name?: string | null | undefined; vmType?: string | null | undefined }) {
+  const ref = accepted(checked(() => poolOf({ pool: name ?? undefined, vmType: vmType ?? undefined })));
+  return { name: ref.name, ...(ref.vmType !== null && { vmType: ref.vmType }) };
+}
+
 builder.queryFields((t) => ({
   pool: t.field({
     type: Pool,
     nullable: true,
-    description: 'The pool of one vmType, or null: it comes into being with the first golden image.',
-    args: { vmType: t.arg.string({ required: true, description: VM_TYPE_DESCRIPTION }) },
-    resolve: (_root, { vmType }, { read }) => read((db) => db.pool.findUnique({ where: { name: vmTypeArg(vmType) } })),
+    description:
+      'The pool of this name, or the default pool of a vmType; null: there is none. A default pool comes into being with the first golden image.',
+    args: {
+      name: t.arg.string({ description: 'Name of the pool.' }),
+      vmType: t.arg.string({ description: `${VM_TYPE_DESCRIPTION} With a name: the pool must be of it.` }),
+    },
+    resolve: (_root, args, { read }) => {
+      const where = poolWhere(args);
+      return read((db) => db.pool.findUnique({ where }));
+    },
   }),
   pools: t.field({
     type: [Pool],
-    description: 'All pools, by vmType.',
+    description: 'All pools, by name.',
     complexity: { field: PRICES.read.points, multiplier: 20 },
     resolve: (_root, _args, { read }) => read((db) => db.pool.findMany({ orderBy: { name: 'asc' } })),
   }),
 }));
 
-/** An installation's progress changes nothing that a pool shows. */
-const POOL_EVENTS = EVENT_KINDS.filter((kind) => kind !== 'GOLDEN_IMAGE_PROGRESS');
+/** An installation's progress changes nothing that a pool shows, and one that was deleted shows nothing. */
+const POOL_EVENTS = EVENT_KINDS.filter((kind) => kind !== 'GOLDEN_IMAGE_PROGRESS' && kind !== 'POOL_DELETED');
 
 builder.subscriptionField('poolUpdated', (t) =>
   t.field({
@@ -109,17 +145,19 @@ builder.subscriptionField('poolUpdated', (t) =>
     description:
       'The pool as it is, then as it is after each change of it, its VMs or its queue. Changes that come fast are told as one.',
     args: {
-      vmType: t.arg.string({ description: `${VM_TYPE_DESCRIPTION} Left out: every pool, one after the other.` }),
+      name: t.arg.string({
+        description: 'Name of the pool. Left out, and no vmType given: every pool, one after the other.',
+      }),
+      vmType: t.arg.string({ description: `${VM_TYPE_DESCRIPTION} Its default pool is meant.` }),
     },
     subscribe: async (_root, args, context) => {
-      const vmType = vmTypeArg(args.vmType);
       const { read } = context;
-      const where = vmType === undefined ? {} : { name: vmType };
-      const pools = await read((db) => db.pool.findMany({ where, orderBy: { name: 'asc' }, select: { id: true } }));
-      const one = vmType === undefined ? undefined : pools[0]?.id;
-      if (vmType !== undefined && one === undefined) throw notFound(new NotFound('pool', vmType));
+      const where = args.name == null && args.vmType == null ? undefined : poolWhere(args);
+      const pools = await read((db) => db.pool.findMany({ where: where ?? {}, orderBy: { name: 'asc' } }));
+      const one = where && pools[0];
+      if (where && one === undefined) throw notFound(new NotFound('pool', where.name));
       // A golden image concerns all pools of its line.
-      const filter = { kinds: POOL_EVENTS, ...(vmType !== undefined && { vmType }) };
+      const filter = { kinds: POOL_EVENTS, ...(one && { vmType: one.vmType }) };
       const concerned = async ({ poolId, goldenImageId }: Event) => {
         if (poolId !== null) return [poolId];
         return goldenImageId === null ? [] : read((db) => poolsOfImage(db, goldenImageId));
@@ -128,9 +166,13 @@ builder.subscriptionField('poolUpdated', (t) =>
         context,
         filter,
         pools.map(({ id }) => id),
-        async (event) => (await concerned(event)).filter((id) => one === undefined || id === one),
+        async (event) => (await concerned(event)).filter((id) => one === undefined || id === one.id),
       );
     },
-    resolve: async (id, _args, { load }) => present(await load.pool(id)),
+    resolve: async (id, _args, { load }) => {
+      const pool = await load.pool(id);
+      if (pool === undefined) throw notFound(new NotFound('pool', id));
+      return pool;
+    },
   }),
 );

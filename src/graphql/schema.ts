@@ -4,6 +4,7 @@ import './vmMutations.js';
 import './goldenImage.js';
 import './goldenImageMutations.js';
 import './pool.js';
+import './imageLine.js';
 import './poolMutations.js';
 import './assignment.js';
 import './assignmentMutations.js';

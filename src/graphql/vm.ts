@@ -1,7 +1,7 @@
 import { urlOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
 import { type VmAction as Action, type VmStatus as Status, vmActions } from '../domain/vm.js';
-import { ID_DESCRIPTION, idArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
@@ -150,6 +150,7 @@ builder.queryFields((t) => ({
     description: 'VMs, oldest first, those that are gone too. Everything that is given must hold.',
     args: {
       status: t.arg({ type: VmStatus, description: 'Only VMs in this status.' }),
+      pool: t.arg.string({ description: ONLY_POOL_DESCRIPTION }),
       vmType: t.arg.string({ description: VM_TYPE_DESCRIPTION }),
       hotSpare: t.arg.boolean({ description: 'True: only spares of a pool. False: only the others.' }),
       assignedTo: t.arg.string({ description: 'Only VMs that were assigned to exactly this.' }),
@@ -158,11 +159,10 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: AFTER_DESCRIPTION }),
     },
     complexity: pageComplexity,
-    resolve: (_root, { status, hotSpare, assignedTo, live, ...args }, { read }) => {
-      const vmType = vmTypeArg(args.vmType);
+    resolve: async (_root, { status, hotSpare, assignedTo, live, ...args }, { read }) => {
       const filter = {
+        ...(await poolFilter(read, args)),
         ...(status != null && { status }),
-        ...(vmType !== undefined && { vmType }),
         ...(hotSpare != null && { hotSpare }),
         ...(assignedTo != null && { assignedTo }),
         ...liveFilter(live),

@@ -2,7 +2,7 @@ import { createVm } from '../actions/createVm.js';
 import { releaseVm } from '../actions/releaseVm.js';
 import type { Vm as VmRow } from '../db/vms.js';
 import { PRICES } from '../domain/prices.js';
-import { ID_DESCRIPTION, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION, POOL_DESCRIPTION, POOL_VM_TYPE_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
 import {
   answer,
@@ -29,13 +29,16 @@ const CreateVmPayload = builder.objectRef<{ vm: VmRow }>('CreateVmPayload').impl
 
 const CreateVmResult = builder.unionType('CreateVmResult', {
   description: 'What createVm answers.',
-  types: [CreateVmPayload, InvalidInput, NoGoldenImage, Conflict, CapacityExhausted, Unavailable],
+  types: [CreateVmPayload, InvalidInput, NotFound, NoGoldenImage, Conflict, CapacityExhausted, Unavailable],
   resolveType: resultType('CreateVmPayload'),
 });
 
 const CreateVmInput = builder.inputType('CreateVmInput', {
   description: 'Which VM to make.',
-  fields: (t) => ({ vmType: t.string({ defaultValue: '11', required: true, description: VM_TYPE_DESCRIPTION }) }),
+  fields: (t) => ({
+    pool: t.string({ description: POOL_DESCRIPTION }),
+    vmType: t.string({ description: POOL_VM_TYPE_DESCRIPTION }),
+  }),
 });
 
 builder.mutationField('createVm', (t) =>
@@ -45,7 +48,10 @@ builder.mutationField('createVm', (t) =>
       'Makes a VM outside the pool of spares: nobody else is given it, and it lives until it is released or destroyed.',
     complexity: PRICES.change.points,
     args: { input: t.arg({ type: CreateVmInput, required: true, description: 'Which VM to make.' }) },
-    resolve: async (_root, { input }, context) => answer(await createVm(context, input), (vm) => ({ vm })),
+    resolve: async (_root, { input }, context) => {
+      const given = { pool: input.pool ?? undefined, vmType: input.vmType ?? undefined };
+      return answer(await createVm(context, given), (vm) => ({ vm }));
+    },
   }),
 );
 

@@ -24,12 +24,15 @@ const create = createRoute({
   method: 'post',
   path: '/api/vms/golden-images',
   tags,
-  summary: 'Install Windows once, as the next version of its vm_type',
+  summary: 'Install Windows once, as the next version of its line',
   description:
     'Returns at once; the installation takes about half an hour. When the guest reports that it is done the image is sealed.',
   request: {
     query: z.object({
       vm_type: vmType('11'),
+      line: text(
+        'The line that it is the next version of, made when it is not there; else that of the vm_type, which bears its name.',
+      ).optional(),
       name: text('What people call it.').optional(),
       cpu_cores: wholeNumber('Processors of the installation and of VMs cloned from it.').optional(),
       ram_mib: wholeNumber('Memory, in MiB.').optional(),
@@ -48,7 +51,7 @@ const create = createRoute({
         .object({ golden_id: z.string(), status: z.literal('creating'), message: z.string() })
         .openapi('GoldenImageCreating'),
     ),
-    ...refusals(404, 422, 503),
+    ...refusals(404, 409, 422, 503),
   },
 });
 
@@ -69,6 +72,7 @@ export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpoi
     const images = await read((db) =>
       db.goldenImage.findMany({
         where: { status: { not: 'DELETED' } },
+        include: { line: true },
         orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       }),
     );
@@ -85,6 +89,7 @@ export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpoi
     const image = unwrap(
       await createGoldenImage(actionContext(c), {
         vmType: query.vm_type,
+        line: query.line,
         name: query.name,
         cpuCores: query.cpu_cores,
         ramMiB: query.ram_mib,

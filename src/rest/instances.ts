@@ -19,6 +19,7 @@ import {
   InstanceDetails,
   InstanceId,
   ok,
+  pool,
   refusals,
   text,
   vmType,
@@ -52,13 +53,13 @@ const create = createRoute({
   path: '/api/vms/instances',
   tags,
   summary: 'Create a VM outside the pool of hot spares',
-  request: { query: z.object({ vm_type: vmType('win11') }) },
+  request: { query: z.object({ vm_type: vmType('win11'), pool }) },
   responses: {
     200: ok(
       'The VM is on its way.',
       z.object({ instance_id: z.string(), status: z.literal('creating') }).openapi('Creating'),
     ),
-    ...refusals(409, 422, 503),
+    ...refusals(404, 409, 422, 503),
   },
 });
 
@@ -78,9 +79,10 @@ const assign = createRoute({
       ).optional(),
       lease_seconds: wholeNumber('The VM is released by itself this long after it was handed out.').optional(),
       idempotency_key: text('The same key gets the same VM again, however often it is asked.').optional(),
+      pool,
     }),
   },
-  responses: { 200: ok('The VM is yours until it is released.', Assigned), ...refusals(409, 422, 503) },
+  responses: { 200: ok('The VM is yours until it is released.', Assigned), ...refusals(404, 409, 422, 503) },
 });
 
 const release = createRoute({
@@ -106,7 +108,9 @@ const ensure = createRoute({
   path: '/api/vms/hot-spares/ensure',
   tags,
   summary: 'Make the pools look again now, even where they rest after failures',
-  request: { query: z.object({ vm_type: text('Just this pool.').optional() }) },
+  request: {
+    query: z.object({ vm_type: text('Just its default pool.').optional(), pool: text('Just this pool.').optional() }),
+  },
   responses: { 200: ok('Asked.', Done), ...refusals(404, 422) },
 });
 
@@ -153,8 +157,8 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
   });
 
   app.openapi(create, async (c) => {
-    const { vm_type } = c.req.valid('query');
-    const vm = unwrap(await createVm(actionContext(c), { vmType: vm_type }));
+    const { vm_type, pool } = c.req.valid('query');
+    const vm = unwrap(await createVm(actionContext(c), { pool, vmType: vm_type }));
     return c.json({ instance_id: vm.id, status: 'creating' as const }, 200);
   });
 
@@ -163,6 +167,7 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
     const waitSeconds = query.wait_seconds ?? options.assignWaitSeconds;
     unwrap(checked(() => wholeNumberOf('wait_seconds', waitSeconds, 0, LIMITS.waitSeconds.value)));
     const order = {
+      pool: query.pool,
       vmType: query.vm_type,
       assignedTo: query.assigned_to,
       idempotencyKey: query.idempotency_key,
@@ -188,7 +193,8 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
   });
 
   app.openapi(ensure, async (c) => {
-    const pools = unwrap(await ensureHotSpares(actionContext(c), { vmType: c.req.valid('query').vm_type }));
+    const { vm_type, pool } = c.req.valid('query');
+    const pools = unwrap(await ensureHotSpares(actionContext(c), { pool, vmType: vm_type }));
     return c.json(
       done(`Hot spare replenishment triggered for ${pools.length} pool${pools.length === 1 ? '' : 's'}`),
       200,

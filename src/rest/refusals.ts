@@ -104,7 +104,9 @@ function parameterName(field: string): string {
 
 function fixOf(refusal: Refusal): string {
   if (!(refusal instanceof NoGoldenImage)) return refusal.fix;
-  return `Create one first: POST /api/vms/golden-images?vm_type=${encodeURIComponent(refusal.vmType)}.`;
+  const { vmType, line } = refusal;
+  const query = new URLSearchParams({ vm_type: vmType, ...(line !== vmType && { line }) });
+  return `Create one first: POST /api/vms/golden-images?${query.toString()}.`;
 }
 
 function factsOf(refusal: Refusal): Record<string, string | number> {

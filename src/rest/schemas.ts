@@ -22,8 +22,15 @@ export const wholeNumber = (description: string) =>
     .transform(Number)
     .openapi({ type: 'integer', param: { description } });
 
+/** Its default is the action's, which takes that of the pool or line first. */
 export const vmType = (fallback: string) =>
-  text('Windows version: 11, 10, 2022, … ("win11" is understood too).').default(fallback);
+  text(
+    'Windows version: 11, 10, 2022, … ("win11" is understood too). Left out where a pool or a line is named: its own.',
+  )
+    .optional()
+    .openapi({ default: fallback });
+
+export const pool = text('Name of the pool; else the default pool of the vm_type, which bears its name.').optional();
 
 export const InstanceId = z.object({ instance_id: z.string().openapi({ param: { name: 'instance_id', in: 'path' } }) });
 export const GoldenId = z.object({ golden_id: z.string().openapi({ param: { name: 'golden_id', in: 'path' } }) });
@@ -86,11 +93,12 @@ export const GoldenImage = z
   .object({
     golden_id: z.string(),
     vm_type: z.string(),
+    line: z.string().openapi({ description: 'What it is a version of.' }),
     version: z.int(),
     name: z.string(),
     oem_bundle: z.string().nullable().openapi({ description: 'The own files that it was installed with.' }),
     status: z.enum(IMAGE_WORDS),
-    current: z.boolean().openapi({ description: 'New VMs of this vm_type are cloned from it.' }),
+    current: z.boolean().openapi({ description: 'New VMs of the pools of its line are cloned from it.' }),
     phase: z.enum(INSTALL_PHASES).nullable(),
     progress: z.number().nullable().openapi({
       description:

@@ -76,12 +76,17 @@ export function addressesOf({ endpoint }: { endpoint: string | null }, endpoints
   };
 }
 
-export function imageView(image: GoldenImage, endpointsOf: EndpointsOf, estimatedReadyAt?: Date) {
+export function imageView(
+  image: GoldenImage & { line: { name: string } },
+  endpointsOf: EndpointsOf,
+  estimatedReadyAt?: Date,
+) {
   const status = imageWord(image.status);
   if (status === undefined) return undefined;
   return {
     golden_id: image.id,
     vm_type: image.vmType,
+    line: image.line.name,
     version: image.version,
     name: image.name,
     oem_bundle: image.oemBundle,

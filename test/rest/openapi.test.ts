@@ -123,6 +123,7 @@ test('says which parameters must be given and what the others default to', () =>
     ['wait_seconds', false],
     ['lease_seconds', false],
     ['idempotency_key', false],
+    ['pool', false],
   ]);
   expect(parameters[1]?.schema?.default).toBe('11');
 });
