@@ -225,6 +225,7 @@ try {
   const vm = await assign();
   await runCommands(vm);
   await release(vm, await readEvents(vm));
+  takeLine('\nAll of it went well.');
 } catch (err) {
   takeLine(`\nFAILED: ${err instanceof Error ? err.message : String(err)}`);
   process.exitCode = 1;

@@ -89,7 +89,7 @@ export const SETTINGS = z.object({
     .default('docker')
     .meta(
       says(
-        '`simulated`: no real VMs, real timing, for demos and load tests; needs a storage (or database) of its own. Its guests know a few commands of cmd.exe',
+        '`simulated`: no real VMs, real timing, for demos and load tests; needs a storage (or database) of its own. Its guests know [a few commands](use.md#simulated-vms)',
       ),
     ),
   VAPIORC_DOCKER_SOCKET: z

@@ -3,12 +3,21 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { anyPort } from './support/anyPort.js';
 import { until } from './support/until.js';
 import { ensureBuilt, ROOT } from './system/support/build.js';
 
+const started: Demo[] = [];
+
 beforeAll(ensureBuilt);
+afterAll(async () => {
+  for (const { child, ended, folder } of started) {
+    child.kill('SIGINT');
+    await ended();
+    await rm(folder, { recursive: true });
+  }
+});
 
 interface Demo {
   child: ChildProcess;
@@ -31,7 +40,9 @@ async function startDemo(...args: string[]): Promise<Demo> {
       said += text;
     });
   const closed = once(child, 'close');
-  return { child, said: () => said, folder, ended: async () => (await closed)[0] as number | null };
+  const demo = { child, said: () => said, folder, ended: async () => (await closed)[0] as number | null };
+  started.push(demo);
+  return demo;
 }
 
 /** Its folder, the server with its Postgres, and the port. */
@@ -70,7 +81,6 @@ describe.concurrent('the demo', { timeout: 120_000 }, () => {
         .filter((line) => line.length > 80),
     ).toEqual([]);
     expect(await whatIsLeft(demo)).toEqual([]);
-    await rm(demo.folder, { recursive: true });
   });
 
   test('goes on for people to try until it is interrupted, and leaves nothing', async () => {
@@ -81,7 +91,6 @@ describe.concurrent('the demo', { timeout: 120_000 }, () => {
     demo.child.kill('SIGINT');
     expect(await demo.ended()).toBe(0);
     expect(await whatIsLeft(demo)).toEqual([]);
-    await rm(demo.folder, { recursive: true });
   });
 
   test('says that it failed when the server crashes, and leaves nothing', async () => {
@@ -93,6 +102,5 @@ describe.concurrent('the demo', { timeout: 120_000 }, () => {
     expect(await demo.ended()).toBe(1);
     expect(demo.said()).toContain('FAILED: ');
     expect(await whatIsLeft(demo)).toEqual([]);
-    await rm(demo.folder, { recursive: true });
   });
 });

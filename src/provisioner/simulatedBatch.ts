@@ -15,6 +15,8 @@ type Command = (rest: string, console: SimulatedConsole, errorLevel: number) => 
 
 const NOT_RECOGNIZED = 9009;
 const LARGEST_EXIT = 0x7fff_ffff;
+/** The one redirection that it knows. */
+const TO_NOWHERE = /([12]?)>\s*nul\b/gi;
 const SIMULATED = 'Simulated by vapiorc: there is no Windows here, nothing is run.';
 const BUILD_STEPS = ['restore packages', 'compile app.cpp', 'compile main.cpp', 'link app.exe', 'run 42 tests', 'pack'];
 const BUILD_STEP_MS = 500;
@@ -48,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exit(rest, _console, errorLevel) {
     const code = /^\s+(?:\/b\s*)?(-?\d+)/i.exec(rest)?.[1];
     return { end: code === undefined ? errorLevel : Math.max(-LARGEST_EXIT - 1, Math.min(LARGEST_EXIT, Number(code))) };
+  },
+  cd(rest, { print, directory }) {
+    if (rest.trim() === '') print(directory);
+    return 0;
   },
   async ping(rest, { print, pause }) {
     const times = Number(/\s-n\s+(\d+)/i.exec(rest)?.[1] ?? 4);
@@ -84,20 +90,25 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export async function runSimulatedBatch(text: string, console: SimulatedConsole): Promise<number> {
   let errorLevel = 0;
   for (const written of text.split(/\r\n|\r|\n/)) {
-    const line = expand(written.replace(/^[\s@]+/, ''), console.windows, errorLevel);
+    const expanded = expand(written.replace(/^[\s@]+/, ''), console.windows, errorLevel);
+    const hushed = [...expanded.matchAll(TO_NOWHERE)].map(([, stream]) => (stream === '2' ? 'stderr' : 'stdout'));
+    const line = expanded.replace(TO_NOWHERE, '');
+    const print: SimulatedConsole['print'] = (text, stream = 'stdout') => {
+      if (!hushed.includes(stream)) console.print(text, stream);
+    };
     const [, word = '', rest = ''] = /^(::|[^\s.,;:=/()]+(?:[:\\][^\s]*)?)(.*)$/s.exec(line) ?? [];
     if (line.trim() === '') continue;
     const command = Object.hasOwn(COMMANDS, word.toLowerCase()) ? COMMANDS[word.toLowerCase()] : undefined;
     const isPlain = !/[|<>&]/.test(line.replace(/"[^"]*"|\^./g, ''));
     if (command === undefined) {
-      console.print(`'${word || line.trim()}' is not recognized as an internal or external command,`, 'stderr');
-      console.print('operable program or batch file.', 'stderr');
+      print(`'${word || line.trim()}' is not recognized as an internal or external command,`, 'stderr');
+      print('operable program or batch file.', 'stderr');
       errorLevel = NOT_RECOGNIZED;
     } else if (!isPlain && word !== '::' && word.toLowerCase() !== 'rem') {
-      console.print('The simulated guest takes one command a line, without | < > and &.', 'stderr');
+      print('The simulated guest takes one command a line, without | < > (but >nul) and &.', 'stderr');
       errorLevel = 1;
     } else {
-      const ran = await command(rest, console, errorLevel);
+      const ran = await command(rest, { ...console, print }, errorLevel);
       if (typeof ran === 'object') return ran.end;
       errorLevel = ran ?? errorLevel;
     }

@@ -3,7 +3,10 @@ import { LIMITS } from '../domain/limits.js';
 import { runSimulatedBatch } from './simulatedBatch.js';
 import type { SimulatedWindows } from './simulatedWindows.js';
 
-export type CommandEnding = { state: 'exited'; exit: number } | { state: 'timeout' | 'cancelled' | 'stopped' };
+export type CommandEnding =
+  | { state: 'exited'; exit: number }
+  | { state: 'timeout' | 'cancelled' | 'stopped' }
+  | { state: 'failed'; reason: string };
 type Stream = 'stdout' | 'stderr';
 
 /** One command that runs in a simulated guest, with what it has written. Of each stream no more is held than is ever kept. */
@@ -33,7 +36,7 @@ export class SimulatedCommand {
       });
       return { state: 'exited', exit };
     } catch (err) {
-      if (!signal.aborted) throw err;
+      if (!signal.aborted) return { state: 'failed', reason: String(err) };
       return { state: signal.reason as 'timeout' | 'cancelled' | 'stopped' };
     } finally {
       clearTimeout(limit);

@@ -47,6 +47,8 @@ export class SimulatedGuest {
     this.#woken = true;
     this.#polling ??= this.#poll().finally(() => {
       this.#polling = undefined;
+      // Whoever woke it after its last look and before this.
+      if (this.#woken && !this.#stopped.signal.aborted) this.wake();
     });
   }
 

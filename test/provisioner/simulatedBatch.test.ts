@@ -37,6 +37,11 @@ test('what it does not know is not recognized, and what follows is run all the s
 test('what it can not do it says, in place of something else', async () => {
   expect(await run('echo a > b.txt')).toMatchObject({ exit: 1, stdout: [], stderr: [expect.stringContaining('>')] });
   expect(await run('echo "a > b" ^& c')).toMatchObject({ exit: 0, stdout: ['"a > b" ^& c'] });
+  expect(await run('cd /d C:\\src\ncd\nping -n 1 127.0.0.1 >nul\nnope 2> NUL')).toMatchObject({
+    stdout: ['C:\\src'],
+    stderr: [],
+    pausedMs: 1_000,
+  });
   expect(await run('ping example.com')).toMatchObject({ exit: 1, pausedMs: 0 });
 });
 
