@@ -5,6 +5,7 @@
 import { createClient } from 'graphql-sse';
 import { show, showLines, showOperation, showStep, takeLine } from './show.js';
 
+process.stdout.on('error', () => process.exit(1)); // nobody reads on
 const url = `${process.argv[2]}/graphql`;
 const events = createClient({ url, retryAttempts: 0 });
 

@@ -55,9 +55,12 @@ test('ci-job.ts prints what the command says, ends with its exit code, and relea
 });
 
 test('rest.sh prints the answer, and releases the VM', async () => {
-  const example = startExample('sh rest.sh', 'echo by curl');
-  expect([await example.ended, example.said.stderr]).toEqual([0, expect.stringContaining('got the VM')]);
-  expect(JSON.parse(example.said.stdout)).toMatchObject({ status: 'EXITED', exit_code: 0, stdout: 'by curl\r\n' });
+  const example = startExample('sh rest.sh', 'rem C:\\new\necho "by curl"');
+  expect([await example.ended, example.said.stderr]).toEqual([
+    0,
+    expect.stringMatching(/^got the VM .*\nreleased it\n$/),
+  ]);
+  expect(JSON.parse(example.said.stdout)).toMatchObject({ status: 'EXITED', exit_code: 0, stdout: '"by curl"\r\n' });
   expect(await holders()).toEqual([]);
   expect(await db.assignment.count({ where: { assignedTo: 'rest.sh', status: 'ENDED' } })).toBe(1);
 });
