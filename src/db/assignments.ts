@@ -5,6 +5,7 @@ import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
 import { databaseTime } from './clock.js';
 import type { Pool } from './pools.js';
+import { nextInQueue } from './queue.js';
 import { claimSpares } from './vms.js';
 import { COME_BACK_SECONDS, WAIT_SECONDS } from './waits.js';
 
@@ -71,17 +72,14 @@ export function claimOrQueue(
     RETURNING *`);
 }
 
-/** Hands ready spares to those who wait, first in, first out, but not to callers who are gone. Returns how many were served. */
+/** Hands ready spares to those who wait, in the order of the queue. Returns how many were served. */
 export async function serveQueue(
   tx: Tx,
   { id: poolId, vmType }: Pick<Pool, 'id' | 'vmType'>,
   limit: number,
   tell: Tell,
 ): Promise<number> {
-  const waiting = await tx.$queryRaw<Pick<Assignment, 'id' | 'assignedTo'>[]>(Prisma.sql`
-    SELECT "id", "assignedTo" FROM "Assignment" WHERE "poolId" = ${poolId}::uuid AND "status" = 'QUEUED'
-      AND ("waitUntil" IS NULL OR "waitUntil" > now())
-    ORDER BY "turn" LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
+  const waiting = await nextInQueue(tx, poolId, limit);
   if (waiting.length === 0) return 0;
   const claimed = await claimSpares(
     tx,

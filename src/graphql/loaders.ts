@@ -5,11 +5,12 @@ import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import { installDurations } from '../db/installDurations.js';
+import { queuePositions } from '../db/queue.js';
 import type { Read } from '../db/reads.js';
 import type { Vm } from '../db/vms.js';
 import type { InstallDurations } from '../domain/installProgress.js';
 import type { VmStatus } from '../domain/vm.js';
-import { type ImageLine, type Pool, Prisma } from '../generated/prisma/client.js';
+import type { ImageLine, Pool } from '../generated/prisma/client.js';
 import { batched } from './batched.js';
 
 /** VMs of one pool that may still hold a container or a disk. */
@@ -38,6 +39,8 @@ export interface Loaders {
   poolCounts: Load<PoolCounts>;
   queued: Load<number>;
   line: Load<ImageLine>;
+  /** By line, in the order of their names. */
+  poolsOfLine: Load<Pool[]>;
   /** By line. */
   currentImage: Load<GoldenImage>;
   /** By vmType: what earlier installations took. */
@@ -64,6 +67,10 @@ export function createLoaders(read: Read): Loaders {
     poolCounts: many(countVms),
     queued: many(countQueued),
     line: many(async (db, ids) => byId(await db.imageLine.findMany({ where: { id: { in: ids } } }))),
+    poolsOfLine: many(async (db, lineIds) => {
+      const pools = await db.pool.findMany({ where: { lineId: { in: lineIds } }, orderBy: { name: 'asc' } });
+      return new Map(lineIds.map((id) => [id, pools.filter(({ lineId }) => lineId === id)]));
+    }),
     currentImage: many(async (db, lineIds) => {
       const current = await db.goldenImage.findMany({ where: { lineId: { in: lineIds }, current: true } });
       return new Map(current.map((image) => [image.lineId, image]));
@@ -101,14 +108,4 @@ async function countQueued(db: Db, poolIds: string[]): Promise<Map<string, numbe
     _count: true,
   });
   return new Map(groups.map(({ poolId, _count }) => [poolId, _count]));
-}
-
-async function queuePositions(db: Db, ids: string[]): Promise<Map<string, number>> {
-  const rows = await db.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
-    SELECT "id", "position" FROM (
-      SELECT "id", row_number() OVER (PARTITION BY "poolId" ORDER BY "turn")::int AS "position"
-      FROM "Assignment" WHERE "status" = 'QUEUED'
-        AND "poolId" IN (SELECT "poolId" FROM "Assignment" WHERE "id" = ANY (${ids}::uuid[]))
-    ) AS queue WHERE "id" = ANY (${ids}::uuid[])`);
-  return new Map(rows.map(({ id, position }) => [id, position]));
 }
