@@ -39,9 +39,8 @@ const ImageLine = builder.prismaNode('ImageLine', {
     pools: t.field({
       type: [Pool],
       description: 'The pools that clone from it, by name.',
-      complexity: { field: PRICES.read.points, multiplier: 20 },
-      resolve: ({ id: lineId }, _args, { read }) =>
-        read((db) => db.pool.findMany({ where: { lineId }, orderBy: { name: 'asc' } })),
+      complexity: { field: PRICES.value.points, multiplier: 20 },
+      resolve: async ({ id }, _args, { load }) => (await load.poolsOfLine(id)) ?? [],
     }),
   }),
 });

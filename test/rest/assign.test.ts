@@ -238,3 +238,19 @@ describe('parameters', () => {
     expect((await assign('assigned_to=100%25%ZZ%FF')).status).toBe(200);
   });
 });
+
+test('a pool is asked by its name, and by no other vm_type than its own', async () => {
+  await aVm(world.db);
+  const { lineId } = await aPool(world.db);
+  const { id: poolId } = await world.db.pool.create({
+    data: { name: 'desks', lineId, vmType: '11', hotSpares: 0, maxVms: 9 },
+  });
+  const vm = await aVm(world.db, { poolId });
+
+  expect((await assign('assigned_to=x&pool=desks')).body).toMatchObject({ instance_id: vm.id });
+  expectProblem(await assign('assigned_to=x&pool=nobody'), 404, 'NOT_FOUND', { what: 'pool' });
+  expectProblem(await assign('assigned_to=x&pool=desks&vm_type=10'), 422, 'INVALID_INPUT', { field: 'vm_type' });
+  const { body } = await call(world.url, 'POST', '/api/vms/instances?pool=desks');
+  expect(await world.db.vm.findUnique({ where: { id: body.instance_id } })).toMatchObject({ poolId });
+  expect((await call(world.url, 'POST', '/api/vms/hot-spares/ensure?pool=desks')).status).toBe(200);
+});

@@ -136,3 +136,20 @@ test('marking ready what cannot be', async () => {
   expectProblem(await api('POST', `/${randomUUID()}/ready`), 404, 'NOT_FOUND', { what: 'golden image' });
   expectProblem(await api('POST', '/none/ready'), 422, 'INVALID_INPUT');
 });
+
+test('a line that is named is made, and counts its own versions', async () => {
+  await api('POST', '?vm_type=11');
+  const { body } = await api('POST', '?vm_type=11&line=studio');
+
+  const where = { id: body.golden_id };
+  expect(await world.db.goldenImage.findUnique({ where, include: { line: true } })).toMatchObject({
+    version: 1,
+    line: { name: 'studio', vmType: '11' },
+  });
+  const { body: list } = await api('GET', '');
+  expect(list.map(({ line, version }: { line: string; version: number }) => [line, version])).toEqual([
+    ['studio', 1],
+    ['11', 1],
+  ]);
+  expectProblem(await api('POST', '?vm_type=10&line=studio'), 422, 'INVALID_INPUT', { field: 'line' });
+});
