@@ -2,9 +2,9 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
-import { createAssignVm } from './actions/assignVm.js';
 import type { ActionDeps } from './actions/context.js';
 import { createIsoHostRefusal } from './actions/isoHosts.js';
+import { createOrders } from './actions/orders.js';
 import { Waits } from './actions/waits.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
@@ -112,7 +112,7 @@ export async function startCore(
     writeAs,
     reads: new Reads(db, config.databaseConnections),
     feed,
-    assignVm: createAssignVm({ writeAs, stopped: ordersStopped.signal }),
+    placeOrder: createOrders({ writeAs, stopped: ordersStopped.signal }),
     waits: new Waits(db),
     defaults: config.defaults,
     allotment: provisioner.allotment,

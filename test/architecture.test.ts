@@ -23,7 +23,7 @@ const allowed: Record<string, string[]> = {
   postgres: ['db/connection.ts', 'db/locks.ts', 'db/reserve.ts', 'domain', 'primitives', 'log.ts', 'pg'],
   transitions: ['db', 'domain', 'generated', 'primitives'],
   // What a text may be that a guest runs, is the guest's to say.
-  actions: ['guest/guestText.ts', 'transitions', 'db', 'domain', 'events', 'primitives', 'generated'],
+  actions: ['guest/guestText.ts', 'transitions', 'db', 'domain', 'events', 'primitives', 'generated', 'zod'],
   storage: ['domain', 'primitives', 'log.ts', 'zod'],
   // The type of the settings only; reading them is config.ts's.
   provisioner: ['config.ts', 'domain', 'primitives', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { createAssignVm } from '../../src/actions/assignVm.js';
+import { createOrders } from '../../src/actions/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { createWrite } from '../../src/db/write.js';
 import { ANYONE } from '../../src/domain/principal.js';
@@ -33,7 +33,7 @@ export const claim: Benchmark = {
       await db.$disconnect();
       await pool.end();
     });
-    const assignVm = createAssignVm({ writeAs: createWrite(db, (seq) => bus.publish(seq)) });
+    const assignVm = createOrders({ writeAs: createWrite(db, (seq) => bus.publish(seq)) });
     const imageId = await seedImage(pool);
 
     const byCommand = async (assignedTo: string) => {

@@ -1,30 +1,37 @@
+import { z } from 'zod';
 import type { Tx } from '../db/client.js';
 import { type GoldenImage, liveClones, lockImage, makeCurrent, moveImage, newestReady } from '../db/images.js';
-import { Conflict, type InvalidInput, NotFound } from '../domain/errors.js';
+import { Conflict, NotFound } from '../domain/errors.js';
 import type { Tell } from '../domain/events.js';
 import type { ImageEvent } from '../domain/image.js';
 import type { Prisma } from '../generated/prisma/client.js';
+import { defineAction } from './action.js';
 import type { ActionContext } from './context.js';
-import { checked, uuidOf } from './input.js';
+import { idOf } from './fields.js';
 
-type Result = GoldenImage | NotFound | Conflict | InvalidInput;
 type Change = (tx: Tx, image: GoldenImage, tell: Tell) => Promise<GoldenImage | Conflict>;
 
-async function change(
-  { write }: Pick<ActionContext, 'write'>,
-  given: { id: string },
-  apply: Change,
-  makesRoom = false,
-): Promise<Result> {
-  const id = checked(() => uuidOf('id', given.id));
-  if (id instanceof Error) return id;
-  return write(
-    async (tx, tell) => {
-      const image = await lockImage(tx, id);
-      return image === null ? new NotFound('golden image', given.id) : apply(tx, image, tell);
-    },
-    { makesRoom },
-  );
+/** What moves an image on. `makesRoom`: it lets go of its files, or of what runs on them. */
+function change<Name extends string>(
+  name: Name,
+  { description, apply, makesRoom = false }: { description: string; apply: Change; makesRoom?: boolean },
+) {
+  return defineAction({
+    name,
+    description,
+    permission: 'image:manage',
+    input: z.strictObject({ id: idOf('GoldenImage') }),
+    about: 'Which golden image.',
+    refusals: ['NOT_FOUND', 'CONFLICT'],
+    run: ({ write }: Pick<ActionContext, 'write'>, { id }) =>
+      write(
+        async (tx, tell) => {
+          const image = await lockImage(tx, id);
+          return image === null ? new NotFound('golden image', id) : apply(tx, image, tell);
+        },
+        { makesRoom },
+      ),
+  });
 }
 
 /** The row is held and its status was looked at, so the move can't fail. */
@@ -39,9 +46,10 @@ async function move(
   return moved;
 }
 
-/** Says by hand that Windows is installed: the image is shut down, checked and sealed. The guest's own report does the same. */
-export function markGoldenImageReady(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
-  return change(deps, given, async (tx, image, tell) => {
+export const markGoldenImageReady = change('markGoldenImageReady', {
+  description:
+    'Says by hand that Windows is installed: the image is shut down, checked and sealed. Not needed where the guest reports it itself.',
+  apply: async (tx, image, tell) => {
     if (image.status === 'SEALING' || image.status === 'READY') return image;
     if (image.status !== 'INSTALLING') {
       return new Conflict(
@@ -52,12 +60,12 @@ export function markGoldenImageReady(deps: Pick<ActionContext, 'write'>, given: 
     const moved = await move(tx, image, 'INSTALLED');
     tell({ kind: 'GOLDEN_IMAGE_SEALING', vmType: image.vmType, goldenImageId: image.id });
     return moved;
-  });
-}
+  },
+});
 
-/** Makes this image the one that new spares use. Spares of the one before it are replaced as new ones become ready. */
-export function promoteGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
-  return change(deps, given, async (tx, image, tell) => {
+export const promoteGoldenImage = change('promoteGoldenImage', {
+  description: 'Makes this image the one that new spares use. Older spares are replaced as new ones become ready.',
+  apply: async (tx, image, tell) => {
     if (image.status !== 'READY')
       return new Conflict(`golden image ${image.id} is ${image.status}`, 'Only a READY image can be promoted.');
     if (image.current) return image;
@@ -69,68 +77,60 @@ export function promoteGoldenImage(deps: Pick<ActionContext, 'write'>, given: { 
       data: { version: image.version },
     });
     return { ...image, current: true };
-  });
-}
+  },
+});
 
-/**
- * Takes the image out of use: no new clones, its unassigned spares go, VMs that are assigned stay until they are released.
- * Where it was the current one, the newest other READY version takes its place.
- */
-export function retireGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
-  return change(
-    deps,
-    given,
-    async (tx, image, tell) => {
-      if (image.status === 'RETIRED' || image.status === 'DELETED') return image;
-      if (image.status !== 'READY') {
-        return new Conflict(
-          `golden image ${image.id} is ${image.status}`,
-          'Only a READY image can be retired; one that is not ready yet can be deleted.',
-        );
-      }
-      const moved = await move(tx, image, 'RETIRED', { current: false });
-      const next = image.current ? await newestReady(tx, image.lineId) : null;
-      tell({ kind: 'GOLDEN_IMAGE_RETIRED', vmType: image.vmType, goldenImageId: image.id });
-      if (next) {
-        await makeCurrent(tx, next);
-        tell({
-          kind: 'GOLDEN_IMAGE_PROMOTED',
-          vmType: next.vmType,
-          goldenImageId: next.id,
-          data: { version: next.version },
-        });
-      }
-      return moved;
-    },
-    true,
-  );
-}
+/** Where it was the current one, the newest other READY version takes its place. */
+export const retireGoldenImage = change('retireGoldenImage', {
+  description:
+    'Takes the image out of use: no new clones, its spares go, VMs that are assigned stay until they are released.',
+  makesRoom: true,
+  apply: async (tx, image, tell) => {
+    if (image.status === 'RETIRED' || image.status === 'DELETED') return image;
+    if (image.status !== 'READY') {
+      return new Conflict(
+        `golden image ${image.id} is ${image.status}`,
+        'Only a READY image can be retired; one that is not ready yet can be deleted.',
+      );
+    }
+    const moved = await move(tx, image, 'RETIRED', { current: false });
+    const next = image.current ? await newestReady(tx, image.lineId) : null;
+    tell({ kind: 'GOLDEN_IMAGE_RETIRED', vmType: image.vmType, goldenImageId: image.id });
+    if (next) {
+      await makeCurrent(tx, next);
+      tell({
+        kind: 'GOLDEN_IMAGE_PROMOTED',
+        vmType: next.vmType,
+        goldenImageId: next.id,
+        data: { version: next.version },
+      });
+    }
+    return moved;
+  },
+});
 
-/** Deletes a retired or failed image with its files, or calls an installation off. Refused while clones live on its disk. */
-export function deleteGoldenImage(deps: Pick<ActionContext, 'write'>, given: { id: string }): Promise<Result> {
-  return change(
-    deps,
-    given,
-    async (tx, image, tell) => {
-      if (image.status === 'DELETED') return image;
-      const clones = await liveClones(tx, image.id);
-      if (clones > 0) {
-        return new Conflict(
-          `golden image ${image.id} has ${clones} living clone${clones === 1 ? '' : 's'}, which need its disk`,
-          'Retire it, release the VMs that use it, then delete it.',
-        );
-      }
-      if (image.status === 'READY') {
-        return new Conflict(
-          `golden image ${image.id} is ${image.status}`,
-          'Retire it first (retireGoldenImage), then delete it.',
-        );
-      }
-      const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
-      await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
-      tell({ kind: 'GOLDEN_IMAGE_DELETED', vmType: image.vmType, goldenImageId: image.id });
-      return moved;
-    },
-    true,
-  );
-}
+export const deleteGoldenImage = change('deleteGoldenImage', {
+  description:
+    'Deletes a retired or failed image with its files, or calls an installation off. Refused while clones of it live.',
+  makesRoom: true,
+  apply: async (tx, image, tell) => {
+    if (image.status === 'DELETED') return image;
+    const clones = await liveClones(tx, image.id);
+    if (clones > 0) {
+      return new Conflict(
+        `golden image ${image.id} has ${clones} living clone${clones === 1 ? '' : 's'}, which need its disk`,
+        'Retire it, release the VMs that use it, then delete it.',
+      );
+    }
+    if (image.status === 'READY') {
+      return new Conflict(
+        `golden image ${image.id} is ${image.status}`,
+        'Retire it first (retireGoldenImage), then delete it.',
+      );
+    }
+    const moved = await move(tx, image, 'DELETED', { cleanedAt: null });
+    await tx.installScreenshot.deleteMany({ where: { goldenImageId: image.id } });
+    tell({ kind: 'GOLDEN_IMAGE_DELETED', vmType: image.vmType, goldenImageId: image.id });
+    return moved;
+  },
+});

@@ -8,8 +8,8 @@ import type { Caller, Principal } from '../domain/principal.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
 import type { Feed } from '../events/feed.js';
-import type { AssignVm } from './assignVm.js';
 import type { IsoHostRefusal } from './isoHosts.js';
+import type { PlaceOrder } from './orders.js';
 import type { Waits } from './waits.js';
 
 /** What actions work with, whoever calls; built once. */
@@ -18,7 +18,7 @@ interface Shared {
   db: Db;
   feed: Feed;
   /** One for the process: it gathers orders into batches. */
-  assignVm: AssignVm;
+  placeOrder: PlaceOrder;
   waits: Waits;
   /** Sizes where the caller names none. */
   defaults: { hotSpares: number; maxVms: number; cpuCores: number; ramMiB: number; diskGiB: number };

@@ -3,12 +3,12 @@ import { getVm, type Vm } from '../db/vms.js';
 import { collect, isLastWait } from '../db/waits.js';
 import { Conflict, NoVmInTime } from '../domain/errors.js';
 import { cancelQueued } from '../transitions/cancelQueued.js';
-import { type AssignOrder, type AssignResult, RETRY_SECONDS } from './assignVm.js';
 import type { ActionContext } from './context.js';
+import { type Order, type Ordered, RETRY_SECONDS } from './orders.js';
 import { releaseVm } from './releaseVm.js';
 import { waitForAssignment } from './waitForAssignment.js';
 
-export type NotHandedOut = Exclude<AssignResult, Assignment>;
+export type NotHandedOut = Exclude<Ordered, Assignment>;
 
 /** A VM that is there to be used. */
 export type HandedOut = Vm & { assignmentId: string };
@@ -25,11 +25,11 @@ export type HandedOut = Vm & { assignmentId: string };
  */
 export async function handOut(
   context: ActionContext,
-  order: AssignOrder,
+  order: Omit<Order, 'caller' | 'waitSeconds'>,
   waitSeconds: number,
 ): Promise<HandedOut | NotHandedOut> {
   const { db, gone, waits, write } = context;
-  const asked = await context.assignVm({ ...order, waitSeconds, caller: gone }, context.by);
+  const asked = await context.placeOrder({ ...order, waitSeconds, caller: gone }, context.by);
   if (asked instanceof Error) return asked;
   if (asked.status === 'ENDED') return orderIsOver(asked);
 
@@ -58,14 +58,14 @@ export async function handOut(
   }
   if (assignment.vmId === null) return noVm(assignment.reason);
   if (gone.aborted && !canComeBack) {
-    await releaseVm(context, { id: assignment.vmId }, 'released');
+    await releaseVm(context, { id: assignment.vmId });
     return noVm('the caller went away');
   }
   if (assignment.waitUntil !== null && !gone.aborted) await collect(db, assignment.id);
   const vm = await getVm(db, assignment.vmId);
   if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
   // It broke, or somebody released it, between the two reads.
-  await releaseVm(context, { id: assignment.vmId }, 'released');
+  await releaseVm(context, { id: assignment.vmId });
   return noVm(
     `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
   );

@@ -1,61 +1,64 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { type Command, countQueued } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { lockVm } from '../db/vms.js';
-import type { CommandTransport } from '../domain/command.js';
-import { Conflict, InvalidInput, type NotFound, type Unavailable } from '../domain/errors.js';
+import { COMMAND_TRANSPORTS } from '../domain/command.js';
+import { Conflict, InvalidInput } from '../domain/errors.js';
+import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
 import { madeBy } from '../domain/principal.js';
 import { qemuAgentOff } from '../domain/qemuAgent.js';
 import { encodeJob, whatLacks } from '../guest/guestText.js';
+import { defineAction } from './action.js';
 import { commandTextOf, workingDirectoryOf } from './commandInput.js';
 import type { ActionContext } from './context.js';
+import { assignedTo, waitSeconds as aWait, checkedText, idempotencyKey, idOf, wholeNumber } from './fields.js';
 import { heldVm } from './heldVm.js';
-import { checked, textOf, uuidOf, wholeNumberOf } from './input.js';
+import { waitForCommand } from './waitForCommand.js';
 
-const DEFAULT_TIMEOUT_SECONDS = 600;
-
-export interface RunCommandInput {
-  vmId: string;
-  /** The text of a batch file. */
-  command: string;
-  /** It is ended after this long; 600 unless given. */
-  timeoutSeconds?: number | null | undefined;
-  /** An absolute path in the guest; `C:\` unless given. */
-  workingDirectory?: string | null | undefined;
-  /** The same key for the same VM is the same command. */
-  idempotencyKey?: string | null | undefined;
-  /** Where given, the VM must be in these hands. */
-  assignedTo?: string | null | undefined;
-  /** Who runs it; the agent unless given. */
-  transport?: CommandTransport | null | undefined;
-}
-
-/** Has a command run in a VM. It waits for its turn and for the guest to ask; what it does is in its row and its events. */
-export async function runCommand(
-  { by, write, qemuAgent }: Pick<ActionContext, 'by' | 'write' | 'qemuAgent'>,
-  given: RunCommandInput,
-): Promise<Command | InvalidInput | NotFound | Conflict | Unavailable> {
-  const input = checked(() => ({
-    vmId: uuidOf('vmId', given.vmId),
-    command: commandTextOf(given.command),
-    timeoutSeconds: wholeNumberOf(
-      'timeoutSeconds',
-      given.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
-      1,
-      LIMITS.commandSeconds.value,
+/** It waits for its turn and for the guest to ask; what it does is in its row and its events. */
+export const runCommand = defineAction({
+  name: 'runCommand',
+  description: 'Runs a command in a VM that was handed out. Up to 8 run at the same time, the others wait their turn.',
+  permission: 'command:run',
+  input: z.strictObject({
+    vmId: idOf('Vm').describe('The VM.'),
+    command: checkedText(commandTextOf).describe(
+      `The text of a batch file, up to ${shown(LIMITS.commandCharacters)} characters: one command, or many on lines of their own. It runs as the user who is logged on.`,
     ),
-    workingDirectory: given.workingDirectory == null ? null : workingDirectoryOf(given.workingDirectory),
-    idempotencyKey: given.idempotencyKey == null ? null : textOf('idempotencyKey', given.idempotencyKey, 200),
-    transport: given.transport ?? 'AGENT',
-  }));
-  if (input instanceof Error) return input;
-  if (input.transport === 'QEMU_GUEST_AGENT' && !qemuAgent) return qemuAgentOff();
+    timeoutSeconds: wholeNumber(1, LIMITS.commandSeconds.value)
+      .default(600)
+      .describe(`It is ended, with its children, when it runs longer: 1 to ${shown(LIMITS.commandSeconds)}.`),
+    workingDirectory: checkedText(workingDirectoryOf)
+      .optional()
+      .describe('An absolute path in the guest, such as `C:\\src`. Left out: `C:\\`.'),
+    idempotencyKey: idempotencyKey(
+      'The same key in the same VM gets the same command again and runs nothing: retries are safe.',
+    ),
+    assignedTo: assignedTo().optional(),
+    transport: z.enum(COMMAND_TRANSPORTS).default('AGENT').describe('Who runs it in the guest.'),
+    waitSeconds: aWait('How long to wait with the answer while it runs'),
+  }),
+  about: 'What to run, and where.',
+  refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+  async run(context: Pick<ActionContext, 'by' | 'db' | 'feed' | 'gone' | 'write' | 'qemuAgent'>, given) {
+    const { assignedTo, waitSeconds, workingDirectory = null, idempotencyKey = null, ...rest } = given;
+    const input = { ...rest, workingDirectory, idempotencyKey };
+    if (input.transport === 'QEMU_GUEST_AGENT' && !context.qemuAgent) return qemuAgentOff();
+    const command = await queue(context, input, assignedTo);
+    return command instanceof Error ? command : waitForCommand(context, command, waitSeconds * 1000);
+  },
+});
+
+type Asked = Pick<Command, 'vmId' | 'command' | 'timeoutSeconds' | 'workingDirectory' | 'idempotencyKey' | 'transport'>;
+
+function queue({ by, write }: Pick<ActionContext, 'by' | 'write'>, input: Asked, assignedTo: string | undefined) {
   const { vmId, idempotencyKey } = input;
   return write(async (tx, tell) => {
     // Held, so that the VM is not released meanwhile and two callers do not both take the last place.
     await lockVm(tx, vmId);
-    const vm = await heldVm(tx, vmId, given.assignedTo);
+    const vm = await heldVm(tx, vmId, assignedTo);
     if (vm instanceof Error) return vm;
     if (idempotencyKey !== null) {
       const known = await tx.command.findUnique({ where: { vmId_idempotencyKey: { vmId, idempotencyKey } } });

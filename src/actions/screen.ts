@@ -1,66 +1,39 @@
 import type { Db } from '../db/client.js';
 import { type GoldenImage, getImage } from '../db/images.js';
 import { getVm } from '../db/vms.js';
-import { Conflict, type InvalidInput, NotFound, type Unavailable } from '../domain/errors.js';
-import { type Click, pngSize, type ScreenRef, type Screenshot } from '../domain/screen.js';
+import { Conflict, InvalidInput, NotFound } from '../domain/errors.js';
+import type { ScreenRef } from '../domain/screen.js';
 import { vmActions } from '../domain/vm.js';
-import type { ActionContext } from './context.js';
+import { assignedTo, idOf } from './fields.js';
 import { heldVm } from './heldVm.js';
 import { checked, uuidOf } from './input.js';
-import { chordsOf, clickOf, type Typed } from './screenInput.js';
-
-type ScreenDeps = Pick<ActionContext, 'db' | 'screens'>;
 
 /** Whose screen: of a VM or of an installation. */
 export type ScreenOf = { vmId: string; assignedTo?: string | null | undefined } | { goldenImageId: string };
 
-type Refused = NotFound | Conflict | InvalidInput | Unavailable;
+/** Which machine; just one must be named. */
+export const screenFields = {
+  vmId: idOf('Vm').optional().describe('A VM. Give this or goldenImageId.'),
+  goldenImageId: idOf('GoldenImage').optional().describe('A golden image that is being installed. Give this or vmId.'),
+  assignedTo: assignedTo().optional(),
+};
 
-/**
- * What the screen of a machine shows now: of any VM that lives, also one that does not come up, or of an installation. Of one that is
- * over: what it showed last, if that was kept.
- */
-export async function takeScreenshot({ db, screens }: ScreenDeps, of: ScreenOf): Promise<Screenshot | Refused> {
-  if ('vmId' in of) {
-    const ref = await livingVm(db, of);
-    return ref instanceof Error ? ref : screens.screenshot(ref);
-  }
-  const image = await imageOf(db, of.goldenImageId);
-  if (image instanceof Error) return image;
-  if (image.status === 'INSTALLING') return screens.screenshot({ kind: 'golden', id: image.id });
-  const kept = await db.installScreenshot.findUnique({ where: { goldenImageId: image.id } });
-  if (kept === null)
-    return new Conflict(
-      `the golden image ${image.id} is ${image.status}, and no picture of its installation was kept`,
-      'Take screenshots while it is INSTALLING, or of a VM.',
-    );
-  return { takenAt: kept.takenAt, ...pngSize(kept.png), png: kept.png };
+interface Named {
+  vmId?: string | undefined;
+  goldenImageId?: string | undefined;
+  assignedTo?: string | undefined;
 }
 
-/** Presses keys and types text. Resolves when the machine's virtual keyboard has taken all of it. */
-export async function sendKeys({ db, screens }: ScreenDeps, of: ScreenOf, typed: Typed): Promise<ScreenRef | Refused> {
-  const chords = chordsOf(typed);
-  if (chords instanceof Error) return chords;
-  const ref = await operable(db, of);
-  if (ref instanceof Error) return ref;
-  return (await screens.press(ref, chords)) ?? ref;
-}
-
-/** Moves the mouse to a pixel of the screenshot and clicks. */
-export async function clickScreen(
-  { db, screens }: ScreenDeps,
-  of: ScreenOf,
-  given: Click,
-): Promise<ScreenRef | Refused> {
-  const click = clickOf(given);
-  if (click instanceof Error) return click;
-  const ref = await operable(db, of);
-  if (ref instanceof Error) return ref;
-  return (await screens.click(ref, click)) ?? ref;
+export function screenOf({ vmId, goldenImageId, assignedTo }: Named): ScreenOf | InvalidInput {
+  if (vmId !== undefined && goldenImageId === undefined) return { vmId, assignedTo };
+  if (goldenImageId !== undefined && vmId === undefined) return { goldenImageId };
+  const both = vmId !== undefined;
+  const fix = `Give ${both ? 'only one of' : 'either'} vmId ${both ? 'and' : 'or'} goldenImageId.`;
+  return new InvalidInput('vmId', vmId ?? '', fix);
 }
 
 /** The machine whose keyboard and mouse this caller may use. */
-async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
+export async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
   if ('vmId' in of) {
     const vm = await heldVm(db, of.vmId, of.assignedTo);
     return vm instanceof Error ? vm : { kind: 'vm', id: vm.id };
@@ -74,14 +47,14 @@ async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Co
   );
 }
 
-async function imageOf(db: Db, given: string): Promise<GoldenImage | NotFound | InvalidInput> {
+export async function imageOf(db: Db, given: string): Promise<GoldenImage | NotFound | InvalidInput> {
   const id = checked(() => uuidOf('goldenImageId', given));
   if (id instanceof Error) return id;
   return (await getImage(db, id)) ?? new NotFound('golden image', id);
 }
 
 /** Operators look at VMs that nobody holds; a caller who names himself looks at his own only. */
-async function livingVm(
+export async function livingVm(
   db: Db,
   { vmId, assignedTo }: { vmId: string; assignedTo?: string | null | undefined },
 ): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {

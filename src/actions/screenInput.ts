@@ -1,11 +1,7 @@
 import type { InvalidInput } from '../domain/errors.js';
 import { type Chord, chordOfCharacter, KEY_NAMES, parseChord } from '../domain/keys.js';
 import { LIMITS } from '../domain/limits.js';
-import { type Click, MOUSE_BUTTONS } from '../domain/screen.js';
-import { checked, reject, wholeNumberOf } from './input.js';
-
-/** A coordinate of the protocol has 16 bits. */
-const LAST_PIXEL = 65_535;
+import { checked, reject } from './input.js';
 
 /** What to press, and what to type after it. */
 export interface Typed {
@@ -45,16 +41,4 @@ function characters(text: string): string[] {
 function typedChord(character: string): Chord {
   const fix = 'No key of a US keyboard types it: leave it out, or bring the text into the VM as a file.';
   return chordOfCharacter(character) ?? reject('text', character.toWellFormed(), fix);
-}
-
-export function clickOf({ x, y, button, count }: Click): Click | InvalidInput {
-  return checked(() => {
-    if (!MOUSE_BUTTONS.includes(button)) reject('button', button, `Give one of: ${MOUSE_BUTTONS.join(', ')}.`);
-    return {
-      x: wholeNumberOf('x', x, 0, LAST_PIXEL),
-      y: wholeNumberOf('y', y, 0, LAST_PIXEL),
-      button,
-      count: wholeNumberOf('count', count, 1, LIMITS.clicks.value),
-    };
-  });
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { CapacityExhausted, Conflict, InvalidInput, type NotFound, Unavailable } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { FileChanged, type OpenShareFile, type Share, type SharePath } from '../domain/share.js';
@@ -11,9 +12,18 @@ export interface SmallFile {
   sha256: string;
 }
 
-export interface Content {
-  contentBase64?: string | null | undefined;
-  text?: string | null | undefined;
+/** The bytes of a small file, in one of two ways. */
+export const contentFields = {
+  contentBase64: z.string().optional().describe('Its bytes. Give this or `text`.'),
+  text: z
+    .string()
+    .optional()
+    .describe('Its text, kept as UTF-8 with line ends as they are. Give this or `contentBase64`.'),
+};
+
+interface Content {
+  contentBase64?: string | undefined;
+  text?: string | undefined;
 }
 
 /** The bytes that a caller gave, in one of the two ways. `restPath` is where larger ones go. */

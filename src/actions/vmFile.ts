@@ -5,7 +5,7 @@ import { readablePath, writablePath } from '../domain/windowsPath.js';
 import type { ActionContext } from './context.js';
 import { heldVm } from './heldVm.js';
 
-type VmFileDeps = Pick<ActionContext, 'db' | 'share'>;
+export type VmFileDeps = Pick<ActionContext, 'db' | 'share'>;
 
 export interface VmFileOrder {
   vmId: string;

@@ -134,3 +134,9 @@ export class Unavailable extends Refusal {
     super(message);
   }
 }
+
+/** The refusals with these codes. */
+export type RefusalOf<Code extends RefusalCode> = Extract<
+  InvalidInput | NotFound | Conflict | NoGoldenImage | NoVmInTime | CapacityExhausted | Unavailable,
+  { readonly code: Code }
+>;

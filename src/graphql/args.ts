@@ -50,9 +50,4 @@ export function idArg(type: NodeType, field: string, given: string | null | unde
 
 /** For descriptions of arguments. */
 export const ID_DESCRIPTION = 'Its `id`, or its bare UUID as REST shows it.';
-/** For descriptions of inputs in which a pool may be named. */
-export const POOL_DESCRIPTION = 'Name of the pool. Left out: the default pool of the vmType, which bears its name.';
-export const POOL_VM_TYPE_DESCRIPTION =
-  'Windows version, such as `11` or `2022`; `win11` is understood too. Left out: that of the pool, or `11`.';
 export const ONLY_POOL_DESCRIPTION = 'Only what is of the pool of this name.';
-export const VM_TYPE_DESCRIPTION = 'Windows version, such as `11` or `2022`; `win11` is understood too.';

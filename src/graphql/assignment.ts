@@ -1,10 +1,14 @@
+import { assignVm } from '../actions/assignVm.js';
+import { cancelAssignment } from '../actions/cancelAssignment.js';
+import { VM_TYPE_DESCRIPTION } from '../actions/fields.js';
 import { NotFound } from '../domain/errors.js';
-import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from './args.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
 import { notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 import { CREATED_BY, Principal, principalOf } from './principal.js';
+import { mutation } from './verbs.js';
 
 const AssignmentStatus = builder.enumType('AssignmentStatus', {
   description: 'Where a request for a VM stands.',
@@ -106,3 +110,24 @@ builder.subscriptionField('assignmentUpdated', (t) =>
     resolve: async (id, _args, { load }) => present(await load.assignment(id)),
   }),
 );
+
+mutation(assignVm, {
+  payload: 'The request was taken.',
+  fields: (t) => ({
+    assignment: t.expose('assignment', {
+      type: Assignment,
+      description: 'FULFILLED, with its VM, or QUEUED: then see assignmentUpdated.',
+    }),
+  }),
+});
+
+mutation(cancelAssignment, {
+  payload: 'The request is out of the queue.',
+  fields: (t) => ({
+    assignment: t.field({
+      type: Assignment,
+      description: 'The assignment, ENDED.',
+      resolve: (assignment) => assignment,
+    }),
+  }),
+});

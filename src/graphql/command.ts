@@ -1,3 +1,5 @@
+import { cancelCommand } from '../actions/cancelCommand.js';
+import { runCommand } from '../actions/runCommand.js';
 import {
   isCommandOver,
   isTruncated,
@@ -13,6 +15,7 @@ import { changes, present } from './changes.js';
 import { badUserInput, notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 import { CREATED_BY, Principal, principalOf } from './principal.js';
+import { mutation } from './verbs.js';
 import { Vm } from './vm.js';
 
 const CommandStatus = builder.enumType('CommandStatus', {
@@ -27,7 +30,7 @@ const CommandStatus = builder.enumType('CommandStatus', {
   } satisfies Record<Status, { description: string }>,
 });
 
-export const CommandTransport = builder.enumType('CommandTransport', {
+const CommandTransport = builder.enumType('CommandTransport', {
   description: 'Who runs a command in the guest.',
   values: {
     AGENT: { description: "vapiorc's own agent." },
@@ -179,3 +182,28 @@ builder.subscriptionField('commandUpdated', (t) =>
     resolve: async (id, _args, { load }) => present(await load.command(id)),
   }),
 );
+
+mutation(runCommand, {
+  payload: 'The command was taken.',
+  enums: { transport: CommandTransport },
+  fields: (t) => ({
+    command: t.field({
+      type: Command,
+      description: 'Over, with its exit code and output, when it ended within `waitSeconds`; else see commandUpdated.',
+      resolve: (command) => command,
+    }),
+  }),
+});
+
+mutation(cancelCommand, {
+  payload: 'The command is to end.',
+  fields: (t) => ({
+    command: t.expose('command', {
+      type: Command,
+      description: 'CANCELLED when it had not started; else it is ended by the guest: see commandUpdated.',
+    }),
+    changed: t.exposeBoolean('changed', {
+      description: 'False: it was over, or its end was asked for, before this call.',
+    }),
+  }),
+});

@@ -1,7 +1,8 @@
+import { VM_TYPE_DESCRIPTION } from '../actions/fields.js';
 import { eventsAfter, lastSeq } from '../db/events.js';
 import { InvalidInput } from '../domain/errors.js';
 import type { Event as DomainEvent, EventKind as Kind } from '../domain/events.js';
-import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import { untilGone } from './changes.js';

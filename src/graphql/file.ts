@@ -1,25 +1,13 @@
-import { readSmallFile, refusing, restPathOf, type SmallFile } from '../actions/smallFile.js';
-import { type VmFile, type VmFileOrder, vmFile } from '../actions/vmFile.js';
-import { Refusal } from '../domain/errors.js';
-import { LIMITS } from '../domain/limits.js';
+import { deleteFile } from '../actions/deleteFile.js';
+import { type Entry, files } from '../actions/files.js';
+import { getFile } from '../actions/getFile.js';
+import { putFile } from '../actions/putFile.js';
+import type { SmallFile } from '../actions/smallFile.js';
 import { PRICES } from '../domain/prices.js';
-import type { ShareEntry, SharePath } from '../domain/share.js';
 import { guestPath } from '../domain/windowsPath.js';
-import { ID_DESCRIPTION } from './args.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
-import { uuidOfNode } from './nodeId.js';
-import { pageComplexity, pageSize } from './page.js';
-import { answer, Conflict, InvalidInput, NotFound, resultType, Unavailable } from './refusals.js';
-
-export const FILE_VM_DESCRIPTION = `The VM. ${ID_DESCRIPTION}`;
-export const FILE_HOLDER_DESCRIPTION = 'Refuse when the VM is not assigned to just this.';
-const PATH_DESCRIPTION =
-  'With slashes: `in/…` (`Z:\\in` in the guest) is what callers hand in, `out/…` (`Z:\\out`) what the guest hands out.';
-
-interface Entry extends ShareEntry {
-  path: SharePath;
-}
+import { pageComplexity } from './page.js';
+import { mutation, query } from './verbs.js';
 
 const FileContent = builder.objectRef<SmallFile>('FileContent').implement({
   description: 'A small file of a VM, whole.',
@@ -78,72 +66,8 @@ const FilePage = builder.objectRef<{ entries: Entry[]; next: string | null }>('F
   }),
 });
 
-const GetFileResult = builder.unionType('GetFileResult', {
-  description: 'What getFile answers.',
-  types: [FileContent, InvalidInput, NotFound, Conflict, Unavailable],
-  resolveType: resultType('FileContent'),
-});
-
-const FilesResult = builder.unionType('FilesResult', {
-  description: 'What files answers.',
-  types: [FilePage, InvalidInput, NotFound, Conflict, Unavailable],
-  resolveType: resultType('FilePage'),
-});
-
-builder.queryFields((t) => ({
-  getFile: t.field({
-    type: GetFileResult,
-    description: `A file of a VM that was handed out, of up to ${LIMITS.smallFileBytes.value} bytes; larger ones by REST, GET /api/vms/instances/{id}/files/{path}. The agent has no part in it.`,
-    complexity: PRICES.content.points,
-    args: {
-      vmId: t.arg.id({ required: true, description: FILE_VM_DESCRIPTION }),
-      path: t.arg.string({ required: true, description: PATH_DESCRIPTION }),
-      assignedTo: t.arg.string({ description: FILE_HOLDER_DESCRIPTION }),
-    },
-    resolve: async (_root, order, context) =>
-      answer(
-        await inShare(context, order, ({ vm, share, path }) => readSmallFile(share, path, restPathOf(vm.id, path))),
-        (file) => file,
-      ),
-  }),
-  files: t.field({
-    type: FilesResult,
-    description: 'What is in a folder of a VM that was handed out.',
-    complexity: pageComplexity,
-    args: {
-      vmId: t.arg.id({ required: true, description: FILE_VM_DESCRIPTION }),
-      path: t.arg.string({ required: true, defaultValue: 'out', description: PATH_DESCRIPTION }),
-      assignedTo: t.arg.string({ description: FILE_HOLDER_DESCRIPTION }),
-      first: t.arg.int({ description: 'How many at most: 50 when it is not given, at most 100.' }),
-      after: t.arg.string({ description: 'A name: what comes after it.' }),
-    },
-    resolve: async (_root, { first, after, ...order }, context) => {
-      const page = { limit: pageSize(first), ...(after != null && { after }) };
-      return answer(
-        await inShare(context, order, async ({ share, path }) => {
-          const found = await share.list(path, page);
-          if (found instanceof Error) return found;
-          const entries = found.entries.map((entry) => ({ ...entry, path: [...path, entry.name] }));
-          return { entries, next: found.next };
-        }),
-        (page_) => page_,
-      );
-    },
-  }),
-}));
-
-/** Runs `work` in the place that was named, where the caller may. */
-export async function inShare<T>(
-  { db, share }: Pick<Context, 'db' | 'share'>,
-  order: VmFileOrder,
-  work: (place: VmFile) => Promise<T>,
-  locate = vmFile,
-) {
-  const vmId = uuidOfNode('Vm', 'vmId', order.vmId);
-  if (typeof vmId !== 'string') return vmId;
-  const place = await locate({ db, share }, { ...order, vmId });
-  return place instanceof Refusal ? place : refusing(() => work(place));
-}
+query(getFile, { type: FileContent, complexity: PRICES.content.points });
+query(files, { type: FilePage, complexity: pageComplexity });
 
 function textOf(content: Buffer): string | null {
   try {
@@ -152,3 +76,19 @@ function textOf(content: Buffer): string | null {
     return null;
   }
 }
+
+mutation(putFile, {
+  payload: 'The file is in the VM.',
+  fields: (t) => ({
+    path: t.string({ description: 'As getFile takes it.', resolve: ({ path }) => path.join('/') }),
+    guestPath: t.string({ description: 'How the guest calls it.', resolve: ({ path }) => guestPath(path) }),
+    size: t.exposeInt('size', { description: 'Bytes.' }),
+    sha256: t.exposeString('sha256', { description: 'SHA-256, hexadecimal.' }),
+    replaced: t.exposeBoolean('replaced', { description: 'Whether there was a file of this name before.' }),
+  }),
+});
+
+mutation(deleteFile, {
+  payload: 'It is gone.',
+  fields: (t) => ({ path: t.string({ description: 'Where it was.', resolve: ({ path }) => path.join('/') }) }),
+});

@@ -1,15 +1,21 @@
+import {
+  deleteGoldenImage,
+  markGoldenImageReady,
+  promoteGoldenImage,
+  retireGoldenImage,
+} from '../actions/changeGoldenImage.js';
+import { createGoldenImage } from '../actions/createGoldenImage.js';
+import { VM_TYPE_DESCRIPTION } from '../actions/fields.js';
 import { databaseTime } from '../db/clock.js';
 import { urlOf } from '../domain/endpoints.js';
-import { NotFound } from '../domain/errors.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../domain/image.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { maskUrls } from '../primitives/maskUrls.js';
-import { ID_DESCRIPTION, idArg, lineArg, VM_TYPE_DESCRIPTION, vmTypeArg } from './args.js';
+import { ID_DESCRIPTION, idArg, lineArg, vmTypeArg } from './args.js';
 import { builder } from './builder.js';
-import { changes, present } from './changes.js';
-import { notFound } from './errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 import { CREATED_BY, Principal, principalOf } from './principal.js';
+import { mutation } from './verbs.js';
 
 export const GoldenImageStatus = builder.enumType('GoldenImageStatus', {
   description: 'Where a golden image is in its life.',
@@ -209,21 +215,25 @@ builder.queryFields((t) => ({
   }),
 }));
 
-builder.subscriptionField('goldenImageProgress', (t) =>
-  t.field({
-    type: GoldenImage,
-    description:
-      'The golden image as it is, then as it is after each step of its making. Steps that come fast are told as one. Completes when it is READY, FAILED, RETIRED or DELETED.',
-    args: { id: t.arg.id({ required: true, description: ID_DESCRIPTION }) },
-    subscribe: async (_root, args, context) => {
-      const id = idArg('GoldenImage', 'id', args.id);
-      const isOver = async () => {
-        const status = (await context.load.goldenImage(id))?.status;
-        return status !== 'REQUESTED' && status !== 'INSTALLING' && status !== 'SEALING';
-      };
-      if ((await context.load.goldenImage(id)) === undefined) throw notFound(new NotFound('golden image', args.id));
-      return changes(context, { goldenImageId: id }, [id], (event) => event.goldenImageId, isOver);
-    },
-    resolve: async (id, _args, { load }) => present(await load.goldenImage(id)),
+mutation(createGoldenImage, {
+  payload: 'The golden image was asked for.',
+  fields: (t) => ({
+    goldenImage: t.field({
+      type: GoldenImage,
+      description: 'The new golden image, REQUESTED.',
+      resolve: (image) => image,
+    }),
   }),
-);
+});
+
+for (const change of [markGoldenImageReady, promoteGoldenImage, retireGoldenImage, deleteGoldenImage])
+  mutation(change, {
+    payload: 'It was done, or had been before.',
+    fields: (t) => ({
+      goldenImage: t.field({
+        type: GoldenImage,
+        description: 'The golden image as it is now.',
+        resolve: (image) => image,
+      }),
+    }),
+  });

@@ -1,16 +1,20 @@
+import { deletePool } from '../actions/deletePool.js';
+import { ensureHotSpares } from '../actions/ensureHotSpares.js';
+import { VM_TYPE_DESCRIPTION } from '../actions/fields.js';
 import { checked } from '../actions/input.js';
 import { poolOf } from '../actions/poolNamed.js';
+import { setPool } from '../actions/setPool.js';
 import { poolsOfImage } from '../db/pools.js';
 import { NotFound } from '../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../domain/events.js';
 import { PRICES } from '../domain/prices.js';
-import { VM_TYPE_DESCRIPTION } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import { changes } from './changes.js';
 import { accepted, notFound } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import type { PoolCounts as Counts } from './loaders.js';
+import { mutation } from './verbs.js';
 import { Vm } from './vm.js';
 
 const PoolCounts = builder.objectRef<Counts>('PoolCounts').implement({
@@ -176,3 +180,31 @@ builder.subscriptionField('poolUpdated', (t) =>
     },
   }),
 );
+
+mutation(setPool, {
+  payload: 'The pool was changed.',
+  fields: (t) => ({
+    pool: t.field({
+      type: Pool,
+      description: 'The pool as it is now; it grows or shrinks from here.',
+      resolve: (pool) => pool,
+    }),
+  }),
+});
+
+mutation(ensureHotSpares, {
+  payload: 'The pools look again.',
+  mayBeBare: true,
+  fields: (t) => ({
+    pools: t.field({
+      type: [Pool],
+      description: 'The pools that were asked, as they are now.',
+      resolve: (pools) => pools,
+    }),
+  }),
+});
+
+mutation(deletePool, {
+  payload: 'The pool was deleted.',
+  fields: (t) => ({ name: t.exposeString('name', { description: 'Its name, which is free again.' }) }),
+});

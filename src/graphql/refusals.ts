@@ -1,34 +1,10 @@
 import type * as domain from '../domain/errors.js';
-import { type RefusalCode as Code, InvalidInput as InvalidInputRefusal, type Refusal } from '../domain/errors.js';
+import type { RefusalCode as Code, Refusal } from '../domain/errors.js';
 import { builder } from './builder.js';
-import { type NodeType, uuidOfNode } from './nodeId.js';
 
 /** A refusal as a resolver may return it: what is an Error itself would be thrown by the executor. */
 export class Refused<R extends Refusal> {
   constructor(readonly refusal: R) {}
-}
-
-/** One `Refused` for each refusal of a union. */
-type RefusedEach<R> = R extends Refusal ? Refused<R> : never;
-
-/** The answer of a mutation: the refusal that its command returned, or the payload made of what it returned. */
-export function answer<Result, Payload>(
-  result: Result,
-  payload: (value: Exclude<Result, Refusal>) => Payload,
-): Payload | RefusedEach<Extract<Result, Refusal>> {
-  if (result instanceof Error)
-    return new Refused(result as unknown as Refusal) as RefusedEach<Extract<Result, Refusal>>;
-  return payload(result as Exclude<Result, Refusal>);
-}
-
-/** Runs a command on the object that `id` names: its id in this API or its bare UUID. */
-export async function onNode<Result>(
-  type: NodeType,
-  id: string,
-  command: (id: string) => Promise<Result>,
-): Promise<Result | domain.InvalidInput> {
-  const uuid = uuidOfNode(type, 'id', id);
-  return uuid instanceof InvalidInputRefusal ? uuid : command(uuid);
 }
 
 const typeOfCode = {
@@ -146,3 +122,15 @@ export const Unavailable = builder.objectRef<Refused<domain.Unavailable>>('Unava
     }),
   }),
 });
+
+const types = {
+  INVALID_INPUT: InvalidInput,
+  NOT_FOUND: NotFound,
+  CONFLICT: Conflict,
+  NO_GOLDEN_IMAGE: NoGoldenImage,
+  NO_VM_IN_TIME: NoVmInTime,
+  CAPACITY_EXHAUSTED: CapacityExhausted,
+  UNAVAILABLE: Unavailable,
+} as const satisfies Record<Code, unknown>;
+
+export const refusalTypes = (codes: readonly Code[]) => codes.map((code) => types[code]);

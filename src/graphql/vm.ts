@@ -1,7 +1,10 @@
+import { createVm } from '../actions/createVm.js';
+import { VM_TYPE_DESCRIPTION } from '../actions/fields.js';
+import { destroyVm, releaseVm } from '../actions/releaseVm.js';
 import { urlOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
 import { type VmAction as Action, type VmStatus as Status, vmActions } from '../domain/vm.js';
-import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter, VM_TYPE_DESCRIPTION } from './args.js';
+import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from './args.js';
 import { Assignment } from './assignment.js';
 import { builder } from './builder.js';
 import { changes, present } from './changes.js';
@@ -9,6 +12,7 @@ import { notFound } from './errors.js';
 import { GoldenImage } from './goldenImage.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from './page.js';
 import { CREATED_BY, Principal, principalOf } from './principal.js';
+import { mutation } from './verbs.js';
 
 export const VmStatus = builder.enumType('VmStatus', {
   description: 'Where a VM is in its life.',
@@ -187,3 +191,20 @@ builder.subscriptionField('vmUpdated', (t) =>
     resolve: async (id, _args, { load }) => present(await load.vm(id)),
   }),
 );
+
+mutation(createVm, {
+  payload: 'The VM was asked for.',
+  fields: (t) => ({ vm: t.field({ type: Vm, description: 'The new VM, REQUESTED.', resolve: (vm) => vm }) }),
+});
+
+for (const [end, payload] of [
+  [releaseVm, 'The VM was given back.'],
+  [destroyVm, 'The VM is being destroyed.'],
+] as const)
+  mutation(end, {
+    payload,
+    fields: (t) => ({
+      vm: t.expose('vm', { type: Vm, description: 'The VM, on its way out.' }),
+      changed: t.exposeBoolean('changed', { description: 'False: it was on its way out, or gone, before this call.' }),
+    }),
+  });

@@ -1,34 +1,17 @@
 /** What the OpenAPI document says of commands. Ranges are checked by the commands, once, for every API. */
 import { z } from '@hono/zod-openapi';
+import { runCommand } from '../actions/runCommand.js';
 import type { CommandOutput, Command as CommandRow } from '../db/commands.js';
 import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated } from '../domain/command.js';
-import { shown } from '../domain/limit.js';
 import { LIMITS } from '../domain/limits.js';
-import { jsonBody } from './schemas.js';
+import { bodyOf } from './verbs.js';
 
 const Time = z.string().openapi({ format: 'date-time' });
 const kept = `What it wrote so far; the first ${LIMITS.commandOutputBytes.value / 1024} KiB.`;
 
 export const CommandId = z.object({ command_id: z.string().openapi({ param: { name: 'command_id', in: 'path' } }) });
 
-export const NewCommand = jsonBody({
-  command: z.string().openapi({
-    description: `The text of a batch file, up to ${shown(LIMITS.commandCharacters)} characters: one command, or many on lines of their own.`,
-    example: 'ver',
-  }),
-  timeout_seconds: z.int().optional().openapi({ description: 'Ended when it runs longer; 600 unless given.' }),
-  working_directory: z.string().optional().openapi({ description: 'An absolute path in the guest; else C:\\.' }),
-  idempotency_key: z.string().optional().openapi({
-    description: 'The same key in the same VM gets the same command again and runs nothing.',
-  }),
-  transport: z.enum(COMMAND_TRANSPORTS).optional().openapi({ description: 'Who runs it; the agent unless given.' }),
-  wait_seconds: z
-    .int()
-    .optional()
-    .openapi({
-      description: `How long to wait with the answer, 0 to ${shown(LIMITS.waitSeconds)}; else 0.`,
-    }),
-}).openapi('NewCommand');
+export const NewCommand = bodyOf(runCommand, ['vmId', 'assignedTo']).openapi('NewCommand');
 
 export const CommandSummary = z
   .object({

@@ -20,10 +20,11 @@ import {
 } from './commandSchemas.js';
 import { unwrap } from './refusals.js';
 import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from './schemas.js';
+import { run } from './verbs.js';
 
 const tags = ['commands'];
 
-const run = createRoute({
+const start = createRoute({
   method: 'post',
   path: '/api/vms/instances/{instance_id}/commands',
   tags,
@@ -81,23 +82,10 @@ export function addCommandRoutes(app: OpenAPIHono): void {
   const checkWait = (seconds: number | undefined) =>
     unwrap(checked(() => wholeNumberOf('wait_seconds', seconds ?? 0, 0, LIMITS.waitSeconds.value)));
 
-  app.openapi(run, async (c) => {
-    const context = actionContext(c);
-    const body = c.req.valid('json');
-    checkWait(body.wait_seconds);
-    const command = unwrap(
-      await runCommand(context, {
-        vmId: c.req.valid('param').instance_id,
-        command: body.command,
-        timeoutSeconds: body.timeout_seconds,
-        workingDirectory: body.working_directory,
-        idempotencyKey: body.idempotency_key,
-        transport: body.transport,
-        assignedTo: c.req.valid('query').assigned_to,
-      }),
-    );
-    const ended = await waitForCommand(context, command, (body.wait_seconds ?? 0) * 1000);
-    return c.json(await details(context.read, ended), 200);
+  app.openapi(start, async (c) => {
+    const given = { ...c.req.valid('param'), ...c.req.valid('query'), ...c.req.valid('json') };
+    const command = await run(c, runCommand, given);
+    return c.json(await details(actionContext(c).read, command), 200);
   });
 
   app.openapi(list, async (c) => {
@@ -133,8 +121,7 @@ export function addCommandRoutes(app: OpenAPIHono): void {
   });
 
   app.openapi(cancel, async (c) => {
-    const context = actionContext(c);
-    const { command } = unwrap(await cancelCommand(context, { id: c.req.valid('param').command_id }));
-    return c.json(await details(context.read, command), 200);
+    const { command } = await run(c, cancelCommand, c.req.valid('param'));
+    return c.json(await details(actionContext(c).read, command), 200);
   });
 }

@@ -6,8 +6,8 @@ import { installDurations } from '../db/installDurations.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import { estimateReadyAt } from '../domain/installProgress.js';
 import { actionContext } from './actionContext.js';
-import { unwrap } from './refusals.js';
-import { Done, GoldenId, GoldenImage, ok, refusals, text, vmType, wholeNumber } from './schemas.js';
+import { Done, GoldenId, GoldenImage, ok, refusals } from './schemas.js';
+import { parametersOf, run } from './verbs.js';
 import { imageView } from './views.js';
 
 const tags = ['golden images'];
@@ -28,21 +28,7 @@ const create = createRoute({
   description:
     'Returns at once; the installation takes about half an hour. When the guest reports that it is done the image is sealed.',
   request: {
-    query: z.object({
-      vm_type: vmType('11'),
-      line: text(
-        'The line that it is the next version of, made when it is not there; else that of the vm_type, which bears its name.',
-      ).optional(),
-      name: text('What people call it.').optional(),
-      cpu_cores: wholeNumber('Processors of the installation and of VMs cloned from it.').optional(),
-      ram_mib: wholeNumber('Memory, in MiB.').optional(),
-      disk_gib: wholeNumber('Size of the disk, in GiB.').optional(),
-      language: text('Language of Windows, by name or code.').optional(),
-      iso_url: text(
-        'Your own installation medium, http or https; not at a loopback or link-local address, nor in the network of the VMs, unless VAPIORC_ISO_HOSTS allows it.',
-      ).optional(),
-      oem_bundle: text('Your own files for the installation: a name of /api/oem-bundles.').optional(),
-    }),
+    query: parametersOf(createGoldenImage),
   },
   responses: {
     200: ok(
@@ -85,26 +71,13 @@ export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpoi
   });
 
   app.openapi(create, async (c) => {
-    const query = c.req.valid('query');
-    const image = unwrap(
-      await createGoldenImage(actionContext(c), {
-        vmType: query.vm_type,
-        line: query.line,
-        name: query.name,
-        cpuCores: query.cpu_cores,
-        ramMiB: query.ram_mib,
-        diskGiB: query.disk_gib,
-        language: query.language,
-        isoUrl: query.iso_url,
-        oemBundle: query.oem_bundle,
-      }),
-    );
+    const image = await run(c, createGoldenImage, c.req.valid('query'));
     const message = `Golden image creation started. It becomes ready by itself; POST /api/vms/golden-images/${image.id}/ready says so by hand.`;
     return c.json({ golden_id: image.id, status: 'creating' as const, message }, 200);
   });
 
   app.openapi(markReady, async (c) => {
-    const image = unwrap(await markGoldenImageReady(actionContext(c), { id: c.req.valid('param').golden_id }));
+    const image = await run(c, markGoldenImageReady, c.req.valid('param'));
     const message =
       image.status === 'READY' ? 'Golden image is ready' : 'Golden image marked as ready: it is being sealed';
     return c.json({ status: 'success' as const, message }, 200);

@@ -1,30 +1,17 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { assignVm } from '../actions/assignVm.js';
 import { createVm } from '../actions/createVm.js';
-import { handOut } from '../actions/handOut.js';
-import { checked, uuidOf, wholeNumberOf } from '../actions/input.js';
-import { releaseVm } from '../actions/releaseVm.js';
-import { ensureHotSpares } from '../actions/setPool.js';
+import { ensureHotSpares } from '../actions/ensureHotSpares.js';
+import { checked, uuidOf } from '../actions/input.js';
+import { destroyVm, releaseVm } from '../actions/releaseVm.js';
 import { getGuest } from '../db/guests.js';
 import { getVm } from '../db/vms.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
-import { shown } from '../domain/limit.js';
-import { LIMITS } from '../domain/limits.js';
 import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
-import {
-  Assigned,
-  Done,
-  Instance,
-  InstanceDetails,
-  InstanceId,
-  ok,
-  pool,
-  refusals,
-  text,
-  vmType,
-  wholeNumber,
-} from './schemas.js';
+import { Assigned, Done, Instance, InstanceDetails, InstanceId, ok, refusals } from './schemas.js';
+import { parametersOf, run } from './verbs.js';
 import { addressesOf, guestView, instanceView } from './views.js';
 
 const tags = ['vms'];
@@ -53,7 +40,7 @@ const create = createRoute({
   path: '/api/vms/instances',
   tags,
   summary: 'Create a VM outside the pool of hot spares',
-  request: { query: z.object({ vm_type: vmType('win11'), pool }) },
+  request: { query: parametersOf(createVm) },
   responses: {
     200: ok(
       'The VM is on its way.',
@@ -71,16 +58,7 @@ const assign = createRoute({
   description:
     'Hands out a hot spare at once, or waits for a VM, first come, first served. When none is there in time the request leaves the queue.',
   request: {
-    query: z.object({
-      assigned_to: text('Who or what the VM is for: a task, a job, a person.'),
-      vm_type: vmType('11'),
-      wait_seconds: wholeNumber(
-        `How long to wait for a VM, 0 to ${shown(LIMITS.waitSeconds)}; else what the server is configured with.`,
-      ).optional(),
-      lease_seconds: wholeNumber('The VM is released by itself this long after it was handed out.').optional(),
-      idempotency_key: text('The same key gets the same VM again, however often it is asked.').optional(),
-      pool,
-    }),
+    query: parametersOf(assignVm, ['cancelIfLate']),
   },
   responses: { 200: ok('The VM is yours until it is released.', Assigned), ...refusals(404, 409, 422, 503) },
 });
@@ -108,9 +86,7 @@ const ensure = createRoute({
   path: '/api/vms/hot-spares/ensure',
   tags,
   summary: 'Make the pools look again now, even where they rest after failures',
-  request: {
-    query: z.object({ vm_type: text('Just its default pool.').optional(), pool: text('Just this pool.').optional() }),
-  },
+  request: { query: parametersOf(ensureHotSpares) },
   responses: { 200: ok('Asked.', Done), ...refusals(404, 422) },
 });
 
@@ -157,48 +133,32 @@ export function addInstanceRoutes(app: OpenAPIHono, options: InstanceRoutesOptio
   });
 
   app.openapi(create, async (c) => {
-    const { vm_type, pool } = c.req.valid('query');
-    const vm = unwrap(await createVm(actionContext(c), { pool, vmType: vm_type }));
+    const vm = await run(c, createVm, c.req.valid('query'));
     return c.json({ instance_id: vm.id, status: 'creating' as const }, 200);
   });
 
   app.openapi(assign, async (c) => {
     const query = c.req.valid('query');
     const waitSeconds = query.wait_seconds ?? options.assignWaitSeconds;
-    unwrap(checked(() => wholeNumberOf('wait_seconds', waitSeconds, 0, LIMITS.waitSeconds.value)));
-    const order = {
-      pool: query.pool,
-      vmType: query.vm_type,
-      assignedTo: query.assigned_to,
-      idempotencyKey: query.idempotency_key,
-      leaseSeconds: query.lease_seconds,
-    };
-    const vm = unwrap(await handOut(actionContext(c), order, waitSeconds));
+    const { vm } = await run(c, assignVm, query, { cancelIfLate: true, waitSeconds });
+    if (vm === undefined) throw new Error('nobody waits here for a VM that comes later');
     return c.json({ instance_id: vm.id, container_id: vm.engineId, ...addressesOf(vm, endpointsOf) }, 200);
   });
 
   app.openapi(release, async (c) => {
-    const { changed } = unwrap(await releaseVm(actionContext(c), { id: c.req.valid('param').instance_id }, 'released'));
-    return c.json(
-      done(changed ? 'VM is being destroyed (hot spares will be replenished)' : 'VM was released before'),
-      200,
-    );
+    const { changed } = await run(c, releaseVm, c.req.valid('param'));
+    const message = changed ? 'VM is being destroyed (hot spares will be replenished)' : 'VM was released before';
+    return c.json(done(message), 200);
   });
 
   app.openapi(destroy, async (c) => {
-    const { changed } = unwrap(
-      await releaseVm(actionContext(c), { id: c.req.valid('param').instance_id }, 'destroyed'),
-    );
+    const { changed } = await run(c, destroyVm, c.req.valid('param'));
     return c.json(done(changed ? 'VM is being destroyed' : 'VM was destroyed before'), 200);
   });
 
   app.openapi(ensure, async (c) => {
-    const { vm_type, pool } = c.req.valid('query');
-    const pools = unwrap(await ensureHotSpares(actionContext(c), { pool, vmType: vm_type }));
-    return c.json(
-      done(`Hot spare replenishment triggered for ${pools.length} pool${pools.length === 1 ? '' : 's'}`),
-      200,
-    );
+    const { length } = await run(c, ensureHotSpares, c.req.valid('query'));
+    return c.json(done(`Hot spare replenishment triggered for ${length} pool${length === 1 ? '' : 's'}`), 200);
   });
 }
 

@@ -11,6 +11,7 @@ import {
 import { LIMITS } from '../domain/limits.js';
 import { AlreadyThere } from '../domain/share.js';
 import { shorten } from '../primitives/shorten.js';
+import { nameOf } from './names.js';
 
 /** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
 export interface ProblemBody {
@@ -84,7 +85,9 @@ export function problem(
 export function answerRefusal(c: Context, given: Refusal): Response {
   return answerAsNamed(
     c,
-    given instanceof InvalidInput ? new InvalidInput(parameterName(given.field), given.value, given.fix) : given,
+    given instanceof InvalidInput
+      ? new InvalidInput(nameOf(given.field, given.field === 'vmId' ? 'Vm' : undefined), given.value, given.fix)
+      : given,
   );
 }
 
@@ -94,12 +97,6 @@ export function answerAsNamed(c: Context, refusal: Refusal): Response {
   if (status === 503)
     c.header('Retry-After', String(refusal instanceof NoVmInTime ? refusal.retryAfterSeconds : RETRY_SECONDS));
   return c.json(problem(refusal.code, refusal.message, fixOf(refusal), factsOf(refusal)), status);
-}
-
-/** Commands say `vmType`, `ramMiB` and `vmId`; the parameters here are called `vm_type`, `ram_mib` and, as the prototype had it, `instance_id`. */
-function parameterName(field: string): string {
-  if (field === 'vmId') return 'instance_id';
-  return field.replace(/MiB|GiB|[A-Z]/g, (part) => `_${part.toLowerCase()}`);
 }
 
 function fixOf(refusal: Refusal): string {

@@ -22,16 +22,6 @@ export const wholeNumber = (description: string) =>
     .transform(Number)
     .openapi({ type: 'integer', param: { description } });
 
-/** Its default is the action's, which takes that of the pool or line first. */
-export const vmType = (fallback: string) =>
-  text(
-    'Windows version: 11, 10, 2022, … ("win11" is understood too). Left out where a pool or a line is named: its own.',
-  )
-    .optional()
-    .openapi({ default: fallback });
-
-export const pool = text('Name of the pool; else the default pool of the vm_type, which bears its name.').optional();
-
 export const InstanceId = z.object({ instance_id: z.string().openapi({ param: { name: 'instance_id', in: 'path' } }) });
 export const GoldenId = z.object({ golden_id: z.string().openapi({ param: { name: 'golden_id', in: 'path' } }) });
 

@@ -1,11 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { clickScreen, type ScreenOf, sendKeys, takeScreenshot } from '../actions/screen.js';
-import { shown } from '../domain/limit.js';
-import { LIMITS } from '../domain/limits.js';
-import { MOUSE_BUTTONS, type Screenshot } from '../domain/screen.js';
-import { actionContext } from './actionContext.js';
-import { unwrap } from './refusals.js';
-import { Done, GoldenId, InstanceId, jsonBody, jsonRequest, ok, refusals, text } from './schemas.js';
+import { click } from '../actions/click.js';
+import { screenshot } from '../actions/screenshot.js';
+import { sendKeys } from '../actions/sendKeys.js';
+import type { Screenshot } from '../domain/screen.js';
+import { Done, GoldenId, InstanceId, jsonRequest, ok, refusals, text } from './schemas.js';
+import { bodyOf, run } from './verbs.js';
 
 const tags = ['screens'];
 
@@ -21,28 +20,9 @@ const picture = {
   content: { 'image/png': { schema: z.string().openapi({ format: 'binary' }) } },
 };
 
-const Keys = jsonBody({
-  keys: z
-    .array(z.string())
-    .optional()
-    .openapi({
-      description: `Pressed one after the other, ${shown(LIMITS.keyChords)} at most; several at once are joined by plus signs.`,
-      example: ['win+r'],
-    }),
-  text: z
-    .string()
-    .optional()
-    .openapi({
-      description: `Typed after the keys, ${shown(LIMITS.typedCharacters)} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,
-    }),
-}).openapi('Keys');
-
-const Click = jsonBody({
-  x: z.int().openapi({ description: 'Pixels from the left of the screenshot, from 0.' }),
-  y: z.int().openapi({ description: 'Pixels from its top, from 0.' }),
-  button: z.enum(MOUSE_BUTTONS).default('LEFT'),
-  count: z.int().default(1).openapi({ description: '2 for a double click; 3 at most.' }),
-}).openapi('Click');
+const MACHINE = ['vmId', 'goldenImageId', 'assignedTo'];
+const Keys = bodyOf(sendKeys, MACHINE).openapi('Keys');
+const Click = bodyOf(click, MACHINE).openapi('Click');
 
 /** The same for VMs and for golden images. */
 const screenOf = { instances: 'a VM', 'golden-images': 'an installation' } as const;
@@ -102,37 +82,27 @@ const clickImage = createRoute({
 });
 
 export function addScreenRoutes(app: OpenAPIHono): void {
-  const ofVm = (id: string, assignedTo: string | undefined): ScreenOf => ({ vmId: id, assignedTo });
-
   app.openapi(showVm, async (c) => {
-    const { instance_id } = c.req.valid('param');
-    const of = ofVm(instance_id, c.req.valid('query').assigned_to);
-    return c.body(...answerOf(unwrap(await takeScreenshot(actionContext(c), of))));
+    const shot = await run(c, screenshot, { ...c.req.valid('param'), ...c.req.valid('query') });
+    return c.body(...answerOf(shot));
   });
-  app.openapi(showImage, async (c) => {
-    const goldenImageId = c.req.valid('param').golden_id;
-    return c.body(...answerOf(unwrap(await takeScreenshot(actionContext(c), { goldenImageId }))));
-  });
+  app.openapi(showImage, async (c) => c.body(...answerOf(await run(c, screenshot, c.req.valid('param')))));
 
   app.openapi(pressVm, async (c) => {
-    const { instance_id } = c.req.valid('param');
-    unwrap(await sendKeys(actionContext(c), ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')));
+    await run(c, sendKeys, { ...c.req.valid('param'), ...c.req.valid('query'), ...c.req.valid('json') });
     return c.json(pressed, 200);
   });
   app.openapi(pressImage, async (c) => {
-    unwrap(await sendKeys(actionContext(c), { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
+    await run(c, sendKeys, { ...c.req.valid('param'), ...c.req.valid('json') });
     return c.json(pressed, 200);
   });
 
   app.openapi(clickVm, async (c) => {
-    const { instance_id } = c.req.valid('param');
-    unwrap(
-      await clickScreen(actionContext(c), ofVm(instance_id, c.req.valid('query').assigned_to), c.req.valid('json')),
-    );
+    await run(c, click, { ...c.req.valid('param'), ...c.req.valid('query'), ...c.req.valid('json') });
     return c.json(clicked, 200);
   });
   app.openapi(clickImage, async (c) => {
-    unwrap(await clickScreen(actionContext(c), { goldenImageId: c.req.valid('param').golden_id }, c.req.valid('json')));
+    await run(c, click, { ...c.req.valid('param'), ...c.req.valid('json') });
     return c.json(clicked, 200);
   });
 }

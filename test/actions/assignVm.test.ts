@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AssignResult } from '../../src/actions/assignVm.js';
-import { createAssignVm } from '../../src/actions/assignVm.js';
 import { cancelAssignment } from '../../src/actions/cancelAssignment.js';
+import type { Ordered } from '../../src/actions/orders.js';
+import { createOrders } from '../../src/actions/orders.js';
 import type { Assignment } from '../../src/db/assignments.js';
 import { Conflict, InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { Batcher } from '../../src/primitives/batcher.js';
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const granted = (result: AssignResult): Assignment => {
+const granted = (result: Ordered | InvalidInput): Assignment => {
   if (result instanceof Error) throw result;
   return result;
 };
@@ -40,7 +40,7 @@ describe('a claim', () => {
 
   test('never gives one VM to two callers, whichever server they ask', async () => {
     for (let n = 0; n < 30; n++) await aVm(world.db);
-    const other = orders(createAssignVm(world));
+    const other = orders(createOrders(world));
     const results = await Promise.all(
       Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? world.assignVm : other)(order(`job-${n}`))),
     );
@@ -128,7 +128,7 @@ describe('an empty pool', () => {
 describe('the same idempotency key', () => {
   test('gets the same assignment, at once, later and from another server', async () => {
     for (let n = 0; n < 10; n++) await aVm(world.db);
-    const other = orders(createAssignVm(world));
+    const other = orders(createOrders(world));
     const keyed = order('job', { idempotencyKey: 'k' });
     const first = await Promise.all([
       world.assignVm(keyed),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { AssignOrder } from '../../src/actions/assignVm.js';
 import type { ActionContext } from '../../src/actions/context.js';
 import { handOut } from '../../src/actions/handOut.js';
+import type { Order } from '../../src/actions/orders.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
@@ -15,14 +15,14 @@ beforeEach(() => world.empty());
 afterAll(() => world.close());
 
 /** A caller whose VM becomes ready after the request was queued and before anything else is looked at. */
-async function lateFulfilment(order: Partial<AssignOrder>, whoThen: 'stays' | 'goes away') {
+async function lateFulfilment(order: Partial<Order>, whoThen: 'stays' | 'goes away') {
   const caller = new AbortController();
   const vm = await aVm(world.db, { status: 'BOOTING' });
   const context: ActionContext = {
     ...world,
     gone: caller.signal,
-    assignVm: async (given, by) => {
-      const queued = await world.assignVm(given, by);
+    placeOrder: async (given, by) => {
+      const queued = await world.placeOrder(given, by);
       if (whoThen === 'goes away') caller.abort();
       await reportVmReady(world, vm.id);
       return queued;

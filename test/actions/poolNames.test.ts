@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { AssignOrder } from '../../src/actions/assignVm.js';
 import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
 import { createVm } from '../../src/actions/createVm.js';
 import { deletePool } from '../../src/actions/deletePool.js';
-import { ensureHotSpares, setPool } from '../../src/actions/setPool.js';
+import { ensureHotSpares } from '../../src/actions/ensureHotSpares.js';
+import type { Order } from '../../src/actions/orders.js';
+import { setPool } from '../../src/actions/setPool.js';
 import { InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { aLine, anImage, aPool } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await aPool(world.db, { name: 'tens', vmType: '10', lineId });
 });
 afterAll(() => world.close());
-const assign = (order: Omit<AssignOrder, 'assignedTo'>) => world.assignVm({ assignedTo: 'job', ...order });
+const assign = (order: Omit<Order, 'assignedTo'>) => world.assignVm({ assignedTo: 'job', ...order });
 
 // Each changes nothing.
 afterEach(async () => {

@@ -4,8 +4,9 @@ import { promoteGoldenImage, retireGoldenImage } from '../../src/actions/changeG
 import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
 import { createVm } from '../../src/actions/createVm.js';
 import { deletePool } from '../../src/actions/deletePool.js';
+import { ensureHotSpares } from '../../src/actions/ensureHotSpares.js';
 import { releaseVm } from '../../src/actions/releaseVm.js';
-import { ensureHotSpares, setPool } from '../../src/actions/setPool.js';
+import { setPool } from '../../src/actions/setPool.js';
 import { Conflict, NotFound } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';

@@ -44,7 +44,7 @@ test('a command names who ran it', async () => {
 
 test('of orders that share a transaction, each is the one who gave it', async () => {
   for (let n = 0; n < 4; n++) await aVm(world.db);
-  const ask = (by: Principal) => world.assignVm({ vmType: '11', assignedTo: by.name }, by);
+  const ask = (by: Principal) => world.placeOrder({ vmType: '11', assignedTo: by.name }, by);
   await Promise.all([ask(ada), ask(bob), ask(ada), ask(bob)]);
 
   const assignments = await world.db.assignment.findMany();
@@ -73,7 +73,7 @@ test('nothing is written or read for a caller of whom nobody knows who it is', (
   const opening = filesIn('actions', 'graphql', 'rest').filter((file) =>
     /\bwriteAs\b|\breads\.of\(|new Reads\b|createWrite\b/.test(textOf(file)),
   );
-  expect(opening).toEqual(['actions/assignVm.ts', 'actions/context.ts']);
+  expect(opening).toEqual(['actions/context.ts', 'actions/orders.ts']);
 
   const takingContexts = filesIn('graphql', 'rest').filter((file) => /\bcontextOf\(/.test(textOf(file)));
   expect(takingContexts).toEqual(['graphql/yoga.ts', 'rest/rest.ts']);

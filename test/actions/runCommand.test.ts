@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cancelCommand } from '../../src/actions/cancelCommand.js';
 import { releaseVm } from '../../src/actions/releaseVm.js';
-import { type RunCommandInput, runCommand } from '../../src/actions/runCommand.js';
+import { runCommand } from '../../src/actions/runCommand.js';
 import { waitForCommand } from '../../src/actions/waitForCommand.js';
 import { type Command, commandsOfVm, outputOf } from '../../src/db/commands.js';
 import { guestOf, noteGuest } from '../../src/db/guests.js';
@@ -18,7 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const run = (vmId: string, over: Partial<RunCommandInput> = {}) => runCommand(world, { vmId, command: 'ver', ...over });
+const run = (vmId: string, over: Partial<Parameters<typeof runCommand>[1]> = {}) =>
+  runCommand(world, { vmId, command: 'ver', ...over });
 const taken = (answer: Awaited<ReturnType<typeof runCommand>>): Command => {
   if (answer instanceof Error) throw answer;
   return answer;
@@ -111,7 +112,7 @@ describe('what is given', () => {
     ).toBe(command);
   });
 
-  test.each<[string, Partial<RunCommandInput>, string, string]>([
+  test.each<[string, Partial<Parameters<typeof runCommand>[1]>, string, string]>([
     ['no command', { command: '' }, 'command', 'empty'],
     ['only blanks', { command: ' \r\n' }, 'command', 'empty'],
     [

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type AssignOrder, createAssignVm } from '../../src/actions/assignVm.js';
 import { cancelAssignment } from '../../src/actions/cancelAssignment.js';
 import type { ActionContext } from '../../src/actions/context.js';
 import { handOut } from '../../src/actions/handOut.js';
+import { createOrders, type Order } from '../../src/actions/orders.js';
 import { Waits } from '../../src/actions/waits.js';
 import { WAIT_SECONDS } from '../../src/db/waits.js';
 import type { NoVmInTime } from '../../src/domain/errors.js';
@@ -22,13 +22,9 @@ afterAll(() => world.close());
 
 const here = () => new AbortController().signal;
 /** What one server does for its callers; each has its own. */
-const aServer = (): ActionContext => ({ ...world, assignVm: createAssignVm(world), waits: new Waits(world.db) });
-const ask = (
-  server: ReturnType<typeof aServer>,
-  waitSeconds: number,
-  order: Partial<AssignOrder> = {},
-  caller = here(),
-) => handOut({ ...server, gone: caller }, { vmType: '11', assignedTo: 'x', ...order }, waitSeconds);
+const aServer = (): ActionContext => ({ ...world, placeOrder: createOrders(world), waits: new Waits(world.db) });
+const ask = (server: ReturnType<typeof aServer>, waitSeconds: number, order: Partial<Order> = {}, caller = here()) =>
+  handOut({ ...server, gone: caller }, { vmType: '11', assignedTo: 'x', ...order }, waitSeconds);
 /** What a leader does that has led for so long. */
 const sweep = (ledSeconds = 3600) =>
   reconcileLeases({
@@ -44,8 +40,8 @@ async function itsServerDied(): Promise<void> {
   await world.db.assignment.updateMany({ where: { waitUntil: { not: null } }, data: { waitUntil: new Date(0) } });
 }
 /** A request of a caller at a server that was killed: what that leaves is the row. */
-async function orphan(order: Partial<AssignOrder> = {}) {
-  const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'gone', waitSeconds: 60, ...order });
+async function orphan(order: Partial<Order> = {}) {
+  const made = await orders(createOrders(world))({ vmType: '11', assignedTo: 'gone', waitSeconds: 60, ...order });
   if (made instanceof Error) throw made;
   return made;
 }
@@ -120,7 +116,7 @@ describe('a caller whose server died', () => {
 
   test('a request that was to stay queued whoever waits stays so', async () => {
     await anImage(world.db);
-    const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'poller' });
+    const made = await orders(createOrders(world))({ vmType: '11', assignedTo: 'poller' });
     await itsServerDied();
     await sweep();
     expect(made).toMatchObject({ status: 'QUEUED', waitUntil: null });
@@ -157,7 +153,7 @@ describe('two calls with one key, at two servers', () => {
     await anImage(world.db);
     const waits = ask(aServer(), 1, { idempotencyKey: 'job-1' });
     await queued();
-    await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' });
+    await orders(createOrders(world))({ vmType: '11', assignedTo: 'x', idempotencyKey: 'job-1' });
 
     expect(await waits).toMatchObject({ code: 'NO_VM_IN_TIME' });
     expect(await world.db.assignment.findFirstOrThrow()).toMatchObject({ status: 'QUEUED', waitUntil: null });
@@ -191,7 +187,7 @@ test('one whose request ends before its time is told how long it waited, not how
 test('nothing is ordered for a caller who is gone', async () => {
   await aVm(world.db);
   const caller = AbortSignal.abort();
-  const made = await orders(createAssignVm(world))({ vmType: '11', assignedTo: 'gone', caller });
+  const made = await orders(createOrders(world))({ vmType: '11', assignedTo: 'gone', caller });
   expect(made).toMatchObject({ code: 'NO_VM_IN_TIME' });
   expect(await world.db.assignment.count()).toBe(0);
 });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createAssignVm } from '../../src/actions/assignVm.js';
+import { createOrders } from '../../src/actions/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { endSession, openSession } from '../../src/db/connection.js';
 import { eventsAfter } from '../../src/db/events.js';
@@ -63,7 +63,7 @@ async function mainJob(url: string): Promise<void> {
   const db = openDatabase(url, 2);
   try {
     const vm = await aVm(db, { readyAt: new Date('2026-03-04T05:06:07.089Z') });
-    const assignVm = orders(createAssignVm({ writeAs: createWrite(db, () => {}) }));
+    const assignVm = orders(createOrders({ writeAs: createWrite(db, () => {}) }));
     const before = Date.now();
 
     const given = await assignVm({ vmType: '11', assignedTo: 'Zoë ☂ O\'Neil \\ "x"', leaseSeconds: 3600 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAssignVm } from '../../src/actions/assignVm.js';
+import { createOrders } from '../../src/actions/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { databaseAway } from '../../src/db/databaseAway.js';
 import { createWrite } from '../../src/db/write.js';
@@ -31,7 +31,7 @@ test('while the database is frozen every caller is told so in time, and afterwar
 }, async () => {
   const db = openDatabase(url, 5);
   const stopped = new AbortController();
-  const assignVm = orders(createAssignVm({ writeAs: createWrite(db, () => {}), stopped: stopped.signal }));
+  const assignVm = orders(createOrders({ writeAs: createWrite(db, () => {}), stopped: stopped.signal }));
   for (let n = 0; n < CALLERS; n++) await aVm(db);
   const held = await assignVm({ vmType: '11', assignedTo: 'before' });
 
@@ -73,7 +73,7 @@ test('a commit whose answer was lost is taken back; with a key it is kept', { ti
   const db = openDatabase(url, 5);
   const writeAs = createWrite(db, () => {});
   const stopped = new AbortController();
-  const losing = createAssignVm({
+  const losing = createOrders({
     // The transaction is committed, and what is told of that is lost on the way.
     writeAs: (by) => async (work) => {
       await writeAs(by)(work);
@@ -82,7 +82,7 @@ test('a commit whose answer was lost is taken back; with a key it is kept', { ti
     stopped: stopped.signal,
   });
   const assignVm = orders(losing);
-  const keeping = orders(createAssignVm({ writeAs, stopped: stopped.signal }));
+  const keeping = orders(createOrders({ writeAs, stopped: stopped.signal }));
   await aVm(db);
   await expect(assignVm({ vmType: '11', assignedTo: 'keyed', idempotencyKey: 'k' })).rejects.toThrow();
   await aVm(db);
@@ -100,7 +100,7 @@ test('a commit whose answer was lost is taken back; with a key it is kept', { ti
 });
 
 test('no more orders wait for the database than the limit says; the next is refused', async () => {
-  const never = orders(createAssignVm({ writeAs: () => () => new Promise(() => {}) }));
+  const never = orders(createOrders({ writeAs: () => () => new Promise(() => {}) }));
   for (let n = 0; n <= LIMITS.ordersWaiting.value + 64; n++) void never({ vmType: '11', assignedTo: 'x' });
   // Past the batch that is under way, all wait.
   await new Promise((resolve) => setImmediate(resolve));

@@ -35,7 +35,7 @@ describe('a poll that waits', () => {
   test('is answered as soon as there is something, asked for at any server', async () => {
     const { vmId, agent } = await working();
     const bus = openBus({ databaseUrl: world.databaseUrl, log: world.logger });
-    const elsewhere = { by: ANYONE, write: createWrite(world.db, (seq) => bus.publish(seq))(ANYONE) };
+    const elsewhere = { ...world, write: createWrite(world.db, (seq) => bus.publish(seq))(ANYONE) };
     await until('the bus is up', async () => bus.health().status === 'OK');
 
     const polled = agent.next({ wait: 20 });

@@ -222,7 +222,7 @@ describe('the agent under Wine', () => {
       await cancelCommand(world, { id: long });
       expect((await ended(long)).status).toBe('CANCELLED');
 
-      await releaseVm(world, { id }, 'released');
+      await releaseVm(world, { id });
       await until('the agent is cut off', async () => wine.read('vapiorc/agent.log')?.includes('answered 410'));
     } finally {
       clearInterval(rateClock);

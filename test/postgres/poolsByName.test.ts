@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AssignOrder, createAssignVm } from '../../src/actions/assignVm.js';
+import { createOrders, type Order } from '../../src/actions/orders.js';
 import { releaseVm } from '../../src/actions/releaseVm.js';
 import { serveQueue } from '../../src/db/assignments.js';
 import { type Db, openDatabase } from '../../src/db/client.js';
@@ -114,8 +114,8 @@ test('a cursor from before goes on where it was, and the log is by pool as it wa
 test('VMs are assigned and released, in the order in which they were waited for before', async () => {
   const writeAs = createWrite(db, () => {});
   const write = writeAs(ANYONE);
-  const ask = createAssignVm({ writeAs });
-  const assignVm = (order: AssignOrder) => ask(order, ANYONE);
+  const ask = createOrders({ writeAs });
+  const assignVm = (order: Order) => ask(order, ANYONE);
   const spare = await db.vm.findFirstOrThrow({ where: { vmType: '11', status: 'READY' }, orderBy: { readyAt: 'asc' } });
   expect(await assignVm({ vmType: '11', assignedTo: 'after' })).toMatchObject({ status: 'FULFILLED', vmId: spare.id });
   expect(await assignVm({ vmType: '10', assignedTo: 'last' })).toMatchObject({ status: 'QUEUED' });

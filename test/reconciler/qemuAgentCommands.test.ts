@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { cancelCommand } from '../../src/actions/cancelCommand.js';
 import { createVm } from '../../src/actions/createVm.js';
-import { type RunCommandInput, runCommand } from '../../src/actions/runCommand.js';
+import { runCommand } from '../../src/actions/runCommand.js';
 import type { Command } from '../../src/db/commands.js';
 import { leadOf } from '../../src/db/lead.js';
 import { createWrite } from '../../src/db/write.js';
@@ -46,7 +46,7 @@ beforeEach(async () => {
   };
 });
 
-async function ask(command: string, also: Partial<RunCommandInput> = {}): Promise<Command> {
+async function ask(command: string, also: Partial<Parameters<typeof runCommand>[1]> = {}): Promise<Command> {
   const deps = { ...world, qemuAgent: true };
   const asked = await runCommand(deps, { vmId, command, transport: 'QEMU_GUEST_AGENT', ...also });
   if (asked instanceof Error) throw asked;

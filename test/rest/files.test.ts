@@ -367,7 +367,7 @@ test.each([
 
 test('an upload into a VM that is released ends at once and leaves nothing', async () => {
   const { answer } = await beginPut('in/x', 1000, 'half');
-  await releaseVm({ db: world.db, write: world.write } as never, { id: vmId }, 'released');
+  await releaseVm({ db: world.db, write: world.write } as never, { id: vmId });
 
   await until('it is answered', async () => answer().includes('being released'));
   expect(answer()).toMatch(/^HTTP\/1.1 409 /);
@@ -397,7 +397,7 @@ async function restOf(socket: import('node:net').Socket): Promise<number> {
 
 test('a download ends with the VM, and short', async () => {
   const socket = await beginGet();
-  await releaseVm({ db: world.db, write: world.write } as never, { id: vmId }, 'released');
+  await releaseVm({ db: world.db, write: world.write } as never, { id: vmId });
 
   expect(await restOf(socket)).toBeLessThan(64 * 1024 * 1024);
 });
@@ -459,7 +459,7 @@ test.each(['the caller leaves', 'the VM is released'])(
     await until('the file is read', isOpen);
 
     if (why === 'the caller leaves') caller.abort();
-    else await releaseVm({ db: world.db, write: world.write } as never, { id: vmId }, 'released');
+    else await releaseVm({ db: world.db, write: world.write } as never, { id: vmId });
 
     await until('the file is closed', async () => !(await isOpen()));
     const status = (await answer)?.status;

@@ -100,7 +100,8 @@ test('lists them with phase and progress, newest first, without those that are d
 
 test('says when one may be ready, by those before it, and why it stands still', async () => {
   const hour = 3_600_000;
-  const ago = (ms: number) => new Date(Date.now() - ms);
+  const now = Date.now();
+  const ago = (ms: number) => new Date(now - ms);
   await anImage(world.db, { startedAt: ago(9 * hour), installedAt: ago(7 * hour), readyAt: ago(7 * hour) });
   const startedAt = ago(hour);
   await anImage(world.db, { status: 'INSTALLING', startedAt, progress: 0.9, stuck: 'nothing has moved' });

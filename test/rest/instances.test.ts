@@ -176,7 +176,10 @@ describe('POST /api/vms/instances/{id}/release and DELETE /api/vms/instances/{id
 
   test.each(ways)('%s %s of what is not there', async (method, suffix) => {
     expectProblem(await api(method, `/instances/${randomUUID()}${suffix}`), 404, 'NOT_FOUND', { what: 'VM' });
-    expectProblem(await api(method, `/instances/x%2Fy${suffix}`), 422, 'INVALID_INPUT', { field: 'id', value: 'x/y' });
+    expectProblem(await api(method, `/instances/x%2Fy${suffix}`), 422, 'INVALID_INPUT', {
+      field: 'instance_id',
+      value: 'x/y',
+    });
   });
 });
 

@@ -30,7 +30,7 @@ const post = (path: string, body: unknown, type = 'application/json') =>
 
 describe('a parameter that a route does not know', () => {
   test.each<[string, string, string, string]>([
-    ['POST', '/api/vms/assign?assigned_to=x&vmtype=10', 'vmtype', 'assigned_to, vm_type, wait_seconds'],
+    ['POST', '/api/vms/assign?assigned_to=x&vmtype=10', 'vmtype', 'assigned_to, pool, vm_type, idempotency_key'],
     ['POST', '/api/vms/assign?assignedTo=x', 'assignedTo', 'assigned_to'],
     ['POST', '/api/vms/golden-images?oem_bundel=office', 'oem_bundel', 'oem_bundle'],
     ['GET', '/api/vms/instances?status=READY', 'status', 'no parameters'],

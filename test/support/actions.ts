@@ -1,9 +1,12 @@
-import { type AssignOrder, type AssignVm, createAssignVm } from '../../src/actions/assignVm.js';
+import { ORDER } from '../../src/actions/assignVm.js';
 import { type ActionContext, type ActionDeps, contextOf } from '../../src/actions/context.js';
+import { createOrders, type Order, type Ordered, type PlaceOrder } from '../../src/actions/orders.js';
+import { parseInput } from '../../src/actions/parseInput.js';
 import { Waits } from '../../src/actions/waits.js';
 import type { Db } from '../../src/db/client.js';
 import { Reads } from '../../src/db/reads.js';
 import type { WriteAs } from '../../src/db/write.js';
+import type { InvalidInput } from '../../src/domain/errors.js';
 import { ANYONE } from '../../src/domain/principal.js';
 import type { Feed } from '../../src/events/feed.js';
 import { simulatedScreens } from '../../src/provisioner/simulatedScreens.js';
@@ -19,7 +22,7 @@ export function createActions(
     writeAs,
     feed,
     reads: new Reads(db, 20),
-    assignVm: createAssignVm({ writeAs }),
+    placeOrder: createOrders({ writeAs }),
     waits: new Waits(db),
     defaults: { hotSpares: 2, maxVms: 20, cpuCores: 2, ramMiB: 4096, diskGiB: 64 },
     allotment: undefined,
@@ -36,5 +39,11 @@ export function calling(deps: ActionDeps): ActionContext {
   return contextOf(deps, { principal: ANYONE, address: '127.0.0.1' }, new AbortController().signal);
 }
 
-/** Orders of anybody's. */
-export const orders = (assignVm: AssignVm) => (order: AssignOrder) => assignVm(order, ANYONE);
+/** Orders of anybody's, as `assignVm` checks them before it places them. */
+export function orders(place: PlaceOrder) {
+  return async (given: Order, by = ANYONE): Promise<Ordered | InvalidInput> => {
+    const { waitSeconds, caller, ...asked } = given;
+    const order = parseInput(ORDER, asked);
+    return order instanceof Error ? order : place({ ...order, waitSeconds, caller }, by);
+  };
+}

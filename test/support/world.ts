@@ -1,9 +1,8 @@
-import type { AssignOrder } from '../../src/actions/assignVm.js';
 import { openDatabase } from '../../src/db/client.js';
 import { databaseTime } from '../../src/db/clock.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
-import { ANYONE, guestOf, RECONCILER } from '../../src/domain/principal.js';
+import { guestOf, RECONCILER } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import { Feed } from '../../src/events/feed.js';
 import { Heartbeats } from '../../src/guest/heartbeats.js';
@@ -14,7 +13,7 @@ import type { Deps } from '../../src/reconciler/deps.js';
 import { Memory } from '../../src/reconciler/memory.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
 import { reportInstalled, reportVmReady } from '../../src/transitions/reportGuest.js';
-import { calling, createActions } from './actions.js';
+import { calling, createActions, orders } from './actions.js';
 import { alone } from './alone.js';
 import { createTestDatabase } from './database.js';
 
@@ -80,7 +79,7 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
     provisioner,
     deps,
     actions,
-    assignVm: (order: AssignOrder, by = ANYONE) => actions.assignVm(order, by),
+    assignVm: orders(actions.placeOrder),
     /** Makes the world match the rows from now on. */
     reconcile: () => {
       reconciler = new Reconciler(deps, feed);

@@ -1,4 +1,4 @@
-import { type RunCommandInput, runCommand } from '../../../src/actions/runCommand.js';
+import { runCommand } from '../../../src/actions/runCommand.js';
 import type { Command } from '../../../src/db/commands.js';
 import { Agent, type GuestValues } from './agent.js';
 import { aVm } from './rows.js';
@@ -12,7 +12,7 @@ export interface Scene {
   /** A VM in somebody's hands whose agent has reported. */
   working: (facts?: GuestValues) => Promise<{ vmId: string; agent: Agent }>;
   /** Has a command run; its id. */
-  run: (vmId: string, over?: Partial<RunCommandInput>) => Promise<string>;
+  run: (vmId: string, over?: Partial<Parameters<typeof runCommand>[1]>) => Promise<string>;
   commandOf: (id: string) => Promise<Command>;
   /** Another server of the same database. */
   anotherServer: () => Promise<World>;

@@ -1,0 +1,72 @@
+/** What the inputs of actions are made of. A limit, a default and a description stand at the field of the action that has it. */
+import { z } from 'zod';
+import { LIMITS } from '../domain/limits.js';
+import { checked, nameOf, textOf, uuidOf, vmTypeOf } from './input.js';
+
+/** A kind of thing that a field may name by its id. */
+export type Kind = 'Vm' | 'GoldenImage' | 'Assignment' | 'Command';
+
+/** A text as `check` keeps it; what that throws (`reject` in input.ts) is the refusal of the field. */
+export function checkedText<Kept>(check: (given: string) => Kept) {
+  return z.string().transform((given, ctx): Kept => {
+    const kept = checked(() => check(given));
+    if (!(kept instanceof Error)) return kept;
+    ctx.addIssue({ code: 'custom', message: kept.fix, params: { shown: kept.value } });
+    return z.NEVER;
+  });
+}
+
+/** A line of text that people wrote, trimmed. */
+export const line = (max: number) => checkedText((given) => textOf('', given, max));
+
+/** `why`: where the limits come from, when that is not plain. */
+export function wholeNumber(min: number, max: number, why?: string) {
+  const error = `Give a whole number from ${min} to ${max}${why === undefined ? '' : `: ${why}`}.`;
+  return z.int(error).min(min, error).max(max, error);
+}
+
+/** The bare UUID of a thing. Edges that know things by other ids put it in their place. */
+export const idOf = (kind: Kind) => checkedText((given) => uuidOf('', given)).meta({ names: kind });
+
+export const VM_TYPE_DESCRIPTION = 'Windows version, such as `11` or `2022`; `win11` is understood too.';
+export const vmType = () => checkedText(vmTypeOf).describe(VM_TYPE_DESCRIPTION);
+
+/** For whoever works in a VM. */
+export const assignedTo = () => line(200).describe('Refuse when the VM is not assigned to just this.');
+
+/** Virtual processors of a machine. */
+export const cpuCores = () => wholeNumber(1, 256);
+/** Memory that Windows sees. */
+export const ramMiB = (least = 512) => wholeNumber(least, 1_048_576);
+/** Size of the disk as Windows sees it. */
+export const diskGiB = (least = 1) => wholeNumber(least, 16_384);
+
+export const idempotencyKey = (description: string) => line(200).optional().describe(description);
+
+/** How long the caller waits for the answer, which comes at once unless they say so. */
+export const waitSeconds = (description: string) =>
+  wholeNumber(0, LIMITS.waitSeconds.value)
+    .default(0)
+    .describe(`${description}, in seconds, up to ${LIMITS.waitSeconds.value}.`);
+
+export const BUNDLE_DESCRIPTION =
+  '1 to 64 small letters, digits, dots, dashes and underscores; a letter or digit first.';
+
+/** A place in the share of a VM. What Windows and the share take is found out where it is looked for. */
+export const sharePath = () =>
+  z
+    .string()
+    .describe(
+      'With slashes: `in/…` (`Z:\\in` in the guest) is what callers hand in, `out/…` (`Z:\\out`) what the guest hands out.',
+    );
+
+/** What a pool or a line of golden images is called. */
+export const aName = () => checkedText((given) => nameOf('', given));
+
+/** For verbs that are about one pool. */
+export const poolFields = {
+  pool: aName()
+    .optional()
+    .describe('Name of the pool. Left out: the default pool of the vmType, which bears its name.'),
+  vmType: vmType().optional().describe(`${VM_TYPE_DESCRIPTION} Left out: that of the pool, or \`11\`.`),
+};

@@ -1,0 +1,64 @@
+/** Parameters, bodies and calls that are made of the specs of verbs, by the names that their fields have here. */
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { AnyAction } from '../actions/action.js';
+import type { FieldFacts } from '../actions/describeInput.js';
+import { InvalidInput, type Refusal } from '../domain/errors.js';
+import { actionContext } from './actionContext.js';
+import { nameOf } from './names.js';
+import { unwrap } from './refusals.js';
+import { jsonBody, text, wholeNumber } from './schemas.js';
+
+type AnswerOf<A extends AnyAction> = Exclude<Awaited<ReturnType<A>>, Refusal>;
+
+/** The fields of the verb's input as parameters of the query, but for those that come in another way. */
+export function parametersOf(action: AnyAction, except: readonly string[] = []) {
+  return z.object(shapeOf(action, except, parameter));
+}
+
+/** The same as the fields of a JSON body. */
+export function bodyOf(action: AnyAction, except: readonly string[] = []) {
+  return jsonBody(shapeOf(action, except, member));
+}
+
+function shapeOf<Field>(action: AnyAction, except: readonly string[], make: (facts: FieldFacts) => Field) {
+  const fields = [...action.fields].filter(([field]) => !except.includes(field));
+  return Object.fromEntries(fields.map(([field, facts]) => [nameOf(field, facts.names), make(facts)]));
+}
+
+function parameter({ type, description = '', isRequired, default: fallback }: FieldFacts): z.ZodType {
+  if (type === 'integer') return wholeNumber(says(description, fallback)).optional();
+  const one = text(description);
+  if (typeof fallback === 'string') return one.default(fallback);
+  return isRequired ? one : one.optional();
+}
+
+function member({ type, description = '', isRequired, default: fallback, enum: choices }: FieldFacts): z.ZodType {
+  const types = { string: z.string(), integer: z.int(), boolean: z.boolean(), array: z.array(z.string()) };
+  const one = choices ? z.enum(choices) : types[type];
+  const described = one.openapi({ description: says(description, fallback) });
+  return isRequired ? described : described.optional();
+}
+
+const says = (description: string, fallback: FieldFacts['default']) =>
+  fallback === undefined ? description : `${description} ${fallback} unless given.`;
+
+/**
+ * Runs the verb with what the request gives, and with `also`, which the route itself says.
+ * @throws Refusal  with the field's name as it is here.
+ */
+export async function run<A extends AnyAction>(
+  c: Context,
+  action: A,
+  given: Readonly<Record<string, unknown>>,
+  also: Readonly<Record<string, unknown>> = {},
+): Promise<AnswerOf<A>> {
+  const input: Record<string, unknown> = { ...also };
+  for (const [field, { names }] of action.fields) {
+    const value = given[nameOf(field, names)];
+    if (value !== undefined && !(field in also)) input[field] = value;
+  }
+  const answer = await action(actionContext(c), input as never);
+  if (!(answer instanceof InvalidInput)) return unwrap(answer) as AnswerOf<A>;
+  throw new InvalidInput(nameOf(answer.field, action.fields.get(answer.field)?.names), answer.value, answer.fix);
+}
