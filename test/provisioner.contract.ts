@@ -214,43 +214,42 @@ export function describeProvisioner(
       },
     );
 
-    test.runIf(doubt).each(['clone', 'install'] as const)(
-      'what waits after %s is no start, says why however often it is asked, and starts when its time has come',
-      async (how) => {
-        const spec = how === 'clone' ? await world.cloneSpec(goldenImageId) : await world.installSpec();
-        const ref: MachineRef = { kind: how === 'clone' ? 'vm' : 'golden', id: spec.id };
-        const ask = () => ('isoUrl' in spec ? provisioner.install(spec, () => {}) : provisioner.clone(spec));
+    if (doubt) {
+      test.each(['clone', 'install'] as const)(
+        'what waits after %s is no start, says why however often it is asked, and starts when its time has come',
+        async (how) => {
+          const spec = how === 'clone' ? await world.cloneSpec(goldenImageId) : await world.installSpec();
+          const ref: MachineRef = { kind: how === 'clone' ? 'vm' : 'golden', id: spec.id };
+          const ask = () => ('isoUrl' in spec ? provisioner.install(spec, () => {}) : provisioner.clone(spec));
+          world.doubt?.makeNextWait();
+
+          const answer = await ask();
+
+          if (!(answer instanceof Waiting)) throw new Error('it does not wait');
+          expect(answer.reason).not.toBe('');
+          expect(await ask()).toEqual(answer);
+          const shown = { state: 'waiting', reason: answer.reason };
+          expect(await provisioner.inspect(ref)).toMatchObject(shown);
+          expect((await listed(ref))?.machine).toMatchObject(shown);
+          await expect(provisioner.dial(ref, MACHINE_PORTS.web)).rejects.toThrow(Unavailable);
+          world.doubt?.befall(ref, 'waiting', false);
+          expect(await ask()).toHaveProperty('engineId');
+          expect(await provisioner.inspect(ref)).toMatchObject({ state: 'running' });
+          await provisioner.destroy(ref);
+        },
+      );
+
+      test('what waits is destroyed like any other', async () => {
         world.doubt?.makeNextWait();
+        const spec = await world.cloneSpec(goldenImageId);
+        expect(await provisioner.clone(spec)).toBeInstanceOf(Waiting);
 
-        const answer = await ask();
+        await provisioner.destroy({ kind: 'vm', id: spec.id });
 
-        if (!(answer instanceof Waiting)) throw new Error('it does not wait');
-        expect(answer.reason).not.toBe('');
-        expect(await ask()).toEqual(answer);
-        const shown = { state: 'waiting', reason: answer.reason };
-        expect(await provisioner.inspect(ref)).toMatchObject(shown);
-        expect((await listed(ref))?.machine).toMatchObject(shown);
-        await expect(provisioner.dial(ref, MACHINE_PORTS.web)).rejects.toThrow(Unavailable);
-        world.doubt?.befall(ref, 'waiting', false);
-        expect(await ask()).toHaveProperty('engineId');
-        expect(await provisioner.inspect(ref)).toMatchObject({ state: 'running' });
-        await provisioner.destroy(ref);
-      },
-    );
+        expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
+      });
 
-    test.runIf(doubt)('what waits is destroyed like any other', async () => {
-      world.doubt?.makeNextWait();
-      const spec = await world.cloneSpec(goldenImageId);
-      expect(await provisioner.clone(spec)).toBeInstanceOf(Waiting);
-
-      await provisioner.destroy({ kind: 'vm', id: spec.id });
-
-      expect(await listed({ kind: 'vm', id: spec.id })).toBeUndefined();
-    });
-
-    test.runIf(doubt)(
-      'what is lost says why, is not made a second time, and is not said to be gone before that is known',
-      async () => {
+      test('what is lost says why, is not made a second time, and is not said to be gone before that is known', async () => {
         const spec = await world.cloneSpec(goldenImageId);
         const ref: MachineRef = { kind: 'vm', id: spec.id };
         await provisioner.clone(spec);
@@ -265,8 +264,8 @@ export function describeProvisioner(
         world.doubt?.befall(ref, 'lost', false);
         await provisioner.destroy(ref);
         expect(await listed(ref)).toBeUndefined();
-      },
-    );
+      });
+    }
 
     test('a machine whose disk was removed shows so, and is destroyed like any other', async () => {
       const ref = await cloned();

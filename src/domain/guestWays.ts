@@ -17,6 +17,8 @@ export interface GuestWay {
    * so it is told of to nobody.
    */
   which?: string;
+  /** What to do where that is no address of this machine. */
+  elsewhere: string;
   /** Undefined: there is none now. */
   address: string | undefined;
   /** Why there is none, and what to do. */

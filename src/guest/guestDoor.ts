@@ -54,7 +54,7 @@ export class GuestDoor {
 
   /**
    * Whose address this is. A guest, of another deployment too, has that of its container, also in user-mode networking, and speaks with
-   * it to every address of this host. The gateway itself is the Docker host, whose people are no guests. Until the VMs' network is known any address may be a guest's but
+   * it to every address of this host. What is a host's among those is no guest's. Until they are known any address may be a guest's but
    * those of this machine alone.
    */
   whoIs(remoteAddress: string | undefined): Peer {
@@ -101,8 +101,8 @@ export class GuestDoor {
     this.#told = status === 'OK' ? undefined : message;
   }
 
-  #listenerOf({ whose }: GuestWay): GuestListener {
-    const listener = this.#listeners.get(whose) ?? new GuestListener({ ...this.options, whose });
+  #listenerOf({ whose, elsewhere }: GuestWay): GuestListener {
+    const listener = this.#listeners.get(whose) ?? new GuestListener({ ...this.options, whose, elsewhere });
     this.#listeners.set(whose, listener);
     return listener;
   }

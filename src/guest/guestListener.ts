@@ -16,6 +16,8 @@ export class GuestListener {
       port: number;
       /** Whose address it is, for people. */
       whose: string;
+      /** What to do where it is no address of this machine. */
+      elsewhere: string;
     },
   ) {}
 
@@ -26,7 +28,7 @@ export class GuestListener {
 
   /** Listens on this address, or goes on doing so. @throws why not; `problem` says it in words. */
   async open(address: string): Promise<void> {
-    const { handle, port, whose } = this.options;
+    const { handle, port, whose, elsewhere } = this.options;
     if (this.#server && address === this.#address) return;
     await this.close('not open yet');
     const server = createListener(
@@ -50,7 +52,7 @@ export class GuestListener {
       const code = ((err as Error).cause as NodeJS.ErrnoException | undefined)?.code;
       this.problem =
         code === 'EADDRNOTAVAIL'
-          ? `${whose} is not an address of this machine: run the server on the Docker host, in a container with host networking (see docker-compose.yml)`
+          ? `${whose} is not an address of this machine: ${elsewhere}`
           : code === 'EADDRINUSE'
             ? `port ${port} on ${whose} is taken. By another server of this deployment: then that one serves the guests. By another deployment or program: set VAPIORC_GUEST_PORT (a second deployment also needs its own VAPIORC_NETWORK and port range)`
             : (err as Error).message;

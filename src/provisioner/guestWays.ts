@@ -5,6 +5,7 @@ import type { Parts } from './parts.js';
 
 /** What guests of the image's own NAT network call the Docker host. */
 const HOST_OF_NAT = 'system.lan';
+const ELSEWHERE = 'run the server on the Docker host, in a container with host networking (see docker-compose.yml)';
 
 /**
  * The addresses of the Docker host that lead guests here: that in the VMs' own network, which is made when it is missing, and that in
@@ -18,10 +19,11 @@ export async function guestWays(parts: Parts): Promise<GuestWays> {
   const { gateway } = await ensureNetwork(engine, settings.network, deployment);
   const { userModeGateway, userModeProblem } = await userMode(engine, settings.network);
   const ranges = await guestRanges(engine, settings.network);
-  const nat: GuestWay = { whose: "the VM network's gateway", address: gateway };
+  const nat: GuestWay = { whose: "the VM network's gateway", elsewhere: ELSEWHERE, address: gateway };
   const user: GuestWay = {
     whose: "the gateway of Docker's default network",
     which: 'in user-mode networking',
+    elsewhere: ELSEWHERE,
     address: userModeGateway,
     ...(userModeProblem !== undefined && { problem: userModeProblem }),
   };

@@ -102,7 +102,7 @@ async function startVm(deps: Deps, vm: Vm): Promise<Outcome> {
   if (started instanceof Waiting) {
     const why = makesWait(started.reason);
     await tellNotReady(deps, vm, why);
-    if (vm.hotSpare) await blockPool(deps, vm.poolId, why);
+    await blockPool(deps, vm.poolId, why);
     return 'refused';
   }
   const { engineId } = started;

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => names.close());
 
 const guests = async () => ({
-  doors: [{ whose: "the gateway of Docker's default network", address: '172.17.0.1' }],
+  doors: [{ whose: "the gateway of Docker's default network", elsewhere: '', address: '172.17.0.1' }],
   guests: ['172.31.7.0/24', '172.32.0.0/16', 'fd00:77::/64'],
   hosts: [],
 });

@@ -22,16 +22,18 @@ async function open(ways: () => Promise<GuestWays>) {
 }
 
 const NAT = "the VM network's gateway";
+const elsewhere = 'run it there';
 const waysOf = (address: string, subnet: string): GuestWays => ({
-  doors: [{ whose: NAT, which: '', address }],
+  doors: [{ whose: NAT, which: '', elsewhere, address }],
   guests: [subnet],
   hosts: [address],
 });
 const loopback = waysOf('127.0.0.1', '127.0.0.0/8');
-const elsewhere = waysOf('203.0.113.1', '203.0.113.0/24');
+const away = waysOf('203.0.113.1', '203.0.113.0/24');
 const userMode = (address: string | undefined) => ({
   whose: "the gateway of Docker's default network",
   which: 'in user-mode networking',
+  elsewhere,
   address,
   ...(address === undefined && { problem: 'no bridge. Make one' }),
 });
@@ -81,7 +83,7 @@ describe('the guest door', () => {
 
   test('where all guests are in user mode, that network is a must, with what to do', async () => {
     const { door } = await open(
-      at({ ...loopback, doors: [userMode(undefined), { whose: NAT, address: '127.0.0.1' }] }),
+      at({ ...loopback, doors: [userMode(undefined), { whose: NAT, elsewhere, address: '127.0.0.1' }] }),
     );
     await until('it has tried', async () => door.health().message.includes('no bridge'));
     expect(door.health()).toEqual({
@@ -92,7 +94,7 @@ describe('the guest door', () => {
 
   test('and it is enough: the address of the VM network may be closed', async () => {
     const { door, port } = await open(
-      at({ ...elsewhere, doors: [userMode('127.0.0.1'), { whose: NAT, address: '203.0.113.1' }] }),
+      at({ ...away, doors: [userMode('127.0.0.1'), { whose: NAT, elsewhere, address: '203.0.113.1' }] }),
     );
     await until('it is open', async () => door.health().status === 'OK');
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('guest');
@@ -100,8 +102,10 @@ describe('the guest door', () => {
   });
 
   test('says why it is closed, and what to do', async () => {
-    const { door } = await open(at(elsewhere));
-    await until('it has tried', async () => door.health().message.includes('host networking'));
+    const { door } = await open(at(away));
+    await until('it has tried', async () =>
+      door.health().message.includes('is not an address of this machine: run it there'),
+    );
     expect(door.health().status).toBe('DEGRADED');
   });
 
