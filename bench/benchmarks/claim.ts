@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { createOrders } from '../../src/actions/orders.js';
+import { createOrders } from '../../src/actions/assignment/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { createWrite } from '../../src/db/write.js';
 import { ANYONE } from '../../src/domain/principal.js';

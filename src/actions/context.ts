@@ -8,9 +8,9 @@ import type { Caller, Principal } from '../domain/principal.js';
 import type { Screens } from '../domain/screen.js';
 import type { Share } from '../domain/share.js';
 import type { Feed } from '../events/feed.js';
-import type { IsoHostRefusal } from './isoHosts.js';
-import type { PlaceOrder } from './orders.js';
-import type { Waits } from './waits.js';
+import type { PlaceOrder } from './assignment/orders.js';
+import type { Waits } from './assignment/waits.js';
+import type { IsoHostRefusal } from './image/isoHosts.js';
 
 /** What actions work with, whoever calls; built once. */
 interface Shared {

@@ -1,5 +1,5 @@
 import { checked, nameOf, vmTypeOf } from '../actions/input.js';
-import { refuseVmType } from '../actions/poolNamed.js';
+import { refuseVmType } from '../actions/pool/poolNamed.js';
 import type { Read } from '../db/reads.js';
 import { NotFound } from '../domain/errors.js';
 import type { ImageLine, Pool } from '../generated/prisma/client.js';

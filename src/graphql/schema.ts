@@ -1,20 +1,20 @@
-import './scalars.js';
-import './vm.js';
-import './goldenImage.js';
-import './goldenImageProgress.js';
-import './pool.js';
-import './imageLine.js';
-import './assignment.js';
-import './guest.js';
-import './command.js';
-import './screen.js';
-import './file.js';
-import './oemBundle.js';
-import './event.js';
-import './health.js';
+import './types/scalars.js';
+import './types/vm.js';
+import './types/goldenImage.js';
+import './types/goldenImageProgress.js';
+import './types/pool.js';
+import './types/imageLine.js';
+import './types/assignment.js';
+import './types/guest.js';
+import './types/command.js';
+import './types/screen.js';
+import './types/file.js';
+import './types/oemBundle.js';
+import './types/event.js';
+import './types/health.js';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { builder } from './builder.js';
-import { checkTexts } from './checkTexts.js';
+import { checkTexts } from './limits/checkTexts.js';
 
 /** The whole API. */
 export const schema = checkTexts(builder.toSchema());

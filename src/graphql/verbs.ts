@@ -6,7 +6,7 @@ import { PRICES } from '../domain/prices.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 import { type Enums, inputOf, optionsOf } from './inputOf.js';
-import { Refused, refusalTypes, resultType } from './refusals.js';
+import { Refused, refusalTypes, resultType } from './types/refusals.js';
 
 type Types = typeof builder.$inferSchemaTypes;
 /** What a verb answers when it does not refuse. */

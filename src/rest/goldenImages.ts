@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { markGoldenImageReady } from '../actions/changeGoldenImage.js';
-import { createGoldenImage } from '../actions/createGoldenImage.js';
+import { markGoldenImageReady } from '../actions/image/changeGoldenImage.js';
+import { createGoldenImage } from '../actions/image/createGoldenImage.js';
 import { databaseTime } from '../db/clock.js';
 import { installDurations } from '../db/installDurations.js';
 import type { EndpointsOf } from '../domain/endpoints.js';

@@ -1,9 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { assignVm } from '../actions/assignVm.js';
-import { createVm } from '../actions/createVm.js';
-import { ensureHotSpares } from '../actions/ensureHotSpares.js';
+import { assignVm } from '../actions/assignment/assignVm.js';
 import { checked, uuidOf } from '../actions/input.js';
-import { destroyVm, releaseVm } from '../actions/releaseVm.js';
+import { ensureHotSpares } from '../actions/pool/ensureHotSpares.js';
+import { createVm } from '../actions/vm/createVm.js';
+import { destroyVm, releaseVm } from '../actions/vm/releaseVm.js';
 import { getGuest } from '../db/guests.js';
 import { getVm } from '../db/vms.js';
 import type { EndpointsOf } from '../domain/endpoints.js';

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { click } from '../actions/click.js';
-import { screenshot } from '../actions/screenshot.js';
-import { sendKeys } from '../actions/sendKeys.js';
+import { click } from '../actions/screen/click.js';
+import { screenshot } from '../actions/screen/screenshot.js';
+import { sendKeys } from '../actions/screen/sendKeys.js';
 import type { Screenshot } from '../domain/screen.js';
 import { Done, GoldenId, InstanceId, jsonRequest, ok, refusals, text } from './schemas.js';
 import { bodyOf, run } from './verbs.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cancelAssignment } from '../../src/actions/cancelAssignment.js';
-import type { Ordered } from '../../src/actions/orders.js';
-import { createOrders } from '../../src/actions/orders.js';
+import { cancelAssignment } from '../../src/actions/assignment/cancelAssignment.js';
+import type { Ordered } from '../../src/actions/assignment/orders.js';
+import { createOrders } from '../../src/actions/assignment/orders.js';
 import type { Assignment } from '../../src/db/assignments.js';
 import { Conflict, InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { Batcher } from '../../src/primitives/batcher.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { handOut } from '../../src/actions/assignment/handOut.js';
+import type { Order } from '../../src/actions/assignment/orders.js';
 import type { ActionContext } from '../../src/actions/context.js';
-import { handOut } from '../../src/actions/handOut.js';
-import type { Order } from '../../src/actions/orders.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { heldVm } from '../../src/actions/heldVm.js';
+import { heldVm } from '../../src/actions/vm/heldVm.js';
 import { Conflict, InvalidInput, NotFound } from '../../src/domain/errors.js';
 import { VM_STATUSES } from '../../src/domain/vm.js';
 import { aVm } from '../support/rows.js';

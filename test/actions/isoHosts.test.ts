@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createIsoHostRefusal } from '../../src/actions/isoHosts.js';
+import { createIsoHostRefusal } from '../../src/actions/image/isoHosts.js';
 import { InvalidInput, Unavailable } from '../../src/domain/errors.js';
 import { aNameServer } from '../support/nameServer.js';
 

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
-import { createVm } from '../../src/actions/createVm.js';
-import { deletePool } from '../../src/actions/deletePool.js';
-import { ensureHotSpares } from '../../src/actions/ensureHotSpares.js';
-import type { Order } from '../../src/actions/orders.js';
-import { setPool } from '../../src/actions/setPool.js';
+import type { Order } from '../../src/actions/assignment/orders.js';
+import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js';
+import { deletePool } from '../../src/actions/pool/deletePool.js';
+import { ensureHotSpares } from '../../src/actions/pool/ensureHotSpares.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
+import { createVm } from '../../src/actions/vm/createVm.js';
 import { InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { aLine, anImage, aPool } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runCommand } from '../../src/actions/command/runCommand.js';
 import { contextOf } from '../../src/actions/context.js';
-import { createVm } from '../../src/actions/createVm.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { runCommand } from '../../src/actions/runCommand.js';
+import { createVm } from '../../src/actions/vm/createVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import type { Principal } from '../../src/domain/principal.js';
 import { anImage, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
@@ -65,7 +65,12 @@ test('of orders that share a transaction, each is the one who gave it', async ()
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url));
 const filesIn = (...rooms: string[]) =>
-  rooms.flatMap((room) => readdirSync(`${src}${room}`).map((file) => `${room}/${file}`));
+  rooms.flatMap((room) =>
+    readdirSync(`${src}${room}`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `${room}/${file}`)
+      .toSorted(),
+  );
 const textOf = (file: string) => readFileSync(`${src}${file}`, 'utf8');
 
 test('nothing is written or read for a caller of whom nobody knows who it is', () => {
@@ -73,14 +78,14 @@ test('nothing is written or read for a caller of whom nobody knows who it is', (
   const opening = filesIn('actions', 'graphql', 'rest').filter((file) =>
     /\bwriteAs\b|\breads\.of\(|new Reads\b|createWrite\b/.test(textOf(file)),
   );
-  expect(opening).toEqual(['actions/context.ts', 'actions/orders.ts']);
+  expect(opening).toEqual(['actions/assignment/orders.ts', 'actions/context.ts']);
 
   const takingContexts = filesIn('graphql', 'rest').filter((file) => /\bcontextOf\(/.test(textOf(file)));
-  expect(takingContexts).toEqual(['graphql/yoga.ts', 'rest/rest.ts']);
+  expect(takingContexts).toEqual(['graphql/transport/yoga.ts', 'rest/rest.ts']);
   for (const file of takingContexts) expect(textOf(file)).toMatch(/\bcallers?\b/);
 
   const owners = filesIn('graphql', 'rest').filter((file) =>
     /import .*\b(openDatabase|createLoaders)\b/.test(textOf(file)),
   );
-  expect(owners).toEqual(['graphql/yoga.ts']);
+  expect(owners).toEqual(['graphql/transport/yoga.ts']);
 });

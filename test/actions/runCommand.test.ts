@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cancelCommand } from '../../src/actions/cancelCommand.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { runCommand } from '../../src/actions/runCommand.js';
-import { waitForCommand } from '../../src/actions/waitForCommand.js';
+import { cancelCommand } from '../../src/actions/command/cancelCommand.js';
+import { runCommand } from '../../src/actions/command/runCommand.js';
+import { waitForCommand } from '../../src/actions/command/waitForCommand.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { type Command, commandsOfVm, outputOf } from '../../src/db/commands.js';
 import { guestOf, noteGuest } from '../../src/db/guests.js';
 import { Conflict, InvalidInput, NotFound } from '../../src/domain/errors.js';

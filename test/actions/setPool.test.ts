@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ActionContext } from '../../src/actions/context.js';
-import { setPool } from '../../src/actions/setPool.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';

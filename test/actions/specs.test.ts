@@ -13,7 +13,11 @@ const folder = fileURLToPath(new URL('../../src/actions/', import.meta.url));
 
 /** Every verb that there is. */
 async function verbs(): Promise<AnyAction[]> {
-  const modules = await Promise.all(readdirSync(folder).map((file) => import(`${folder}${file}`)));
+  const modules = await Promise.all(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => import(`${folder}${file}`)),
+  );
   return modules.flatMap((module) =>
     Object.values(module).filter((value) => typeof value === 'function' && 'spec' in value),
   ) as AnyAction[];

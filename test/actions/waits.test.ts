@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { cancelAssignment } from '../../src/actions/cancelAssignment.js';
+import { cancelAssignment } from '../../src/actions/assignment/cancelAssignment.js';
+import { handOut } from '../../src/actions/assignment/handOut.js';
+import { createOrders, type Order } from '../../src/actions/assignment/orders.js';
+import { Waits } from '../../src/actions/assignment/waits.js';
 import type { ActionContext } from '../../src/actions/context.js';
-import { handOut } from '../../src/actions/handOut.js';
-import { createOrders, type Order } from '../../src/actions/orders.js';
-import { Waits } from '../../src/actions/waits.js';
 import { WAIT_SECONDS } from '../../src/db/waits.js';
 import type { NoVmInTime } from '../../src/domain/errors.js';
 import { reconcileLeases } from '../../src/reconciler/leases.js';

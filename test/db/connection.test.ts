@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createOrders } from '../../src/actions/orders.js';
+import { createOrders } from '../../src/actions/assignment/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { endSession, openSession } from '../../src/db/connection.js';
 import { eventsAfter } from '../../src/db/events.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createOrders } from '../../src/actions/orders.js';
+import { createOrders } from '../../src/actions/assignment/orders.js';
 import { openDatabase } from '../../src/db/client.js';
 import { databaseAway } from '../../src/db/databaseAway.js';
 import { createWrite } from '../../src/db/write.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { releaseVm } from '../../src/actions/releaseVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { saveOutput } from '../../src/db/commands.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';

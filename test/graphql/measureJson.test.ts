@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
-import { measureJson } from '../../src/graphql/measureJson.js';
+import { measureJson } from '../../src/graphql/limits/measureJson.js';
 
 const list = (count: number, item: unknown) =>
   JSON.stringify({ query: '{ a }', variables: { k: Array(count).fill(item) } });

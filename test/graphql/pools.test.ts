@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { setPool } from '../../src/actions/setPool.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
 import { aLine, anImage, aPool, aVm } from '../support/rows.js';
 import { errorOf, REFUSAL, read } from './support/ask.js';
 import { socketClient } from './support/clients.js';

@@ -1,7 +1,7 @@
 import { parse } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
-import { SharedResults } from '../../src/graphql/sharedResults.js';
+import { SharedResults } from '../../src/graphql/transport/sharedResults.js';
 
 let made: number;
 let nowMs: number;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { setPool } from '../../src/actions/setPool.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import type { EventKind } from '../../src/domain/events.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { runCommand } from '../../src/actions/runCommand.js';
+import { runCommand } from '../../src/actions/command/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { Agent } from '../rest/support/agent.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { runCommand } from '../../src/actions/runCommand.js';
+import { runCommand } from '../../src/actions/command/runCommand.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { createWrite } from '../../src/db/write.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { ANYONE } from '../../src/domain/principal.js';

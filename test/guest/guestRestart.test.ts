@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { cancelCommand } from '../../src/actions/cancelCommand.js';
+import { cancelCommand } from '../../src/actions/command/cancelCommand.js';
 import { Agent } from '../rest/support/agent.js';
 import { aVm } from '../rest/support/rows.js';
 import { type Scene, startScene } from '../rest/support/scene.js';

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cancelCommand } from '../../src/actions/cancelCommand.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { runCommand } from '../../src/actions/runCommand.js';
+import { cancelCommand } from '../../src/actions/command/cancelCommand.js';
+import { runCommand } from '../../src/actions/command/runCommand.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { Receptions } from '../../src/storage/receptions.js';
 import { createShare } from '../../src/storage/share.js';

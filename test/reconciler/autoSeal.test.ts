@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { markGoldenImageReady } from '../../src/actions/changeGoldenImage.js';
-import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
-import { setPool } from '../../src/actions/setPool.js';
+import { markGoldenImageReady } from '../../src/actions/image/changeGoldenImage.js';
+import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import { aDockerHost, type DockerHost } from '../provisioner/aDockerHost.js';
 import { until } from '../support/until.js';

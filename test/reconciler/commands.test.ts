@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCommand } from '../../src/actions/runCommand.js';
+import { runCommand } from '../../src/actions/command/runCommand.js';
 import { noteGuest } from '../../src/db/guests.js';
 import type { Prisma } from '../../src/generated/prisma/client.js';
 import { reconcileCommands } from '../../src/reconciler/commands.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
+import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { Unavailable } from '../../src/domain/errors.js';
 import { reconcileImage } from '../../src/reconciler/image.js';
 import { reconcileVm } from '../../src/reconciler/vm.js';

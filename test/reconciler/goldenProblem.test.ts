@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createVm } from '../../src/actions/createVm.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
+import { createVm } from '../../src/actions/vm/createVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { damagedImages } from '../../src/db/damagedImages.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import type { Reconciler } from '../../src/reconciler/reconciler.js';

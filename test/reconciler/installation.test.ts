@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { deleteGoldenImage } from '../../src/actions/changeGoldenImage.js';
-import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
+import { deleteGoldenImage } from '../../src/actions/image/changeGoldenImage.js';
+import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js';
 import { type GoldenImage, getImage } from '../../src/db/images.js';
 import { reportInstallFailed } from '../../src/guest/reportInstallFailed.js';
 import { createLog } from '../../src/log.js';

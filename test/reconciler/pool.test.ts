@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { deleteGoldenImage, promoteGoldenImage, retireGoldenImage } from '../../src/actions/changeGoldenImage.js';
-import { createGoldenImage } from '../../src/actions/createGoldenImage.js';
-import { createVm } from '../../src/actions/createVm.js';
-import { ensureHotSpares } from '../../src/actions/ensureHotSpares.js';
-import { releaseVm } from '../../src/actions/releaseVm.js';
-import { setPool } from '../../src/actions/setPool.js';
+import { deleteGoldenImage, promoteGoldenImage, retireGoldenImage } from '../../src/actions/image/changeGoldenImage.js';
+import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js';
+import { ensureHotSpares } from '../../src/actions/pool/ensureHotSpares.js';
+import { setPool } from '../../src/actions/pool/setPool.js';
+import { createVm } from '../../src/actions/vm/createVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import type { Vm } from '../../src/db/vms.js';
 import { anImage, aPool, aVm } from '../support/rows.js';

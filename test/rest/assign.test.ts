@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { releaseVm } from '../../src/actions/releaseVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { type Answer, call, expectProblem } from './support/call.js';

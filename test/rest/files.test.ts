@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { releaseVm } from '../../src/actions/releaseVm.js';
+import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { until } from '../support/until.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Part, partOf } from '../../src/rest/range.js';
+import { type Part, partOf } from '../../src/rest/file/range.js';
 
 test.each<[string, Part | undefined | 'unsatisfiable']>([
   ['bytes=0-0', { start: 0, end: 1 }],

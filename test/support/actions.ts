@@ -1,8 +1,8 @@
-import { ORDER } from '../../src/actions/assignVm.js';
+import { ORDER } from '../../src/actions/assignment/assignVm.js';
+import { createOrders, type Order, type Ordered, type PlaceOrder } from '../../src/actions/assignment/orders.js';
+import { Waits } from '../../src/actions/assignment/waits.js';
 import { type ActionContext, type ActionDeps, contextOf } from '../../src/actions/context.js';
-import { createOrders, type Order, type Ordered, type PlaceOrder } from '../../src/actions/orders.js';
 import { parseInput } from '../../src/actions/parseInput.js';
-import { Waits } from '../../src/actions/waits.js';
 import type { Db } from '../../src/db/client.js';
 import { Reads } from '../../src/db/reads.js';
 import type { WriteAs } from '../../src/db/write.js';

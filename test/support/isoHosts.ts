@@ -1,4 +1,4 @@
-import { createIsoHostRefusal } from '../../src/actions/isoHosts.js';
+import { createIsoHostRefusal } from '../../src/actions/image/isoHosts.js';
 
 /** As of a server without a network for VMs, which asks nobody for the names that tests make up. */
 export const isoHostRefusal = createIsoHostRefusal({

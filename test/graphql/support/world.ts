@@ -14,7 +14,7 @@ import type { Screens } from '../../../src/domain/screen.js';
 import type { Share } from '../../../src/domain/share.js';
 import { openBus } from '../../../src/events/bus.js';
 import { Feed } from '../../../src/events/feed.js';
-import { createGraphql, type Graphql } from '../../../src/graphql/server.js';
+import { createGraphql, type Graphql } from '../../../src/graphql/transport/server.js';
 import { Callers } from '../../../src/http/callers.js';
 import { createListener } from '../../../src/http/createListener.js';
 import { originCheck } from '../../../src/http/hostCheck.js';

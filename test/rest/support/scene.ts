@@ -1,4 +1,4 @@
-import { runCommand } from '../../../src/actions/runCommand.js';
+import { runCommand } from '../../../src/actions/command/runCommand.js';
 import type { Command } from '../../../src/db/commands.js';
 import { Agent, type GuestValues } from './agent.js';
 import { aVm } from './rows.js';

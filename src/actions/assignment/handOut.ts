@@ -1,0 +1,86 @@
+import type { Assignment } from '../../db/assignments.js';
+import { getVm, type Vm } from '../../db/vms.js';
+import { collect, isLastWait } from '../../db/waits.js';
+import { Conflict, NoVmInTime } from '../../domain/errors.js';
+import { cancelQueued } from '../../transitions/cancelQueued.js';
+import type { ActionContext } from '../context.js';
+import { releaseVm } from '../vm/releaseVm.js';
+import { type Order, type Ordered, RETRY_SECONDS } from './orders.js';
+import { waitForAssignment } from './waitForAssignment.js';
+
+export type NotHandedOut = Exclude<Ordered, Assignment>;
+
+/** A VM that is there to be used. */
+export type HandedOut = Vm & { assignmentId: string };
+
+/**
+ * Gets the caller a VM, waiting at most `waitSeconds` for one; a request that waited in vain leaves the queue.
+ *
+ * Who waits is known in the request's row: each call renews it while it waits and says how long that will be. So a caller whose server
+ * dies is missed by every other one, and of several calls with one idempotencyKey, at whatever server, each is told at its own time; the
+ * request leaves the queue with the last.
+ *
+ * A caller who goes away while waiting takes the request along, and a VM that came too late for them is released: nobody knows of it. With an
+ * idempotencyKey the caller can come back, so then request and VM are kept for a while (db/waits.ts).
+ */
+export async function handOut(
+  context: ActionContext,
+  order: Omit<Order, 'caller' | 'waitSeconds'>,
+  waitSeconds: number,
+): Promise<HandedOut | NotHandedOut> {
+  const { db, gone, waits, write } = context;
+  const asked = await context.placeOrder({ ...order, waitSeconds, caller: gone }, context.by);
+  if (asked instanceof Error) return asked;
+  if (asked.status === 'ENDED') return orderIsOver(asked);
+
+  let assignment = asked;
+  const began = performance.now();
+  const leave = waits.enter(asked.id);
+  try {
+    assignment = await waitForAssignment(context, asked, waitSeconds * 1000);
+  } finally {
+    leave();
+  }
+  // A request may end before its time.
+  const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
+  const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
+  const canComeBack = order.idempotencyKey !== undefined;
+  if (assignment.status === 'QUEUED') {
+    if (gone.aborted && canComeBack) return noVm('the caller went away');
+    const ended = await write(async (tx, tell) => {
+      if (!gone.aborted && !(await isLastWait(tx, asked.id))) return undefined;
+      return cancelQueued(tx, tell, asked.id, gone.aborted ? 'cancelled' : 'no VM in time');
+    });
+    if (ended) return noVm(await whyPoolIsEmpty(context, ended.poolId));
+    // It was fulfilled in that very moment: then it is handed out.
+    assignment = await db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
+    if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
+  }
+  if (assignment.vmId === null) return noVm(assignment.reason);
+  if (gone.aborted && !canComeBack) {
+    await releaseVm(context, { id: assignment.vmId });
+    return noVm('the caller went away');
+  }
+  if (assignment.waitUntil !== null && !gone.aborted) await collect(db, assignment.id);
+  const vm = await getVm(db, assignment.vmId);
+  if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
+  // It broke, or somebody released it, between the two reads.
+  await releaseVm(context, { id: assignment.vmId });
+  return noVm(
+    `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
+  );
+}
+
+/** A key gets its one assignment; when that is over there is nothing to hand out. */
+export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
+  const what = vmId === null ? 'ended without a VM' : `had VM ${vmId}, which is gone`;
+  return new Conflict(
+    `the order with this idempotency key (assignment ${id}) ${what} (${reason})`,
+    'Use a new key for a new order.',
+  );
+}
+
+async function whyPoolIsEmpty({ db }: Pick<ActionContext, 'db'>, poolId: string): Promise<string | null> {
+  const pool = await db.pool.findUnique({ where: { id: poolId }, select: { blocked: true } });
+  return pool?.blocked ?? null;
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { Conflict, NotFound } from '../../domain/errors.js';
+import { defineAction } from '../action.js';
+import type { ActionContext } from '../context.js';
+import { aName } from '../fields.js';
+
+/** What it had stays on record. Its row is held against claims, which would queue beneath it. */
+export const deletePool = defineAction({
+  name: 'deletePool',
+  description:
+    'Deletes a pool. Refused while it has VMs, or requests wait for one. Its line, and what happened in it, stay.',
+  permission: 'pool:manage',
+  input: z.strictObject({ pool: aName().describe('Name of the pool.') }),
+  about: 'Which pool.',
+  refusals: ['NOT_FOUND', 'CONFLICT'],
+  run({ write }: Pick<ActionContext, 'write'>, { pool: name }) {
+    return write(
+      async (tx, tell) => {
+        await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "name" = ${name} FOR UPDATE`;
+        const pool = await tx.pool.findUnique({ where: { name } });
+        if (pool === null) return new NotFound('pool', name);
+        const { id: poolId, vmType } = pool;
+        const live = await tx.vm.count({ where: { poolId, cleanedAt: null } });
+        const queued = await tx.assignment.count({ where: { poolId, status: 'QUEUED' } });
+        if (live > 0 || queued > 0)
+          return new Conflict(
+            `pool ${name} has ${live} VMs that are not gone yet, and ${queued} requests wait for one`,
+            'Set its hotSpares to 0, release its VMs and cancel the requests; delete it when they are gone.',
+          );
+        await tx.pool.delete({ where: { id: poolId } });
+        tell({ kind: 'POOL_DELETED', vmType, poolId, data: { pool: name } });
+        return pool;
+      },
+      { makesRoom: true },
+    );
+  },
+});

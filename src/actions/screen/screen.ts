@@ -1,0 +1,71 @@
+import type { Db } from '../../db/client.js';
+import { type GoldenImage, getImage } from '../../db/images.js';
+import { getVm } from '../../db/vms.js';
+import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
+import type { ScreenRef } from '../../domain/screen.js';
+import { vmActions } from '../../domain/vm.js';
+import { assignedTo, idOf } from '../fields.js';
+import { checked, uuidOf } from '../input.js';
+import { heldVm } from '../vm/heldVm.js';
+
+/** Whose screen: of a VM or of an installation. */
+export type ScreenOf = { vmId: string; assignedTo?: string | null | undefined } | { goldenImageId: string };
+
+/** Which machine; just one must be named. */
+export const screenFields = {
+  vmId: idOf('Vm').optional().describe('A VM. Give this or goldenImageId.'),
+  goldenImageId: idOf('GoldenImage').optional().describe('A golden image that is being installed. Give this or vmId.'),
+  assignedTo: assignedTo().optional(),
+};
+
+interface Named {
+  vmId?: string | undefined;
+  goldenImageId?: string | undefined;
+  assignedTo?: string | undefined;
+}
+
+export function screenOf({ vmId, goldenImageId, assignedTo }: Named): ScreenOf | InvalidInput {
+  if (vmId !== undefined && goldenImageId === undefined) return { vmId, assignedTo };
+  if (goldenImageId !== undefined && vmId === undefined) return { goldenImageId };
+  const both = vmId !== undefined;
+  const fix = `Give ${both ? 'only one of' : 'either'} vmId ${both ? 'and' : 'or'} goldenImageId.`;
+  return new InvalidInput('vmId', vmId ?? '', fix);
+}
+
+/** The machine whose keyboard and mouse this caller may use. */
+export async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
+  if ('vmId' in of) {
+    const vm = await heldVm(db, of.vmId, of.assignedTo);
+    return vm instanceof Error ? vm : { kind: 'vm', id: vm.id };
+  }
+  const image = await imageOf(db, of.goldenImageId);
+  if (image instanceof Error) return image;
+  if (image.status === 'INSTALLING') return { kind: 'golden', id: image.id };
+  return new Conflict(
+    `the golden image ${image.id} is ${image.status}`,
+    'Keys and clicks reach an installation only while it is INSTALLING.',
+  );
+}
+
+export async function imageOf(db: Db, given: string): Promise<GoldenImage | NotFound | InvalidInput> {
+  const id = checked(() => uuidOf('goldenImageId', given));
+  if (id instanceof Error) return id;
+  return (await getImage(db, id)) ?? new NotFound('golden image', id);
+}
+
+/** Operators look at VMs that nobody holds; a caller who names himself looks at his own only. */
+export async function livingVm(
+  db: Db,
+  { vmId, assignedTo }: { vmId: string; assignedTo?: string | null | undefined },
+): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
+  if (assignedTo != null) {
+    const vm = await heldVm(db, vmId, assignedTo);
+    return vm instanceof Error ? vm : { kind: 'vm', id: vm.id };
+  }
+  const id = checked(() => uuidOf('vmId', vmId));
+  if (id instanceof Error) return id;
+  const vm = await getVm(db, id);
+  if (vm === null) return new NotFound('VM', id);
+  if (vmActions(vm.status).length > 0) return { kind: 'vm', id };
+  return new Conflict(`the VM ${id} is ${vm.status}: it is over`, 'Take screenshots before it is released.');
+}
