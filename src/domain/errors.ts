@@ -105,8 +105,11 @@ export class NoVmInTime extends Refusal {
     readonly waitedSeconds: number,
     readonly retryAfterSeconds: number,
     why: string | null,
+    /** Where the caller named one. */
+    pool?: string | undefined,
   ) {
-    super(`no VM of vmType ${JSON.stringify(vmType)} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`);
+    const what = pool === undefined ? `vmType ${JSON.stringify(vmType)}` : `pool ${JSON.stringify(pool)}`;
+    super(`no VM of ${what} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`);
     this.fix = `Try again in ${retryAfterSeconds} s, wait longer, or raise hotSpares or maxVms of the pool.`;
   }
 }

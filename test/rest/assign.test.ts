@@ -248,6 +248,8 @@ test('a pool is asked by its name, and by no other vm_type than its own', async 
   const vm = await aVm(world.db, { poolId });
 
   expect((await assign('assigned_to=x&pool=desks')).body).toMatchObject({ instance_id: vm.id });
+  const late = await assign('assigned_to=x&pool=desks&wait_seconds=0');
+  expectProblem(late, 503, 'NO_VM_IN_TIME', { message: expect.stringContaining('no VM of pool "desks"') });
   expectProblem(await assign('assigned_to=x&pool=nobody'), 404, 'NOT_FOUND', { what: 'pool' });
   expectProblem(await assign('assigned_to=x&pool=desks&vm_type=10'), 422, 'INVALID_INPUT', { field: 'vm_type' });
   const { body } = await call(world.url, 'POST', '/api/vms/instances?pool=desks');

@@ -43,7 +43,7 @@ export async function handOut(
   }
   // A request may end before its time.
   const waited = Math.min(waitSeconds, Math.round((performance.now() - began) / 1000));
-  const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why);
+  const noVm = (why: string | null) => new NoVmInTime(assignment.vmType, waited, RETRY_SECONDS, why, order.pool);
   const canComeBack = order.idempotencyKey !== undefined;
   if (assignment.status === 'QUEUED') {
     if (gone.aborted && canComeBack) return noVm('the caller went away');
