@@ -106,7 +106,7 @@ export class NoVmInTime extends Refusal {
     readonly retryAfterSeconds: number,
     why: string | null,
     /** Where the caller named one. */
-    pool?: string | undefined,
+    pool?: string,
   ) {
     const what = pool === undefined ? `vmType ${JSON.stringify(vmType)}` : `pool ${JSON.stringify(pool)}`;
     super(`no VM of ${what} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`);
