@@ -33,8 +33,7 @@ export default defineConfig({
   // Vite would load graphql as an ES module where Node loads it as CommonJS: two copies that refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
-    // One more than there are cores: a third of the time is spent in waiting for containers and guests.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: LongFirst },
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -98,7 +98,7 @@ test('.env.example shows settings that exist, each with its default', () => {
     ([, name = '', value = '']) => [name, value] as const,
   );
   expect(shown.length).toBeGreaterThan(5);
-  const known = text('src/config.ts');
+  const known = text('src/settings.ts');
   for (const [name] of shown) expect(known).toContain(`${name}:`);
   expect(loadConfig(Object.fromEntries(shown))).toEqual(loadConfig({}));
 });
