@@ -37,7 +37,7 @@ export const assignedTo = () => line(200).describe('Refuse when the VM is not as
 /** Virtual processors of a machine. */
 export const cpuCores = () => wholeNumber(1, 256);
 /** Memory that Windows sees. */
-export const ramMiB = (least = 512) => wholeNumber(least, 1_048_576);
+export const ramMiB = (least = 1) => wholeNumber(least, 1_048_576);
 /** Size of the disk as Windows sees it. */
 export const diskGiB = (least = 1) => wholeNumber(least, 16_384);
 

@@ -15,6 +15,8 @@ export type { Assignment };
 export interface Request {
   /** Of the assignment to be. */
   id: string;
+  /** What the pool must be of; null: whatever it is of. */
+  vmType: string | null;
   assignedTo: string;
   idempotencyKey: string | null;
   leaseSeconds: number | null;
@@ -30,21 +32,20 @@ const THE_POOL = Prisma.sql`(SELECT "id" FROM pool)`;
 /**
  * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Rows that another caller holds
  * are skipped, not waited for. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
- * that got no spare are left out of the answer; where there is no such pool (of this vmType, if one is named), all are. The pool's row is
+ * that got no spare are left out of the answer, and so are those of a vmType that is not the pool's; all, where there is no such pool. Its row is
  * held, so that it is not deleted beneath a request that is queued.
  */
-export function claimOrQueue(
-  tx: Tx,
-  { name, vmType }: { name: string; vmType: string | null },
-  requests: readonly Request[],
-): Promise<Assignment[]> {
+export function claimOrQueue(tx: Tx, name: string, requests: readonly Request[]): Promise<Assignment[]> {
   const orders = JSON.stringify(requests.map((request, n) => ({ ...request, n: n + 1 })));
   return tx.$queryRaw<Assignment[]>(Prisma.sql`
     WITH pool AS MATERIALIZED (
-      SELECT "id", "lineId", "vmType" FROM "Pool" WHERE "name" = ${name} AND "vmType" = coalesce(${vmType}, "vmType") FOR KEY SHARE
+      SELECT "id", "lineId", "vmType" FROM "Pool" WHERE "name" = ${name} FOR KEY SHARE
     ), orders AS (
-      SELECT * FROM jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "assignedTo" text,
+      SELECT row_number() OVER (ORDER BY o."n")::int AS "n", o."id", "assignedTo", "idempotencyKey", "leaseSeconds", "waitSeconds",
+        "principalId", "principalName"
+      FROM pool, jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "vmType" text, "assignedTo" text,
         "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int, "principalId" text, "principalName" text)
+      WHERE o."vmType" IS NULL OR o."vmType" = pool."vmType"
     ), free AS (
       SELECT "id" FROM "Vm" WHERE ${claimable(THE_POOL)}
         AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND "status" = 'QUEUED')

@@ -69,8 +69,10 @@ async function planOf({ now }: Deps, tx: Tx, poolId: string) {
   const allReady = plan.short === 0 && vms.every((vm) => !vm.hotSpare || vm.status === 'READY');
   if (pool.failures > 0 && allReady) await poolRecovered(tx, poolId);
   const found = { ...plan, pool, image };
-  if (image === null)
-    return { ...found, add: 0, why: plan.add > 0 ? `no golden image of ${pool.vmType} is ready` : null };
+  if (image === null) {
+    const { name } = await tx.imageLine.findUniqueOrThrow({ where: { id: pool.lineId } });
+    return { ...found, add: 0, why: plan.add > 0 ? `no golden image of ${name} is ready` : null };
+  }
   if (image.problem !== null) return { ...found, add: 0, why: image.problem };
   // Rests after failures; why is written on the pool already.
   if (pool.retryAt !== null && pool.retryAt > now()) return { ...found, add: 0, why: undefined };

@@ -8,9 +8,11 @@ import { getGuest } from '../db/guests.js';
 import { getVm } from '../db/vms.js';
 import type { EndpointsOf } from '../domain/endpoints.js';
 import { NotFound } from '../domain/errors.js';
+import { shown } from '../domain/limit.js';
+import { LIMITS } from '../domain/limits.js';
 import { actionContext } from './actionContext.js';
 import { unwrap } from './refusals.js';
-import { Assigned, Done, Instance, InstanceDetails, InstanceId, ok, refusals } from './schemas.js';
+import { Assigned, Done, Instance, InstanceDetails, InstanceId, ok, refusals, wholeNumber } from './schemas.js';
 import { parametersOf, run } from './verbs.js';
 import { addressesOf, guestView, instanceView } from './views.js';
 
@@ -58,7 +60,11 @@ const assign = createRoute({
   description:
     'Hands out a hot spare at once, or waits for a VM, first come, first served. When none is there in time the request leaves the queue.',
   request: {
-    query: parametersOf(assignVm, ['cancelIfLate']),
+    query: parametersOf(assignVm, ['cancelIfLate', 'waitSeconds']).extend({
+      wait_seconds: wholeNumber(
+        `How long to wait for a VM, 0 to ${shown(LIMITS.waitSeconds)}; else what the server is configured with.`,
+      ).optional(),
+    }),
   },
   responses: { 200: ok('The VM is yours until it is released.', Assigned), ...refusals(404, 409, 422, 503) },
 });

@@ -26,22 +26,28 @@ function shapeOf<Field>(action: AnyAction, except: readonly string[], make: (fac
   return Object.fromEntries(fields.map(([field, facts]) => [nameOf(field, facts.names), make(facts)]));
 }
 
-function parameter({ type, description = '', isRequired, default: fallback }: FieldFacts): z.ZodType {
-  if (type === 'integer') return wholeNumber(says(description, fallback)).optional();
+function parameter(facts: FieldFacts): z.ZodType {
+  const { type, description = '', isRequired, default: fallback } = facts;
+  if (type === 'integer') return wholeNumber(description).optional().openapi(rangeOf(facts));
   const one = text(description);
   if (typeof fallback === 'string') return one.default(fallback);
   return isRequired ? one : one.optional();
 }
 
-function member({ type, description = '', isRequired, default: fallback, enum: choices }: FieldFacts): z.ZodType {
+function member(facts: FieldFacts): z.ZodType {
+  const { type, description = '', isRequired, enum: choices } = facts;
   const types = { string: z.string(), integer: z.int(), boolean: z.boolean(), array: z.array(z.string()) };
   const one = choices ? z.enum(choices) : types[type];
-  const described = one.openapi({ description: says(description, fallback) });
+  const described = one.openapi({ description, ...rangeOf(facts) });
   return isRequired ? described : described.optional();
 }
 
-const says = (description: string, fallback: FieldFacts['default']) =>
-  fallback === undefined ? description : `${description} ${fallback} unless given.`;
+/** What the document says of values; the action checks them. */
+const rangeOf = ({ default: fallback, minimum, maximum }: FieldFacts) => ({
+  ...(fallback !== undefined && { default: fallback }),
+  ...(minimum !== undefined && { minimum }),
+  ...(maximum !== undefined && { maximum }),
+});
 
 /**
  * Runs the verb with what the request gives, and with `also`, which the route itself says.

@@ -202,3 +202,35 @@ describe('there may be no more than so many', () => {
     expect(await createGoldenImage(world, { line: names[0] as string })).toMatchObject({ version: 1 });
   });
 });
+
+describe('at the same moment', () => {
+  test('one pool has one queue, however it is named', async () => {
+    await anImage(world.db);
+    const blocker = assign({ vmType: '11' });
+    // These share the next transaction.
+    const orders = [assign({ vmType: '11' }), assign({ pool: '11' }), assign({}), assign({ pool: '11', vmType: '10' })];
+    const [first, ...others] = await Promise.all([blocker, ...orders]);
+
+    const turns = [first, ...others.slice(0, 3)].map((order) => (ok(order as never) as { turn: bigint }).turn);
+    expect(turns).toEqual(turns.toSorted((a, b) => Number(a - b)));
+    expect(others[3]).toMatchObject({ code: 'INVALID_INPUT', field: 'vmType' });
+  });
+
+  test('who changes the number of spares does not take back the line that somebody else has just given', async () => {
+    await anImage(world.db);
+    const { id: lineId } = await aLine(world.db, { name: '11-vs' });
+    const pool = ok(await setPool(world, { pool: 'mine', hotSpares: 0 }));
+    let sized: ReturnType<typeof setPool> | undefined;
+    await world.db.$transaction(async (tx) => {
+      await tx.pool.update({ where: { id: pool.id }, data: { lineId } });
+      sized = setPool(world, { pool: 'mine', hotSpares: 3 });
+      await until('it waits for the row', async () => {
+        const [found] = await world.db.$queryRaw<{ waiting: bigint }[]>`
+          SELECT count(*) AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+        return (found?.waiting ?? 0n) > 0n;
+      });
+    });
+
+    expect(ok(await (sized as ReturnType<typeof setPool>))).toMatchObject({ hotSpares: 3, lineId });
+  });
+});

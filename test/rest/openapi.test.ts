@@ -119,13 +119,15 @@ test('says which parameters must be given and what the others default to', () =>
 
   expect(parameters.map(({ name, required = false }) => [name, required])).toEqual([
     ['assigned_to', true],
-    ['vm_type', false],
-    ['wait_seconds', false],
-    ['lease_seconds', false],
-    ['idempotency_key', false],
     ['pool', false],
+    ['vm_type', false],
+    ['idempotency_key', false],
+    ['lease_seconds', false],
+    ['wait_seconds', false],
   ]);
-  expect(parameters[1]?.schema?.default).toBe('11');
+  expect(parameters[1]).toMatchObject({ description: expect.stringContaining('default pool of the vmType') });
+  expect(parameters[2]).toMatchObject({ description: expect.stringContaining('or `11`') });
+  expect(parameters[4]?.schema).toMatchObject({ minimum: 1, maximum: 30 * 86_400 });
 });
 
 test('no route takes a parameter that the database can not', async () => {

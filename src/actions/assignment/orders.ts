@@ -112,23 +112,21 @@ function assignInOneTransaction(write: Write, orders: readonly Placed[]): Promis
     const names = new Map(
       known.length === 0 ? [] : (await tx.pool.findMany({ where: poolsOfKnown })).map(({ id, name }) => [id, name]),
     );
-    const pools = new Map([...fresh.values()].map(({ pool }) => [keyOf(pool), pool]));
-    for (const [key, pool] of pools) {
-      const group = [...fresh].filter(([, order]) => keyOf(order.pool) === key);
-      const requests = group.map(([, { caller: _caller, pool: _pool, by, ...request }]) => ({
+    // By name alone: however a pool was named, it has one queue.
+    for (const name of new Set([...fresh.values()].map(({ pool }) => pool.name))) {
+      const group = [...fresh].filter(([, { pool }]) => pool.name === name);
+      const requests = group.map(([, { caller: _caller, pool, by, ...request }]) => ({
         ...request,
+        vmType: pool.vmType,
         ...madeBy(by),
       }));
-      const claimed = await claimOrQueue(tx, pool, requests);
-      for (const assignment of claimed) made.set(assignment.id, assignment);
-      const none = claimed.length < requests.length ? await whyNone(tx, pool) : undefined;
-      for (const [n, [answerTo, { by }]] of group.entries()) {
-        const assignment = made.get(requests[n]?.id ?? '') ?? none;
-        if (assignment === undefined) throw new Error('an order was left out');
+      for (const assignment of await claimOrQueue(tx, name, requests)) made.set(assignment.id, assignment);
+      for (const [answerTo, { id, pool, by }] of group) {
+        const assignment = made.get(id) ?? (await whyNone(tx, pool));
         answers.set(answerTo, assignment);
         if (assignment instanceof Error) continue;
         const { id: assignmentId, poolId, vmType, vmId, assignedTo } = assignment;
-        names.set(poolId, pool.name);
+        names.set(poolId, name);
         const what =
           vmId === null ? ({ kind: 'ASSIGNMENT_QUEUED' } as const) : ({ kind: 'VM_ASSIGNED', vmId } as const);
         tell({ ...what, vmType, poolId, assignmentId, data: { assignedTo } }, by);
@@ -148,9 +146,7 @@ function assignInOneTransaction(write: Write, orders: readonly Placed[]): Promis
   });
 }
 
-const keyOf = ({ name, vmType }: PoolRef) => `${name}:${vmType ?? ''}`;
-
-/** Why the orders that got nothing got nothing. */
+/** Why an order got nothing. */
 async function whyNone(tx: Tx, ref: PoolRef): Promise<NotFound | InvalidInput | NoGoldenImage> {
   const pool = await poolNamed(tx, ref);
   return pool instanceof Error ? pool : noImageOf(pool);

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { lockRow } from '../../db/lockRow.js';
+import type { Pool } from '../../db/pools.js';
 import { Conflict, NotFound } from '../../domain/errors.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
@@ -16,8 +18,8 @@ export const deletePool = defineAction({
   run({ write }: Pick<ActionContext, 'write'>, { pool: name }) {
     return write(
       async (tx, tell) => {
-        await tx.$executeRaw`SELECT 1 FROM "Pool" WHERE "name" = ${name} FOR UPDATE`;
-        const pool = await tx.pool.findUnique({ where: { name } });
+        const known = await tx.pool.findUnique({ where: { name }, select: { id: true } });
+        const pool = known && (await lockRow<Pool>(tx, 'Pool', known.id));
         if (pool === null) return new NotFound('pool', name);
         const { id: poolId, vmType } = pool;
         const live = await tx.vm.count({ where: { poolId, cleanedAt: null } });

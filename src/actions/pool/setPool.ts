@@ -14,8 +14,8 @@ import { parseInput } from '../parseInput.js';
 import { poolOf } from './poolNamed.js';
 import { poolToSet } from './poolToSet.js';
 
-/** A number of VMs. */
-const vms = () => wholeNumber(0, LIMITS.poolVms.value);
+/** A number of VMs; how many there may be is the server's to say. */
+const vms = () => z.int('Give a whole number.').min(0, 'Give 0 or more.');
 
 export const setPool = defineAction({
   name: 'setPool',
@@ -62,7 +62,8 @@ export const setPool = defineAction({
         if (before === null) return new NotFound('pool', ref.name);
         const tooSmall = beyond({ ramMiB: ramMiB(vmTypeFacts(before.vmType)?.minRamMiB).nullish() }, given);
         if (tooSmall) throw tooSmall;
-        const data = { ...others, lineId };
+        // The line as it was read before the row was held is nobody's wish.
+        const data = { ...others, ...(line !== undefined && { lineId }) };
         const hotSpares = data.hotSpares ?? before.hotSpares;
         const maxVms = data.maxVms ?? before.maxVms;
         if (hotSpares > maxVms)

@@ -37,6 +37,8 @@ export const createVm = defineAction({
       const image = await lockImage(tx, current.id);
       if (pool === null) return new NotFound('pool', known.name);
       if (image?.status !== 'READY') return noImageOf(known);
+      if (image.lineId !== pool.lineId)
+        return new Conflict(`pool ${pool.name} has just been given another line`, 'Ask again.');
       const { id: poolId, vmType } = pool;
       const live = await tx.vm.count({ where: { poolId, cleanedAt: null } });
       if (live >= pool.maxVms) {

@@ -63,7 +63,7 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
     name: t.exposeString('name', { description: 'Name for people.' }),
     status: t.expose('status', { type: GoldenImageStatus, description: 'Where it is in its life.' }),
     current: t.exposeBoolean('current', {
-      description: 'Whether new spares are cloned from it; one per vmType is current.',
+      description: 'Whether new spares are cloned from it; one per line is current.',
     }),
     phase: t.expose('phase', { type: InstallPhase, nullable: true, description: 'What the installation is doing.' }),
     progress: t.exposeFloat('progress', {

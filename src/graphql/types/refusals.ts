@@ -65,7 +65,7 @@ export const NotFound = builder.objectRef<Refused<domain.NotFound>>('NotFound').
   interfaces,
   fields: (t) => ({
     what: t.string({
-      description: 'Kind of thing: golden image, VM, assignment, pool, command, file or OEM bundle.',
+      description: 'Kind of thing: golden image, VM, assignment, pool, image line, command, file or OEM bundle.',
       resolve: ({ refusal }) => refusal.what,
     }),
     value: t.string({ description: 'The id that was looked for.', resolve: ({ refusal }) => refusal.value }),
