@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.js';
 import type { Logger } from './log.js';
-import { createDockerProvisioner } from './provisioner/docker.js';
+import { createDockerProvisioner } from './provisioner/docker/docker.js';
 import type { Provisioner } from './provisioner/provisioner.js';
-import { createSimulatedProvisioner } from './provisioner/simulated.js';
-import { SimulatedGuests } from './provisioner/simulatedGuests.js';
+import { createSimulatedProvisioner } from './provisioner/simulated/simulated.js';
+import { SimulatedGuests } from './provisioner/simulated/simulatedGuests.js';
 import { createStorage } from './storage/storage.js';
 
 /** How simulated guests are heard: their calls, and that they live, for which they do not call. */

@@ -29,12 +29,7 @@ const allowed: Record<string, string[]> = {
   provisioner: ['config.ts', 'domain', 'primitives', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],
   events: ['db', 'domain', 'primitives', 'log.ts', 'ioredis', 'pg', 'graphql-yoga', '@graphql-yoga/redis-event-target'],
   guest: [
-    // It is answered in the words of REST, and the webhook is one of its routes.
-    'rest/faults.ts',
-    'rest/noRoute.ts',
-    'rest/refusals.ts',
-    'rest/remoteAddress.ts',
-    'rest/schemas.ts',
+    'answers',
     'transitions',
     'db',
     'domain',
@@ -82,6 +77,7 @@ const allowed: Record<string, string[]> = {
     '@graphql-yoga/render-graphiql',
   ],
   rest: [
+    'answers',
     // Guests' routes answer at the main port too, and the webhook is in its documentation.
     'guest/guest.ts',
     'guest/webhook.ts',
@@ -99,6 +95,8 @@ const allowed: Record<string, string[]> = {
     '@hono',
     'swagger-ui-dist',
   ],
+  // What every API over HTTP says where it does not do what was asked.
+  answers: ['db/databaseAway.ts', 'domain', 'primitives', 'log.ts', 'zod', 'hono', '@hono'],
   http: ['domain', 'primitives', 'log.ts'],
 };
 /** Builds and wires everything, so it may import all. */

@@ -86,7 +86,7 @@ const RULES: readonly Rule[] = [
   {
     what: 'an engine that is asked without a limit: use openEngine()',
     name: /^new Docker$/,
-    ends: ({ file }) => file === 'provisioner/engine.ts',
+    ends: ({ file }) => file === 'provisioner/docker/engine/engine.ts',
   },
 ];
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../src/domain/errors.js';
 import { dial } from '../src/provisioner/dial.js';
+import { answersRdp } from '../src/provisioner/docker/guest/rdpProbe.js';
 import { MACHINE_PORTS } from '../src/provisioner/machinePorts.js';
 import {
   Broken,
@@ -13,7 +14,6 @@ import {
   type MachineRef,
   Waiting,
 } from '../src/provisioner/provisioner.js';
-import { answersRdp } from '../src/provisioner/rdpProbe.js';
 import { decodePng } from './provisioner/decodePng.js';
 import { until } from './provisioner/until.js';
 

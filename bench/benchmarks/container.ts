@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cloneOptions } from '../../src/provisioner/createOptions.js';
+import { cloneOptions } from '../../src/provisioner/docker/createOptions.js';
 import type { Started } from '../../src/provisioner/provisioner.js';
 import { aDockerHost, type DockerHost, docker } from '../../test/provisioner/aDockerHost.js';
 import { buildStandIns } from '../../test/standin/buildStandIns.js';

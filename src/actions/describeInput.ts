@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Kind } from './fields.js';
+import type { Kind } from '../domain/names.js';
 
 /** What an edge must know of one field of an action's input. */
 export interface FieldFacts {

@@ -1,10 +1,8 @@
 /** What the inputs of actions are made of. A limit, a default and a description stand at the field of the action that has it. */
 import { z } from 'zod';
 import { LIMITS } from '../domain/limits.js';
+import type { Kind } from '../domain/names.js';
 import { checked, nameOf, textOf, uuidOf, vmTypeOf } from './input.js';
-
-/** A kind of thing that a field may name by its id. */
-export type Kind = 'Vm' | 'GoldenImage' | 'Assignment' | 'Command';
 
 /** A text as `check` keeps it; what that throws (`reject` in input.ts) is the refusal of the field. */
 export function checkedText<Kept>(check: (given: string) => Kept) {

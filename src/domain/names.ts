@@ -10,3 +10,6 @@ export const DEFAULT_VM_TYPE = '11';
 export function mayBear(name: string, vmType: string): boolean {
   return name === vmType || vmTypeFacts(name) === undefined;
 }
+
+/** A kind of thing that is named by an id. */
+export type Kind = 'Vm' | 'GoldenImage' | 'Assignment' | 'Command';

@@ -1,4 +1,6 @@
 import { Hono } from 'hono';
+import { answerFault } from '../answers/answerFault.js';
+import { answerNoRoute } from '../answers/answerNoRoute.js';
 import type { Db } from '../db/client.js';
 import { type Deployment, machineOfToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
@@ -12,8 +14,6 @@ import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { KeyedLock } from '../primitives/keyedLock.js';
 import { keyValueLines } from '../primitives/keyValueLines.js';
-import { answerFault } from '../rest/faults.js';
-import { answerNoRoute } from '../rest/noRoute.js';
 import type { NoteDeps, ShareOf } from './deliverCommand.js';
 import type { GuestCall, Machine } from './guestCall.js';
 import { nextCall } from './guestNext.js';

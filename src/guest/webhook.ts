@@ -1,13 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
+import { problem } from '../answers/refusals.js';
+import { remoteAddress } from '../answers/remoteAddress.js';
+import { ok, Problem } from '../answers/responses.js';
 import type { Db } from '../db/client.js';
 import type { WriteAs } from '../db/write.js';
 import { LIMITS } from '../domain/limits.js';
 import { macOf } from '../domain/mac.js';
 import { guestOf } from '../domain/principal.js';
-import { problem } from '../rest/refusals.js';
-import { remoteAddress } from '../rest/remoteAddress.js';
-import { ok, Problem } from '../rest/schemas.js';
 import { reportInstalledByAddress, reportReadyByAddress } from '../transitions/reportGuest.js';
 import { RateLimit } from './rateLimit.js';
 

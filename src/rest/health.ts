@@ -1,6 +1,19 @@
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { ok } from '../answers/responses.js';
 import type { HealthReport, PartHealth, PartStatus } from '../domain/health.js';
-import { Health, ok } from './schemas.js';
+
+const Part = z.object({ status: z.enum(['ok', 'degraded', 'down']), message: z.string() });
+const Health = z
+  .object({
+    status: z.enum(['ok', 'degraded', 'down']),
+    version: z.string(),
+    database: Part,
+    bus: Part,
+    provisioner: Part,
+    storage: Part,
+    guests: Part,
+  })
+  .openapi('Health');
 
 const route = (path: '/health' | '/health/') =>
   createRoute({

@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { answerAsNamed } from '../answers/refusals.js';
 import { InvalidInput } from '../domain/errors.js';
-import { answerAsNamed } from './refusals.js';
 
 interface Checked {
   success: boolean;

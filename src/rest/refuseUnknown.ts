@@ -1,10 +1,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { checkedText } from '../actions/input.js';
+import { matchesRoute } from '../answers/matchesRoute.js';
+import { answerAsNamed, problem } from '../answers/refusals.js';
 import { InvalidInput } from '../domain/errors.js';
-import { matchesRoute } from './matchesRoute.js';
-import { answerAsNamed, problem } from './refusals.js';
-import { knownHere } from './schemas.js';
+import { knownHere } from './parameters.js';
 
 interface Route {
   method: string;

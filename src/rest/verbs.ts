@@ -3,11 +3,11 @@ import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { AnyAction } from '../actions/action.js';
 import type { FieldFacts } from '../actions/describeInput.js';
+import { nameOf } from '../answers/names.js';
+import { unwrap } from '../answers/refusals.js';
 import { InvalidInput, type Refusal } from '../domain/errors.js';
 import { actionContext } from './actionContext.js';
-import { nameOf } from './names.js';
-import { unwrap } from './refusals.js';
-import { jsonBody, text, wholeNumber } from './schemas.js';
+import { jsonBody, text, wholeNumber } from './parameters.js';
 
 type AnswerOf<A extends AnyAction> = Exclude<Awaited<ReturnType<A>>, Refusal>;
 

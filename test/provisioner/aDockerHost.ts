@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { createLog } from '../../src/log.js';
-import { createDockerProvisioner, type DockerOptions, type DockerProvisioner } from '../../src/provisioner/docker.js';
+import {
+  createDockerProvisioner,
+  type DockerOptions,
+  type DockerProvisioner,
+} from '../../src/provisioner/docker/docker.js';
+import type { DockerSettings } from '../../src/provisioner/docker/settings.js';
 import type { Builder, CloneSpec, InstallSpec, MachineRef } from '../../src/provisioner/provisioner.js';
-import type { DockerSettings } from '../../src/provisioner/settings.js';
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
 import { buildStandIns, STUB_TAG } from '../standin/buildStandIns.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
-import { ContainerScreens } from '../../src/provisioner/containerScreens.js';
 import { dial } from '../../src/provisioner/dial.js';
+import { ContainerScreens } from '../../src/provisioner/docker/guest/containerScreens.js';
 import { MACHINE_PORTS } from '../../src/provisioner/machinePorts.js';
 import { Screen } from '../standin/supervisor/stub/screen.js';
 import { vncServer } from '../standin/supervisor/stub/vnc.js';

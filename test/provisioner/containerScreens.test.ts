@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { InvalidInput, Unavailable } from '../../src/domain/errors.js';
 import type { ScreenRef, Screenshot } from '../../src/domain/screen.js';
-import { ContainerScreens } from '../../src/provisioner/containerScreens.js';
 import { NotThere } from '../../src/provisioner/dial.js';
+import { ContainerScreens } from '../../src/provisioner/docker/guest/containerScreens.js';
 import { aScreen, aStrangeScreen } from './aScreen.js';
 import { decodePng } from './decodePng.js';
 

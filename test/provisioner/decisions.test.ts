@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { macOf } from '../../src/domain/mac.js';
-import { capacityRefusal } from '../../src/provisioner/capacity.js';
-import { explainExit } from '../../src/provisioner/explainExit.js';
-import { hostRange, hostRanges } from '../../src/provisioner/hostRange.js';
-import { kvmProblem } from '../../src/provisioner/kvm.js';
-import { refOf } from '../../src/provisioner/labels.js';
-import { mapPath } from '../../src/provisioner/mapPath.js';
-import { PullProgress } from '../../src/provisioner/pullProgress.js';
-import { selfContainerId } from '../../src/provisioner/selfContainer.js';
-import { uncleanShutdown } from '../../src/provisioner/shutdownLog.js';
+import { capacityRefusal } from '../../src/provisioner/docker/capacity.js';
+import { kvmProblem } from '../../src/provisioner/docker/engine/kvm.js';
+import { explainExit } from '../../src/provisioner/docker/explainExit.js';
+import { refOf } from '../../src/provisioner/docker/labels.js';
+import { hostRange, hostRanges } from '../../src/provisioner/docker/network/hostRange.js';
+import { mapPath } from '../../src/provisioner/docker/paths/mapPath.js';
+import { selfContainerId } from '../../src/provisioner/docker/paths/selfContainer.js';
+import { PullProgress } from '../../src/provisioner/docker/pullProgress.js';
+import { uncleanShutdown } from '../../src/provisioner/docker/shutdownLog.js';
 
 const id = '8d8ac610-566d-4ef0-9c22-186b2a5ed793';
 const hex = 'a1'.repeat(32);

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DockerSettings } from '../../src/provisioner/settings.js';
+import type { DockerSettings } from '../../src/provisioner/docker/settings.js';
 import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
 import { aLyingEngine } from './aLyingEngine.js';
 import { until } from './until.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Unavailable } from '../../src/domain/errors.js';
-import { engineFault } from '../../src/provisioner/engineFault.js';
+import { engineFault } from '../../src/provisioner/docker/engine/engineFault.js';
 import { EndpointTaken } from '../../src/provisioner/provisioner.js';
 
 const asked = { socket: '/var/run/docker.sock', image: 'dockurr/windows:6.05', port: 8001 };

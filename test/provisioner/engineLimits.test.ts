@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../../src/domain/errors.js';
-import { EngineLate, openEngine } from '../../src/provisioner/engine.js';
-import { engineLimit } from '../../src/provisioner/engineLimits.js';
-import { Tools } from '../../src/provisioner/tools.js';
+import { EngineLate, openEngine } from '../../src/provisioner/docker/engine/engine.js';
+import { engineLimit } from '../../src/provisioner/docker/engine/engineLimits.js';
+import { Tools } from '../../src/provisioner/docker/tools.js';
 import { anEngineProxy, type EngineProxy } from '../system/support/engineProxy.js';
 import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
 

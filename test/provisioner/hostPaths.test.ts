@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MountSettings } from 'dockerode';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demuxLogs } from '../../src/provisioner/demuxLogs.js';
-import type { DockerSettings } from '../../src/provisioner/settings.js';
+import { demuxLogs } from '../../src/provisioner/docker/demuxLogs.js';
+import type { DockerSettings } from '../../src/provisioner/docker/settings.js';
 import { aDockerHost, type DockerHost, docker, STUB } from './aDockerHost.js';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));

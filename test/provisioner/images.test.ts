@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openEngine } from '../../src/provisioner/engine.js';
-import { engineFault } from '../../src/provisioner/engineFault.js';
-import { Images } from '../../src/provisioner/images.js';
+import { openEngine } from '../../src/provisioner/docker/engine/engine.js';
+import { engineFault } from '../../src/provisioner/docker/engine/engineFault.js';
+import { Images } from '../../src/provisioner/docker/images.js';
 import type { InstallProgress } from '../../src/provisioner/provisioner.js';
 import { docker } from './aDockerHost.js';
 import { aRegistry } from './aRegistry.js';

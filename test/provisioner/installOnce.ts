@@ -1,6 +1,6 @@
 /** Runs in a container, as a server does there: installs once with what stands in the environment and prints what came of it. */
 import { createLog } from '../../src/log.js';
-import { createDockerProvisioner } from '../../src/provisioner/docker.js';
+import { createDockerProvisioner } from '../../src/provisioner/docker/docker.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { ALONE } from '../support/alone.js';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
+import { createSimulatedProvisioner } from '../../src/provisioner/simulated/simulated.js';
 import { describeProvisioner } from '../provisioner.contract.js';
 import { alone } from '../support/alone.js';
 import { until } from './until.js';

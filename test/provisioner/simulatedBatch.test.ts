@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { runSimulatedBatch } from '../../src/provisioner/simulatedBatch.js';
-import { simulatedWindows } from '../../src/provisioner/simulatedWindows.js';
+import { runSimulatedBatch } from '../../src/provisioner/simulated/simulatedBatch.js';
+import { simulatedWindows } from '../../src/provisioner/simulated/simulatedWindows.js';
 
 async function run(text: string) {
   const said = { stdout: [] as string[], stderr: [] as string[], pausedMs: 0 };

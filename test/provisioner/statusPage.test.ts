@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseStatusPage } from '../../src/provisioner/statusPage.js';
+import { parseStatusPage } from '../../src/provisioner/docker/guest/statusPage.js';
 
 test.each([
   ['<p class="loading">Starting Windows for Docker</p>', 'DOWNLOADING', null, 'Starting Windows for Docker'],

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.js';
-import { openEngine } from '../../src/provisioner/engine.js';
-import { watchEvents } from '../../src/provisioner/watchEvents.js';
+import { openEngine } from '../../src/provisioner/docker/engine/engine.js';
+import { watchEvents } from '../../src/provisioner/docker/engine/watchEvents.js';
 import { docker, STUB } from './aDockerHost.js';
 import { until } from './until.js';
 

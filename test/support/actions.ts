@@ -9,7 +9,7 @@ import type { WriteAs } from '../../src/db/write.js';
 import type { InvalidInput } from '../../src/domain/errors.js';
 import { ANYONE } from '../../src/domain/principal.js';
 import type { Feed } from '../../src/events/feed.js';
-import { simulatedScreens } from '../../src/provisioner/simulatedScreens.js';
+import { simulatedScreens } from '../../src/provisioner/simulated/simulatedScreens.js';
 import { isoHostRefusal } from './isoHosts.js';
 
 /** What actions work with on this database, as in a server with simulated machines unless `over` says otherwise. */

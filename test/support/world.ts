@@ -8,7 +8,7 @@ import { Feed } from '../../src/events/feed.js';
 import { Heartbeats } from '../../src/guest/heartbeats.js';
 import { createLog } from '../../src/log.js';
 import { Slices } from '../../src/primitives/slices.js';
-import { createSimulatedProvisioner } from '../../src/provisioner/simulated.js';
+import { createSimulatedProvisioner } from '../../src/provisioner/simulated/simulated.js';
 import type { Deps } from '../../src/reconciler/deps.js';
 import { Memory } from '../../src/reconciler/memory.js';
 import { Reconciler } from '../../src/reconciler/reconciler.js';

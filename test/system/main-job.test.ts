@@ -2,7 +2,7 @@ import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { dial } from '../../src/provisioner/dial.js';
-import { answersRdp } from '../../src/provisioner/rdpProbe.js';
+import { answersRdp } from '../../src/provisioner/docker/guest/rdpProbe.js';
 import { until } from '../support/until.js';
 import * as api from './support/api.js';
 import { aDeployment, type Deployment, docker } from './support/deployment.js';

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import { Unavailable } from '../../domain/errors.js';
 import type { Lead } from '../../domain/lead.js';
 import type { QemuAgent } from '../../domain/qemuAgent.js';
-import type { Engine } from '../engine.js';
+import type { Engine } from '../docker/engine/engine.js';
 import { QgaClient, QgaFault, QgaRefused } from './client.js';
 import { runScript } from './runScript.js';
 

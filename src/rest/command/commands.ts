@@ -3,6 +3,8 @@ import { cancelCommand } from '../../actions/command/cancelCommand.js';
 import { runCommand } from '../../actions/command/runCommand.js';
 import { waitForCommand } from '../../actions/command/waitForCommand.js';
 import { checked, uuidOf, wholeNumberOf } from '../../actions/input.js';
+import { unwrap } from '../../answers/refusals.js';
+import { jsonRequest, ok, refusals } from '../../answers/responses.js';
 import { type Command, commandsOfVm, getCommand, outputOf } from '../../db/commands.js';
 import type { Read } from '../../db/reads.js';
 import { getVm } from '../../db/vms.js';
@@ -10,8 +12,7 @@ import { InvalidInput, NotFound } from '../../domain/errors.js';
 import { shown } from '../../domain/limit.js';
 import { LIMITS } from '../../domain/limits.js';
 import { actionContext } from '../actionContext.js';
-import { unwrap } from '../refusals.js';
-import { InstanceId, jsonRequest, ok, refusals, text, wholeNumber } from '../schemas.js';
+import { InstanceId, text, wholeNumber } from '../parameters.js';
 import { run } from '../verbs.js';
 import {
   CommandDetails,

@@ -1,7 +1,8 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { Done, ok, Problem, refusals } from '../../answers/responses.js';
 import { shown } from '../../domain/limit.js';
 import { LIMITS } from '../../domain/limits.js';
-import { Done, ok, Problem, refusals, text, wholeNumber } from '../schemas.js';
+import { text, wholeNumber } from '../parameters.js';
 
 const tags = ['files'];
 const PATH = '/api/vms/instances/{instance_id}/files/{path}';

@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import { checked, wholeNumberOf } from '../../actions/input.js';
+import { unwrap } from '../../answers/refusals.js';
 import type { Conflict, NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
 import type { Share, ShareEntry, SharePage, SharePath } from '../../domain/share.js';
-import { unwrap } from '../refusals.js';
 
 /** One page of a folder. */
 export async function listFiles(c: Context, share: Share, path: SharePath): Promise<SharePage | NotFound | Conflict> {

@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
 import type { Context } from 'hono';
+import { problem, unwrap } from '../../answers/refusals.js';
 import { Conflict, InvalidInput, Refusal } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
 import { type Share, type SharePath, UploadCutOff } from '../../domain/share.js';
 import type { Logger } from '../../log.js';
 import { shorten } from '../../primitives/shorten.js';
-import { problem, unwrap } from '../refusals.js';
 import { announcedSha256 } from './digest.js';
 import { nodeOf } from './nodeOf.js';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Context } from 'hono';
+import { problem } from '../../answers/refusals.js';
 import { Conflict } from '../../domain/errors.js';
 import type { OpenShareFile } from '../../domain/share.js';
 import type { Logger } from '../../log.js';
-import { problem } from '../refusals.js';
 import { digestField, wantsSha256 } from './digest.js';
 import { nodeOf } from './nodeOf.js';
 import { isStillThat, namesTag, type Part, partOf } from './range.js';
