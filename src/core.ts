@@ -8,7 +8,6 @@ import type { ActionDeps } from './actions/context.js';
 import { createIsoHostRefusal } from './actions/image/isoHosts.js';
 import type { Config } from './config.js';
 import { openDatabase } from './db/client.js';
-import { databaseTime, followClock } from './db/clock.js';
 import { damagedImages } from './db/damagedImages.js';
 import { createDatabaseHealth, type DatabasePlace } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
@@ -74,7 +73,7 @@ export async function startCore(
 
   const db = openDatabase(databaseUrl, config.databaseConnections);
   opened('database', () => db.$disconnect());
-  const endClock = await followClock(db);
+  const endClock = await db.clock.follow(db);
   opened('clock', async () => endClock());
   const deployment = await getDeployment(db, config.provisioner);
   const bus = openBus({ databaseUrl, redisUrl: config.redisUrl, channel: `vapiorc:${deployment.name}`, log });
@@ -205,9 +204,9 @@ export async function startCore(
           provisioner: leading(provisioner, leadOf(db, term, over)),
           deployment,
           log,
-          now: databaseTime,
+          now: () => db.clock.now(),
           memory,
-          ledSince: databaseTime(),
+          ledSince: db.clock.now(),
         },
         feed,
       );

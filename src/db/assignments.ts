@@ -3,7 +3,6 @@ import { RECONCILER } from '../domain/principal.js';
 import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Tx } from './client.js';
-import { databaseTime } from './clock.js';
 import type { Pool } from './pools.js';
 import { nextInQueue } from './queue.js';
 import { claimSpares } from './vms.js';
@@ -110,7 +109,7 @@ function fulfil(tx: Tx, assignmentId: string, vmId: string): Promise<number> {
 export async function endAssignmentOf(tx: Tx, vmId: string, reason: string): Promise<string | undefined> {
   const [ended] = await tx.assignment.updateManyAndReturn({
     where: { vmId, status: 'FULFILLED' },
-    data: { status: 'ENDED', reason, endedAt: databaseTime() },
+    data: { status: 'ENDED', reason, endedAt: tx.clock.now() },
     select: { id: true },
   });
   return ended?.id;

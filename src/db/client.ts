@@ -1,10 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { type Prisma, PrismaClient } from '../generated/prisma/client.js';
+import { PrismaClient } from '../generated/prisma/client.js';
+import { Clock } from './clock.js';
 import { connectionConfig, prepareSession, type SessionNeeds, schemaOf } from './connection.js';
 
-export type Db = PrismaClient;
+/** A database, with its own time. */
+export type Db = ReturnType<typeof openDatabase>;
 /** Inside a transaction. */
-export type Tx = Prisma.TransactionClient;
+export type Tx = Parameters<Parameters<Db['$transaction']>[0]>[0];
 
 const NEEDS: SessionNeeds = { name: 'vapiorc' };
 
@@ -12,9 +14,9 @@ const NEEDS: SessionNeeds = { name: 'vapiorc' };
  * `connections`: most that the pool opens; 20 is enough for the API's reads beside its writes, and Postgres' own default limit is 100 for all
  * its clients. Connects lazily, at the first query. The pool mends itself after an outage; queries meanwhile fail.
  */
-export function openDatabase(url: string, connections = 20): Db {
+export function openDatabase(url: string, connections = 20) {
   const names = new Map<string, string>();
-  return new PrismaClient({
+  const client = new PrismaClient({
     adapter: new PrismaPg(
       {
         ...connectionConfig(url, NEEDS),
@@ -39,4 +41,5 @@ export function openDatabase(url: string, connections = 20): Db {
     // Callers wait longer for a connection than one slow transaction takes; beyond that it is a fault.
     transactionOptions: { maxWait: 10_000, timeout: 15_000 },
   });
+  return client.$extends({ client: { clock: new Clock() } });
 }

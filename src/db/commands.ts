@@ -1,7 +1,6 @@
 import { type CommandEvent, type CommandStatus, commandTransition } from '../domain/command.js';
 import type { Command, CommandOutput, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
-import { databaseTime } from './clock.js';
 import { lockRow } from './lockRow.js';
 
 export type { Command, CommandOutput };
@@ -65,7 +64,7 @@ export async function moveCommand(
 export function breakCommandsOf(tx: Tx, vmId: string, reason: string): Promise<{ id: string }[]> {
   return tx.command.updateManyAndReturn({
     where: { vmId, status: { in: [...LIVE] } },
-    data: { status: 'FAILED' satisfies CommandStatus, reason, endedAt: databaseTime(), generation: { increment: 1 } },
+    data: { status: 'FAILED' satisfies CommandStatus, reason, endedAt: tx.clock.now(), generation: { increment: 1 } },
     select: { id: true },
   });
 }
@@ -99,7 +98,7 @@ export async function handOver(tx: Tx, id: string, session: string): Promise<Com
     data: {
       status: commandTransition('QUEUED', 'DELIVERED') as CommandStatus,
       session,
-      startedAt: databaseTime(),
+      startedAt: tx.clock.now(),
       generation: { increment: 1 },
     },
   });

@@ -1,7 +1,6 @@
 import type { VmStatus } from '../domain/vm.js';
 import type { Guest } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
-import { databaseTime } from './clock.js';
 
 export type { Guest };
 
@@ -51,7 +50,7 @@ export async function noteGuest(tx: Tx, machineId: string, session: string, fact
     INSERT INTO "Guest" AS g ("machineId", "session", "agent", "windows", "build", "computer", "machineGuid", "userName", "ip", "codePage",
       "clockSkewMs", "seenAt")
     VALUES (${machineId}::uuid, ${session}, ${agent ?? null}, ${windows ?? null}, ${build ?? null}, ${computer ?? null},
-      ${machineGuid ?? null}, ${userName ?? null}, ${ip ?? null}, ${codePage ?? null}::int, ${skewMs}::int, ${databaseTime()}::timestamptz)
+      ${machineGuid ?? null}, ${userName ?? null}, ${ip ?? null}, ${codePage ?? null}::int, ${skewMs}::int, ${tx.clock.now()}::timestamptz)
     ON CONFLICT ("machineId") DO UPDATE SET "session" = excluded."session", "agent" = excluded."agent", "windows" = excluded."windows",
       "build" = excluded."build", "computer" = excluded."computer", "machineGuid" = excluded."machineGuid",
       "userName" = excluded."userName", "ip" = excluded."ip", "codePage" = excluded."codePage",

@@ -1,7 +1,6 @@
 import { type ImageEvent, imageTransition } from '../domain/image.js';
 import type { GoldenImage, Prisma } from '../generated/prisma/client.js';
 import type { Db, Tx } from './client.js';
-import { databaseTime } from './clock.js';
 import { lockRow } from './lockRow.js';
 import { AFRESH } from './pools.js';
 
@@ -29,10 +28,10 @@ export async function moveImage(
     where: { id: image.id, generation: image.generation },
     data: {
       stuck: null,
-      ...(event === 'INSTALLED' && { installedAt: databaseTime() }),
+      ...(event === 'INSTALLED' && { installedAt: tx.clock.now() }),
       ...also,
       status,
-      changedAt: databaseTime(),
+      changedAt: tx.clock.now(),
       generation: { increment: 1 },
     },
   });

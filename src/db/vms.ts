@@ -2,7 +2,6 @@ import { type VmEvent, type VmStatus, vmTransition } from '../domain/vm.js';
 import { Prisma, type Vm } from '../generated/prisma/client.js';
 import { claimable } from './claimable.js';
 import type { Db, Tx } from './client.js';
-import { databaseTime } from './clock.js';
 import { lockRow } from './lockRow.js';
 
 export type { Vm };
@@ -30,7 +29,7 @@ export async function moveVm(
   if (status === undefined) return undefined;
   const [moved] = await tx.vm.updateManyAndReturn({
     where: { id: vm.id, generation: vm.generation },
-    data: { ...also, status, changedAt: databaseTime(), generation: { increment: 1 } },
+    data: { ...also, status, changedAt: tx.clock.now(), generation: { increment: 1 } },
   });
   return moved;
 }

@@ -124,7 +124,7 @@ export interface InstallDurations {
 }
 
 /**
- * When an image that is being made may be READY, by earlier ones of its vmType, and later when this one is slower than they were.
+ * When an image that is being made may be READY, by earlier ones, and later when this one is slower than they were.
  * Never in the past. Undefined: nothing is known, or nothing is being made.
  */
 export function estimateReadyAt(

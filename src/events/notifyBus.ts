@@ -49,13 +49,13 @@ export function openNotify(url: string, channel: string, events: TransportEvents
   const run = async () => {
     let retryMs = RETRY_FIRST_MS;
     while (!closing.signal.aborted) {
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       try {
         await session();
       } catch (err) {
         if (!closing.signal.aborted) events.down((err as Error).message);
       }
-      if (Date.now() - startedAt > PROBE_EVERY_MS) retryMs = RETRY_FIRST_MS;
+      if (performance.now() - startedAt > PROBE_EVERY_MS) retryMs = RETRY_FIRST_MS;
       await sleep(retryMs * (0.5 + Math.random() / 2), undefined, { signal: closing.signal }).catch(() => undefined);
       retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
     }

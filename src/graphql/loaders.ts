@@ -4,11 +4,10 @@ import type { Db } from '../db/client.js';
 import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
-import { installDurations } from '../db/installDurations.js';
+import { estimatesOf } from '../db/installDurations.js';
 import { queuePositions } from '../db/queue.js';
 import type { Read } from '../db/reads.js';
 import type { Vm } from '../db/vms.js';
-import type { InstallDurations } from '../domain/installProgress.js';
 import type { VmStatus } from '../domain/vm.js';
 import type { ImageLine, Pool } from '../generated/prisma/client.js';
 import { batched } from './batched.js';
@@ -43,8 +42,8 @@ export interface Loaders {
   poolsOfLine: Load<Pool[]>;
   /** By line. */
   currentImage: Load<GoldenImage>;
-  /** By vmType: what earlier installations took. */
-  installDurations: Load<InstallDurations>;
+  /** By golden image. */
+  estimatedReadyAt: Load<Date>;
   /** By assignment: from 1, of those that wait for the same pool. */
   queuePosition: Load<number>;
 }
@@ -75,7 +74,7 @@ export function createLoaders(read: Read): Loaders {
       const current = await db.goldenImage.findMany({ where: { lineId: { in: lineIds }, current: true } });
       return new Map(current.map((image) => [image.lineId, image]));
     }),
-    installDurations: many(installDurations),
+    estimatedReadyAt: many(estimatesOf),
     queuePosition: many(queuePositions),
   };
 }

@@ -1,4 +1,3 @@
-import { databaseTime } from '../db/clock.js';
 import { liveCommands } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import { getVm, type Vm } from '../db/vms.js';
@@ -43,7 +42,7 @@ export function nextCall(deps: NextDeps): GuestCall {
   const turns = new KeyedLock();
 
   const takeOutput = async (delivery: DeliveryDeps, vm: Vm, { output }: GuestPoll) => {
-    const now = databaseTime().getTime();
+    const now = db.clock.now().getTime();
     if (output.size === 0 || (outputAt.get(vm.id) ?? 0) + OUTPUT_EVERY_MS > now) return;
     outputAt.set(vm.id, now);
     await noteOutput(delivery, vm, output, lookedAt, now);
@@ -63,10 +62,10 @@ export function nextCall(deps: NextDeps): GuestCall {
       toldAt: (id: string) => told.get(id),
     };
     for (;;) {
-      const turn = guestTurn(await liveCommands(db, vm.id), caller, databaseTime().getTime());
+      const turn = guestTurn(await liveCommands(db, vm.id), caller, db.clock.now().getTime());
       if (turn.do === 'nothing') return { againMs: turn.againMs };
       if (turn.do === 'cancel') {
-        told.set(`cancel ${turn.id}`, databaseTime().getTime());
+        told.set(`cancel ${turn.id}`, db.clock.now().getTime());
         return { answer: { do: 'cancel', id: turn.id } };
       }
       if (turn.do === 'give up') {
@@ -79,7 +78,7 @@ export function nextCall(deps: NextDeps): GuestCall {
         if ((await whyNot(vm.id, session)) !== undefined) return { answer: { do: 'ready' } };
         continue;
       }
-      told.set(turn.id, databaseTime().getTime());
+      told.set(turn.id, db.clock.now().getTime());
       const { id, command, timeoutSeconds, workingDirectory } = delivered.command;
       const { script } = delivered;
       return { answer: { do: 'run', id, command, timeout: timeoutSeconds, directory: workingDirectory ?? '', script } };

@@ -1,4 +1,4 @@
-import { databaseTime } from '../db/clock.js';
+import type { Db } from '../db/client.js';
 import { noteGuest } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import type { Write } from '../db/write.js';
@@ -13,11 +13,11 @@ import { reportInstallFailed } from './reportInstallFailed.js';
 const NO_SESSION = '';
 
 /** `ready`: who the guest is, at every start of the agent. */
-export function readyCall(rules: AdmitRules): GuestCall {
+export function readyCall({ db, ...rules }: AdmitRules & { db: Db }): GuestCall {
   return {
     maxBodyBytes: LIMITS.guestBodyBytes.value,
     async answer({ vm, image, write }, body) {
-      const now = databaseTime();
+      const now = db.clock.now();
       const message = parseGuestReport(body);
       if ('malformed' in message) return message;
       if (image) return noteInstallation(write, image, message, now);
@@ -26,7 +26,7 @@ export function readyCall(rules: AdmitRules): GuestCall {
       const { session = NO_SESSION, facts, clock } = message;
       const admission = await admitGuest({ ...rules, write }, vm.id, { session, facts, clock }, now);
       if (admission === 'over') return 'over';
-      return admission.do === 'sync' ? { do: 'sync', time: databaseTime().getTime() } : admission;
+      return admission.do === 'sync' ? { do: 'sync', time: db.clock.now().getTime() } : admission;
     },
   };
 }

@@ -1,4 +1,3 @@
-import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { type GoldenImage, getImage, lockImage, makeCurrent, moveImage } from '../db/images.js';
 import { Refusal } from '../domain/errors.js';
@@ -152,7 +151,7 @@ async function seal({ write, provisioner, log, now }: Deps, image: GoldenImage):
     const moved = await moveImage(tx, latest, 'SEALED', {
       sizeBytes: BigInt(sizeBytes),
       sha256,
-      readyAt: databaseTime(),
+      readyAt: tx.clock.now(),
       endpoint: null,
       engineId: null,
       phase: null,
@@ -188,7 +187,7 @@ async function clean(deps: Deps, image: GoldenImage): Promise<void> {
     async (tx, tell) => {
       const { count } = await tx.goldenImage.updateMany({
         where: { id: image.id, status: image.status, cleanedAt: null },
-        data: { cleanedAt: databaseTime(), endpoint: null, engineId: null, ...(reason && { reason }) },
+        data: { cleanedAt: tx.clock.now(), endpoint: null, engineId: null, ...(reason && { reason }) },
       });
       if (count > 0) tell({ kind: 'GOLDEN_IMAGE_CLEANED', vmType: image.vmType, goldenImageId: image.id });
     },

@@ -33,7 +33,7 @@ export class QemuAgentCommands {
   async pass(): Promise<void> {
     if (this.#first) await this.#giveUpOrphans();
     this.#first = false;
-    const now = Date.now();
+    const now = performance.now();
     for (const [vmId, untilMs] of this.#resting) if (untilMs <= now) this.#resting.delete(vmId);
     const waiting = await this.#deps.db.command.findMany({
       where: {
@@ -49,7 +49,7 @@ export class QemuAgentCommands {
       if (this.#stopped.signal.aborted || this.#working.size >= PARALLEL_VMS) return;
       const work = this.#workIn(vmId)
         .catch((err: unknown) => {
-          this.#resting.set(vmId, Date.now() + REST_MS);
+          this.#resting.set(vmId, performance.now() + REST_MS);
           this.#deps.log.warn({ err, vmId }, 'commands by the QEMU guest agent failed; tried again');
         })
         .finally(() => this.#working.delete(vmId));
@@ -77,7 +77,7 @@ export class QemuAgentCommands {
     const agent = await this.#open(vmId);
     if (agent === undefined) return;
     if (agent instanceof Error) {
-      this.#resting.set(vmId, Date.now() + REST_MS);
+      this.#resting.set(vmId, performance.now() + REST_MS);
       return this.#deps.log.debug({ vmId, why: agent.message }, 'no QEMU guest agent');
     }
     this.#agents.add(agent);

@@ -144,7 +144,7 @@ export class Reconciler {
   }
 
   #pokeAll(keys: Iterable<string>): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const key of keys) if ((this.#resting.get(key)?.untilMs ?? 0) <= now) this.#tasks.poke(key);
   }
 
@@ -188,7 +188,7 @@ export class Reconciler {
 
   #rest(key: string): void {
     const ms = Math.min((this.#resting.get(key)?.ms ?? REST_MS / 2) * 2, LONGEST_REST_MS);
-    this.#resting.set(key, { untilMs: Date.now() + ms, ms });
+    this.#resting.set(key, { untilMs: performance.now() + ms, ms });
   }
 
   async #step(key: string): Promise<Outcome> {

@@ -1,5 +1,4 @@
 import type { Db } from '../db/client.js';
-import { databaseTime } from '../db/clock.js';
 import { type Command, lockCommand, moveCommand, saveOutput } from '../db/commands.js';
 import { getGuest } from '../db/guests.js';
 import type { Write } from '../db/write.js';
@@ -21,7 +20,7 @@ export async function claimForQemuAgent({ db, write }: Deps, vmId: string): Prom
   return write(async (tx, tell) => {
     const command = await lockCommand(tx, next.id);
     if (command?.status !== 'QUEUED') return undefined;
-    const moved = await moveCommand(tx, command, 'DELIVERED', { startedAt: databaseTime() });
+    const moved = await moveCommand(tx, command, 'DELIVERED', { startedAt: tx.clock.now() });
     if (moved === undefined) return undefined;
     const { vmType } = await tx.vm.findUniqueOrThrow({ where: { id: vmId }, select: { vmType: true } });
     tell({ kind: 'COMMAND_STARTED', vmType, vmId, data: { commandId: command.id } });

@@ -1,4 +1,3 @@
-import { databaseTime } from '../db/clock.js';
 import { guestToken } from '../db/deployment.js';
 import { getImage } from '../db/images.js';
 import { silentVms } from '../db/sightings.js';
@@ -131,7 +130,7 @@ async function cleanVm(deps: Deps, vm: Vm): Promise<void> {
       const latest = await lockVm(tx, vm.id);
       if (latest === null || latest.cleanedAt !== null) return;
       await tx.sighting.deleteMany({ where: { vmId: vm.id } });
-      const clean = { cleanedAt: databaseTime(), endpoint: null, engineId: null, reason };
+      const clean = { cleanedAt: tx.clock.now(), endpoint: null, engineId: null, reason };
       const subject = { vmType: vm.vmType, vmId: vm.id } as const;
       const gone = await moveVm(tx, latest, 'GONE', clean);
       if (gone) return tell({ kind: 'VM_DESTROYED', ...subject, ...(vm.reason !== null && { reason: vm.reason }) });

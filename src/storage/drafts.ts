@@ -17,13 +17,6 @@ interface Owner {
   started: string;
 }
 
-let self: Promise<Owner> | undefined;
-
-function whoWeAre(): Promise<Owner> {
-  self ??= findOutSelf();
-  return self;
-}
-
 /** A new place for something half-done in `folder`, which is made when missing. Its name says whose it is. */
 export async function draftIn(folder: string): Promise<string> {
   await mkdir(folder, { mode: 0o700 }).catch((fault: unknown) => {
@@ -42,21 +35,22 @@ export async function sweepDrafts(folder: string): Promise<void> {
     if (errno(fault) === 'ENOENT' || errno(fault) === 'ENOTDIR') return;
     throw fault;
   }
+  if (names.length === 0) return;
+  const own = await whoWeAre();
   for (const name of names) {
-    if (await isLeft(join(folder, name), name)) await removeTree(join(folder, name), folder);
+    if (await isLeft(join(folder, name), name, own)) await removeTree(join(folder, name), folder);
   }
 }
 
-async function isLeft(path: string, name: string): Promise<boolean> {
+async function isLeft(path: string, name: string, own: Owner): Promise<boolean> {
   const [world = '', pid = '', started = ''] = name.split('_');
-  const own = await whoWeAre();
   if (world === own.world) return (await startOf(pid)) !== started;
   // Of another machine on the same disk, or of this one before it was started anew: its processes are not ours to see.
   const found = await lstatIfThere(path);
   return found !== undefined && Date.now() - found.mtimeMs > STALE_MS;
 }
 
-async function findOutSelf(): Promise<Owner> {
+async function whoWeAre(): Promise<Owner> {
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const numbering = /\d+/.exec(await readlink('/proc/self/ns/pid'))?.[0] ?? '0';
   const pid = String(process.pid);

@@ -1,5 +1,4 @@
 import type { Tx } from '../db/client.js';
-import { databaseTime } from '../db/clock.js';
 import { breakCommandsOf, type Command, moveCommand } from '../db/commands.js';
 import type { Vm } from '../db/vms.js';
 import type { CommandEvent } from '../domain/command.js';
@@ -24,7 +23,7 @@ export const CANCELLED_RUNNING: CommandEnd = { event: 'CANCELLED', reason: 'canc
 export async function endCommand(tx: Tx, tell: Tell, command: Command, end: CommandEnd): Promise<Command> {
   const exitCode = end.event === 'EXITED' ? end.exitCode : null;
   const reason = end.event === 'EXITED' ? null : end.reason;
-  const ended = await moveCommand(tx, command, end.event, { ...end.also, exitCode, reason, endedAt: databaseTime() });
+  const ended = await moveCommand(tx, command, end.event, { ...end.also, exitCode, reason, endedAt: tx.clock.now() });
   if (ended === undefined)
     throw new Error(`command ${command.id} is ${command.status}, which does not allow ${end.event}`);
   const { id: commandId, vmId, status } = ended;

@@ -1,4 +1,3 @@
-import { databaseTime } from '../db/clock.js';
 import { type GoldenImage, lockImage } from '../db/images.js';
 import { installDurations } from '../db/installDurations.js';
 import type { Write } from '../db/write.js';
@@ -20,13 +19,14 @@ export function noteProgress(
   { write }: { write: Write },
   imageId: string,
   note: InstallNote,
-  now = databaseTime(),
+  at?: Date,
 ): Promise<GoldenImage | null> {
   return write(async (tx, tell) => {
     const image = await lockImage(tx, imageId);
     if (image === null || (image.status !== 'INSTALLING' && image.status !== 'REQUESTED')) return image;
-    const { vmType } = image;
-    const earlier = note.share === null ? (await installDurations(tx, [vmType])).get(vmType) : undefined;
+    const { lineId, vmType } = image;
+    const now = at ?? tx.clock.now();
+    const earlier = note.share === null ? (await installDurations(tx, [lineId])).get(lineId) : undefined;
     const { moved, ...shown } = advance(image, note, now, earlier?.installMs);
     if (!moved && shown.progress === image.progress) return image;
     tell({ kind: 'GOLDEN_IMAGE_PROGRESS', vmType, goldenImageId: imageId, data: shown });

@@ -1,6 +1,5 @@
 import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
-import { databaseTime } from '../db/clock.js';
 import type { GuestFacts } from '../db/guests.js';
 import { lockImage, moveImage } from '../db/images.js';
 import { poolRecovered } from '../db/pools.js';
@@ -41,7 +40,7 @@ async function ready(tx: Tx, tell: Tell, vmId: string, isEnough: (vm: Vm) => Pro
 /** BOOTING becomes READY, and whoever waits longest gets it. False: the status of the VM, whose row is held, does not allow it. */
 export async function becomeReady(tx: Tx, tell: Tell, vm: Vm, facts: GuestFacts): Promise<boolean> {
   const { id: vmId, vmType } = vm;
-  const readyAt = databaseTime();
+  const readyAt = tx.clock.now();
   const moved = await moveVm(tx, vm, 'GUEST_READY', { readyAt, notReady: null });
   if (moved === undefined) return false;
   await sighted(tx, [vmId]);

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { databaseTime, followClock } from '../../src/db/clock.js';
 import { reconcileLeases } from '../../src/reconciler/leases.js';
 import { reconcileVm } from '../../src/reconciler/vm.js';
 import { anImage, aVm } from '../support/rows.js';
@@ -56,8 +55,8 @@ describe.each([
 });
 
 test('the time is measured, so that it is within a second of what the database says', async () => {
-  const end = await followClock(world.db);
+  const end = await world.db.clock.follow(world.db);
   const [row] = await world.db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS "now"`;
-  expect(Math.abs(databaseTime().getTime() - Number(row?.now))).toBeLessThan(1_000);
+  expect(Math.abs(world.db.clock.now().getTime() - Number(row?.now))).toBeLessThan(1_000);
   end();
 });

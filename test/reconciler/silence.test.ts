@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { serveQueue } from '../../src/db/assignments.js';
-import { databaseTime } from '../../src/db/clock.js';
 import { noteGuest } from '../../src/db/guests.js';
 import { listening, sighted, silentVms } from '../../src/db/sightings.js';
 import { createWrite } from '../../src/db/write.js';
@@ -176,7 +175,7 @@ test.each(ASKS)(
     world = await createWorld({ readiness: 'rdp' });
     const { id } = await aVm(world.db);
     await seenAgo(60, id);
-    const asked = databaseTime().getTime();
+    const asked = world.db.clock.now().getTime();
 
     await ask(
       asking(() => sleep(1500, true)),

@@ -1,5 +1,4 @@
 import { openDatabase } from '../../src/db/client.js';
-import { databaseTime } from '../../src/db/clock.js';
 import { getDeployment } from '../../src/db/deployment.js';
 import { createWrite } from '../../src/db/write.js';
 import { guestOf, RECONCILER } from '../../src/domain/principal.js';
@@ -55,7 +54,7 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
     provisioner,
     deployment: await getDeployment(db, 'simulated'),
     log,
-    now: databaseTime,
+    now: () => db.clock.now(),
     memory: new Memory(),
     ledSince: new Date(0),
     readiness: 'agent',

@@ -3,7 +3,7 @@ import { getImage } from '../../src/db/images.js';
 import { installDurations } from '../../src/db/installDurations.js';
 import { guestOf } from '../../src/domain/principal.js';
 import { noteInstallStep, noteProgress } from '../../src/transitions/noteProgress.js';
-import { anImage } from '../support/rows.js';
+import { aLine, anImage } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -91,7 +91,7 @@ test('a move ends a standstill; time that passes does not', async () => {
   expect(await noteProgress(world, id, { ...note, message: 'goes on' })).toMatchObject({ stuck: null });
 });
 
-test('what an installation takes is the median of the last five that became an image', async () => {
+test('what an installation takes is the median of the last five of its line that became an image, else of its vmType', async () => {
   const made = (vmType: string, minutes: number, age: number, over = {}) => {
     const startedAt = new Date(Date.UTC(2026, 0, 1, 100 - age));
     const after = (m: number) => new Date(startedAt.getTime() + m * MINUTE_MS);
@@ -103,10 +103,25 @@ test('what an installation takes is the median of the last five that became an i
   await made('10', 60, 0);
   await anImage(world.db, { vmType: '2022' });
 
-  const found = await installDurations(world.db, ['11', '10', '2022']);
+  await aLine(world.db, { name: 'office' });
+  const studio = await aLine(world.db, { name: 'studio' });
+  await made('11', 70, 0, { lineId: studio.id });
 
-  expect(Object.fromEntries(found)).toEqual({
-    11: { installMs: 30 * MINUTE_MS, readyMs: 32 * MINUTE_MS },
-    10: { installMs: 60 * MINUTE_MS, readyMs: 62 * MINUTE_MS },
+  const lines = await world.db.imageLine.findMany();
+  const found = await installDurations(
+    world.db,
+    lines.map(({ id }) => id),
+  );
+
+  expect(Object.fromEntries(lines.map(({ id, name }) => [name, found.get(id)?.installMs]))).toEqual({
+    11: 30 * MINUTE_MS,
+    10: 60 * MINUTE_MS,
+    // Its own count, however few.
+    studio: 70 * MINUTE_MS,
+    // It has none: the last five of its vmType, whatever their line.
+    office: 40 * MINUTE_MS,
+    2022: undefined,
   });
+  const ofTen = lines.find(({ name }) => name === '10')?.id ?? '';
+  expect(found.get(ofTen)?.readyMs).toBe(62 * MINUTE_MS);
 });

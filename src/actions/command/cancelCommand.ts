@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { databaseTime } from '../../db/clock.js';
 import { lockCommand } from '../../db/commands.js';
 import { isCommandOver } from '../../domain/command.js';
 import { NotFound } from '../../domain/errors.js';
@@ -24,7 +23,7 @@ export const cancelCommand = defineAction({
       const command = await lockCommand(tx, id);
       if (command === null) return new NotFound('command', id);
       if (isCommandOver(command.status) || command.cancelRequestedAt !== null) return { command, changed: false };
-      const cancelRequestedAt = databaseTime();
+      const cancelRequestedAt = tx.clock.now();
       if (command.status === 'QUEUED') {
         const ended = await endCommand(tx, tell, command, {
           event: 'CANCELLED',

@@ -10,22 +10,18 @@ import {
   isWrappingType,
 } from 'graphql';
 
-const bySchema = new WeakMap<GraphQLSchema, ReadonlyMap<string, number>>();
-
 /**
  * How often what lies below a field of introspection is answered, by `Type.field`: for a list, how many items it has in the middle,
- * over all that it may be asked of. Made once, for a schema does not change.
+ * over all that it may be asked of.
  */
 export function introspectionSizes(schema: GraphQLSchema): ReadonlyMap<string, number> {
-  const known = bySchema.get(schema);
-  if (known) return known;
   const types = Object.values(schema.getTypeMap());
   const directives = schema.getDirectives();
   const fields = types.flatMap(fieldsOf);
   const inputs = types.flatMap((type) => (isInputObjectType(type) ? Object.values(type.getFields()) : []));
   const args = fields.flatMap((field) => field.args);
   const wrappers = [...fields, ...args, ...inputs].map(({ type }) => wrappersOf(type));
-  const sizes = new Map([
+  return new Map([
     ['__Schema.types', types.length],
     // One may be asked for that is much larger than most, so it is taken for all of them.
     ['Query.__type', types.length],
@@ -42,8 +38,6 @@ export function introspectionSizes(schema: GraphQLSchema): ReadonlyMap<string, n
     ['__Type.ofType', middle(wrappers) / (middle(wrappers) + 1)],
     ['__Field.args', args.length / fields.length],
   ]);
-  bySchema.set(schema, sizes);
-  return sizes;
 }
 
 function fieldsOf(type: GraphQLNamedType) {

@@ -16,6 +16,7 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { LIMITS } from '../../domain/limits.js';
 import { boundErrors } from './boundErrors.js';
 import { excess } from './excess.js';
+import { introspectionSizes } from './introspectionSizes.js';
 import { measureDocument } from './measureDocument.js';
 import { measureText } from './measureText.js';
 import { measureVariables } from './measureVariables.js';
@@ -33,8 +34,10 @@ interface Operation {
 /**
  * Refuses documents and operations that would cost too much, each before the work that it would cost: parsing, validation, coercion of
  * variables, execution. Over HTTP and WebSocket, subscriptions too. And answers no more errors, nor longer ones, than anybody reads.
+ * `schema`: the one that all of them are executed on.
  */
-export function useLimits(): Plugin {
+export function useLimits(schema: GraphQLSchema): Plugin {
+  const sizes = introspectionSizes(schema);
   return {
     onParse({ setParseFn }) {
       setParseFn((given: string | Source, options) => {
@@ -53,7 +56,7 @@ export function useLimits(): Plugin {
     },
     // The price is not remembered: it depends on the variables.
     onExecute({ args, setResultAndStopExecution }) {
-      const errors = refuse(args);
+      const errors = refuse(args, sizes);
       if (errors) setResultAndStopExecution({ errors });
       forgetWhatCame(args);
       return {
@@ -63,7 +66,7 @@ export function useLimits(): Plugin {
       };
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      const errors = refuse(args) ?? refuseLong(args);
+      const errors = refuse(args, sizes) ?? refuseLong(args);
       if (errors) setResultAndStopExecution({ errors });
       forgetWhatCame(args);
       return {
@@ -81,7 +84,7 @@ export function useLimits(): Plugin {
 }
 
 /** Why an operation may not begin. One that may has just the variables that it declares. */
-function refuse(args: Operation): readonly GraphQLError[] | undefined {
+function refuse(args: Operation, sizes: ReadonlyMap<string, number>): readonly GraphQLError[] | undefined {
   const { schema, document, operationName, variableValues, contextValue } = args;
   const operation = getOperationAST(document, operationName);
   if (!operation) return undefined; // the executor says which there are
@@ -96,7 +99,8 @@ function refuse(args: Operation): readonly GraphQLError[] | undefined {
   for (const definition of document.definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   const most = LIMITS.graphqlCost.value;
-  const price = priceOf({ schema, operation, fragments, variables: coerced, context: contextValue as object }, most);
+  const context = contextValue as object;
+  const price = priceOf({ schema, sizes, operation, fragments, variables: coerced, context }, most);
   if (price <= most) return undefined;
   const fix = `It may cost ${Math.ceil(price)} or more: ask for fewer fields or smaller pages (\`first\`).`;
   return badRequest([excess('QUERY_COMPLEXITY', LIMITS.graphqlCost, fix)]);

@@ -17,10 +17,11 @@ import {
   TypeMetaFieldDef,
 } from 'graphql';
 import { PRICES } from '../../domain/prices.js';
-import { introspectionSizes } from './introspectionSizes.js';
 
 export interface Priced {
   schema: GraphQLSchema;
+  /** What `introspectionSizes` says of the schema. */
+  sizes: ReadonlyMap<string, number>;
   operation: OperationDefinitionNode;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Coerced. */
@@ -33,7 +34,8 @@ export interface Priced {
  * once more, without a bound on errors, and takes introspection for free.
  * Beyond `most` it is not added up to its end.
  */
-export function priceOf({ schema, operation, fragments, variables, context }: Priced, most: number): number {
+export function priceOf(priced: Priced, most: number): number {
+  const { schema, operation, fragments } = priced;
   // A fragment that is spread in many places is looked at once.
   const known = new Map<SelectionSetNode, Map<GraphQLNamedType, number>>();
 
@@ -57,7 +59,7 @@ export function priceOf({ schema, operation, fragments, variables, context }: Pr
   const ofField = (node: FieldNode, type: GraphQLNamedType): number => {
     const field = fieldOf(type, node.name.value);
     if (field === undefined) return PRICES.value.points; // __typename
-    const { points, times } = priceOfField(schema, type, field, node, variables, context);
+    const { points, times } = priceOfField(priced, type, field, node);
     const below = node.selectionSet ? ofSelections(node.selectionSet, getNamedType(field.type)) : 0;
     return points + times * below;
   };
@@ -73,15 +75,13 @@ function fieldOf(type: GraphQLNamedType, name: string): GraphQLField<unknown, un
 }
 
 function priceOfField(
-  schema: GraphQLSchema,
+  { sizes, variables, context }: Priced,
   type: GraphQLNamedType,
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
-  variables: Record<string, unknown>,
-  context: object,
 ): { points: number; times: number } {
   if (isIntrospectionType(getNamedType(field.type)) || isIntrospectionType(type)) {
-    const times = introspectionSizes(schema).get(`${type.name}.${field.name}`) ?? 1;
+    const times = sizes.get(`${type.name}.${field.name}`) ?? 1;
     return { points: PRICES.introspection.points, times };
   }
   let price = field.extensions.complexity as FieldComplexity<object, object> | undefined;

@@ -40,7 +40,7 @@ export function createExecutor(deps: GraphqlDeps, maskError: MaskError) {
     maskedErrors: { maskError },
     // http.ts has read the body, within a limit.
     maxRequestBodySize: false,
-    plugins: [useLimits(), useSharedResults(), useStreams(), useNotAcceptable()],
+    plugins: [useLimits(schema), useSharedResults(), useStreams(), useNotAcceptable()],
     // Yoga's own keep a thousand documents for an hour, of 1 MB each where somebody means it; and as many that are wrong.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({

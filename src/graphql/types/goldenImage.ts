@@ -6,10 +6,8 @@ import {
   retireGoldenImage,
 } from '../../actions/image/changeGoldenImage.js';
 import { createGoldenImage } from '../../actions/image/createGoldenImage.js';
-import { databaseTime } from '../../db/clock.js';
 import { urlOf } from '../../domain/endpoints.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../../domain/image.js';
-import { estimateReadyAt } from '../../domain/installProgress.js';
 import { maskUrls } from '../../primitives/maskUrls.js';
 import { ID_DESCRIPTION, idArg, lineArg, vmTypeArg } from '../args.js';
 import { builder } from '../builder.js';
@@ -94,11 +92,9 @@ export const GoldenImage = builder.prismaNode('GoldenImage', {
       type: 'DateTime',
       nullable: true,
       description:
-        'When it may be READY, by earlier installations of its vmType; later when this one is slower. Null where there was none, and when it is not being installed.',
-      resolve: async (image, _args, { load }) => {
-        if (image.status !== 'INSTALLING' && image.status !== 'SEALING') return null;
-        return estimateReadyAt(image, await load.installDurations(image.vmType), databaseTime()) ?? null;
-      },
+        'When it may be READY, by earlier installations of its line, or, where there was none, of its vmType; later when this one is slower. Null where there was none, and when it is not being installed.',
+      resolve: ({ id, status }, _args, { load }) =>
+        status === 'INSTALLING' || status === 'SEALING' ? load.estimatedReadyAt(id) : null,
     }),
     problem: t.exposeString('problem', {
       nullable: true,

@@ -2,10 +2,8 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { markGoldenImageReady } from '../../actions/image/changeGoldenImage.js';
 import { createGoldenImage } from '../../actions/image/createGoldenImage.js';
 import { Done, ok, refusals } from '../../answers/responses.js';
-import { databaseTime } from '../../db/clock.js';
-import { installDurations } from '../../db/installDurations.js';
+import { estimatesOf } from '../../db/installDurations.js';
 import type { EndpointsOf } from '../../domain/endpoints.js';
-import { estimateReadyAt } from '../../domain/installProgress.js';
 import { actionContext } from '../actionContext.js';
 import { GoldenId } from '../parameters.js';
 import { parametersOf, run } from '../verbs.js';
@@ -63,12 +61,12 @@ export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpoi
         orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       }),
     );
-    const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING');
-    const earlier = await read((db) => installDurations(db, [...new Set(moving.map(({ vmType }) => vmType))]));
-    const views = images.flatMap(
-      (image) => imageView(image, endpointsOf, estimateReadyAt(image, earlier.get(image.vmType), databaseTime())) ?? [],
+    const moving = images.filter(({ status }) => status === 'INSTALLING' || status === 'SEALING').map(({ id }) => id);
+    const estimates = moving.length === 0 ? undefined : await read((db) => estimatesOf(db, moving));
+    return c.json(
+      images.flatMap((image) => imageView(image, endpointsOf, estimates?.get(image.id)) ?? []),
+      200,
     );
-    return c.json(views, 200);
   });
 
   app.openapi(create, async (c) => {

@@ -30,7 +30,8 @@ export const GoldenImage = z
       description: 'Why it seems to stand still, what to look at, and how its logs end; null while it moves.',
     }),
     estimated_ready_at: Time.nullable().openapi({
-      description: 'When it may be ready, by earlier installations of its vm_type; null where there was none.',
+      description:
+        'When it may be ready, by earlier installations of its line, or, where there was none, of its vm_type; null where there was none.',
     }),
     reason: z.string().nullable().openapi({ description: 'Why it failed.' }),
     problem: z.string().nullable().openapi({
