@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.js';
 import { assignHttp } from './benchmarks/assignHttp.js';
 import { attack } from './benchmarks/attack.js';
 import { claim } from './benchmarks/claim.js';
+import { claimVariants } from './benchmarks/claimVariants.js';
 import { clone } from './benchmarks/clone.js';
 import { command } from './benchmarks/command.js';
 import { container } from './benchmarks/container.js';
@@ -20,6 +21,7 @@ import { type Report, save, table } from './report.js';
  */
 const all: Benchmark[] = [
   claim,
+  claimVariants,
   assignHttp,
   clone,
   container,

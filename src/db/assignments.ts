@@ -1,7 +1,7 @@
 import type { Tell } from '../domain/events.js';
 import { RECONCILER } from '../domain/principal.js';
 import { type Assignment, Prisma } from '../generated/prisma/client.js';
-import { claimable } from './claimable.js';
+import { handedTo, spares } from './claim.js';
 import type { Tx } from './client.js';
 import type { Pool } from './pools.js';
 import { nextInQueue } from './queue.js';
@@ -27,10 +27,10 @@ export interface Request {
 }
 
 const THE_POOL = Prisma.sql`(SELECT "id" FROM pool)`;
+const SOMEBODY_WAITS = Prisma.sql`EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND "status" = 'QUEUED')`;
 
 /**
- * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Rows that another caller holds
- * are skipped, not waited for. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
+ * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
  * that got no spare are left out of the answer, and so are those of a vmType that is not the pool's; all, where there is no such pool. Its row is
  * held, so that it is not deleted beneath a request that is queued.
  */
@@ -45,17 +45,9 @@ export function claimOrQueue(tx: Tx, name: string, requests: readonly Request[])
       FROM pool, jsonb_to_recordset(${orders}::jsonb) AS o("n" int, "id" uuid, "vmType" text, "assignedTo" text,
         "idempotencyKey" text, "leaseSeconds" int, "waitSeconds" int, "principalId" text, "principalName" text)
       WHERE o."vmType" IS NULL OR o."vmType" = pool."vmType"
-    ), free AS (
-      SELECT "id" FROM "Vm" WHERE ${claimable(THE_POOL)}
-        AND NOT EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND "status" = 'QUEUED')
-      ORDER BY "readyAt" LIMIT ${requests.length}::int FOR UPDATE SKIP LOCKED
-    ), numbered AS (
-      SELECT "id", row_number() OVER ()::int AS "n" FROM free
-    ), taken AS (
-      UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = orders."assignedTo",
-        "assignedAt" = now(), "changedAt" = now(), "generation" = "generation" + 1
-      FROM numbered JOIN orders USING ("n") WHERE "Vm"."id" = numbered."id"
-      RETURNING "Vm"."id" AS "vmId", numbered."n"
+    ), ${spares(THE_POOL, requests.length, SOMEBODY_WAITS)}, taken AS (
+      UPDATE "Vm" SET ${handedTo(Prisma.sql`orders."assignedTo"`)} FROM spare JOIN orders USING ("n") WHERE "Vm"."id" = spare."id"
+      RETURNING "Vm"."id" AS "vmId", spare."n"
     )
     INSERT INTO "Assignment" ("id", "poolId", "vmType", "assignedTo", "idempotencyKey", "leaseSeconds", "status", "vmId",
       "fulfilledAt", "leaseExpiresAt", "waitUntil", "longestWait", "principalId", "principalName")

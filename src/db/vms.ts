@@ -1,6 +1,6 @@
 import { type VmEvent, type VmStatus, vmTransition } from '../domain/vm.js';
 import { Prisma, type Vm } from '../generated/prisma/client.js';
-import { claimable } from './claimable.js';
+import { handedTo, spares } from './claim.js';
 import type { Db, Tx } from './client.js';
 import { lockRow } from './lockRow.js';
 
@@ -36,20 +36,16 @@ export async function moveVm(
 
 /**
  * Takes ready spares for those who wait, longest ready first, one for each assignee as far as they go; `n` is the assignee's
- * position from 1. Rows that another caller holds are skipped, not waited for.
+ * position from 1.
  */
 export function claimSpares(
   tx: Tx,
   poolId: string,
   assignees: readonly string[],
 ): Promise<{ id: string; n: number }[]> {
+  const assignee = Prisma.sql`(${[...assignees]}::text[])[spare."n"]`;
   return tx.$queryRaw<{ id: string; n: number }[]>(Prisma.sql`
-    WITH free AS (
-      SELECT "id" FROM "Vm" WHERE ${claimable(Prisma.sql`${poolId}::uuid`)}
-      ORDER BY "readyAt" LIMIT ${assignees.length}::int FOR UPDATE SKIP LOCKED
-    ), numbered AS (SELECT "id", row_number() OVER ()::int AS n FROM free)
-    UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assignedTo" = (${[...assignees]}::text[])[numbered.n],
-      "assignedAt" = now(), "changedAt" = now(), "generation" = "generation" + 1
-    FROM numbered WHERE "Vm"."id" = numbered."id"
-    RETURNING "Vm"."id", numbered.n`);
+    WITH ${spares(Prisma.sql`${poolId}::uuid`, assignees.length)}
+    UPDATE "Vm" SET ${handedTo(assignee)} FROM spare WHERE "Vm"."id" = spare."id"
+    RETURNING "Vm"."id", spare."n"`);
 }

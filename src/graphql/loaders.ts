@@ -1,5 +1,5 @@
 import type { Assignment } from '../db/assignments.js';
-import { countClaimable } from '../db/claimable.js';
+import { countClaimable } from '../db/claim.js';
 import type { Db } from '../db/client.js';
 import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestOf } from '../db/guests.js';
