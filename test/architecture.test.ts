@@ -27,7 +27,7 @@ const allowed: Record<string, string[]> = {
   storage: ['domain', 'primitives', 'log.ts', 'zod'],
   // The type of the settings only; reading them is config.ts's.
   provisioner: ['config.ts', 'domain', 'primitives', 'storage', 'log.ts', 'dockerode', 'p-queue', 'zod'],
-  events: ['db', 'domain', 'primitives', 'log.ts', 'ioredis', 'pg', 'graphql-yoga', '@graphql-yoga/redis-event-target'],
+  events: ['db', 'domain', 'primitives', 'log.ts', 'ioredis', 'pg'],
   guest: [
     'answers',
     'transitions',

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { deadline } from '../primitives/deadline.js';
 import { RedisConnector } from './redisConnector.js';
@@ -26,7 +25,7 @@ const options: RedisOptions = {
 };
 
 /**
- * Hints by Redis pub/sub, through Yoga's event target. A connection that subscribes can't publish: there are two. That hints pass is
+ * Hints by Redis pub/sub. A connection that subscribes can't publish: there are two. That hints pass is
  * not believed but tried: one of our own is sent round, at first and again and again.
  */
 export function openRedis(url: string, channel: string, events: TransportEvents): Transport {
@@ -38,7 +37,6 @@ export function openRedis(url: string, channel: string, events: TransportEvents)
   let wake = new AbortController();
   let reason = '';
   const told = new Set<Redis>(); // whose first error is noted: those that follow from it tell less
-  let sent: Promise<unknown> = Promise.resolve();
   let proof: { text: string; heard: () => void } | undefined;
 
   const failed = (client: Redis, err: Error) => {
@@ -55,27 +53,10 @@ export function openRedis(url: string, channel: string, events: TransportEvents)
     client.on('ready', () => wake.abort());
   }
 
-  // The target neither awaits nor catches what it asks of its clients, so it gets clients that never reject.
-  const target = createRedisEventTarget({
-    publishClient: {
-      publish: (to: string, message: string) => {
-        sent = publisher.publish(to, message);
-        sent.catch(() => undefined);
-        return sent;
-      },
-    } as unknown as Redis,
-    subscribeClient: {
-      on: subscriber.on.bind(subscriber),
-      subscribe: () => undefined, // in each proof
-      unsubscribe: () => undefined,
-    } as unknown as Redis,
-    serializer: { stringify: String, parse: (text) => text }, // JSON knows no bigint, and would throw at a stranger's message
+  subscriber.on('message', (_topic: string, text: string) => {
+    if (text === proof?.text) proof.heard();
+    else if (/^\d{1,19}$/.test(text)) events.hint(BigInt(text));
   });
-  target.addEventListener(topic, ((event: CustomEvent<unknown>) => {
-    if (typeof event.detail !== 'string') return;
-    if (event.detail === proof?.text) proof.heard();
-    else if (/^\d{1,19}$/.test(event.detail)) events.hint(BigInt(event.detail));
-  }) as Parameters<typeof target.addEventListener>[1]);
 
   const refuse = (client: Redis, err: Error): never => {
     failed(client, err);
@@ -130,8 +111,7 @@ export function openRedis(url: string, channel: string, events: TransportEvents)
 
   return {
     async send(seq) {
-      target.dispatchEvent(new CustomEvent(topic, { detail: seq }));
-      await sent.catch((err: Error) => {
+      await publisher.publish(topic, String(seq)).catch((err: Error) => {
         failed(publisher, err);
         events.down(reason);
         if (err instanceof ReplyError) wake.abort();
