@@ -29,6 +29,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...unit, ...elsewhere],
           globalSetup: ['test/support/globalSetup.ts'],
+          isolate: false,
         },
       },
     ],

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -98,6 +99,7 @@ async function inPeace(limitMs = 20_000): Promise<void> {
       return await expectPeace();
     } catch (fault) {
       if (Date.now() > end) throw fault;
+      await sleep(50);
     }
   }
 }
