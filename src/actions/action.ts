@@ -48,13 +48,14 @@ export function defineAction<
   } & ([Unnamed<Result, Code>] extends [never] ? unknown : { refusals: readonly Unnamed<Result, Code>['code'][] }),
 ): Action<Input, Exclude<Result, Refusal>, Code, Needs> {
   const { run, ...facts } = spec;
+  const fields = describeInput(spec.input);
   const call = async (context: Needs, given: z.input<Input>) => {
-    const input = parseInput(spec.input, given);
+    const input = parseInput(spec.input, given, fields);
     return input instanceof Error ? input : run(context, input);
   };
   return Object.assign(call as Action<Input, Exclude<Result, Refusal>, Code, Needs>, {
     spec: facts,
-    fields: describeInput(spec.input),
+    fields,
   });
 }
 

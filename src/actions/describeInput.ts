@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Kind } from '../domain/names.js';
+import type { Prose } from '../domain/prose.js';
 
 /** What an edge must know of one field of an action's input. */
 export interface FieldFacts {
   type: 'string' | 'integer' | 'boolean' | 'array';
   /** What it names by its id. */
   names?: Kind;
-  description?: string;
+  description?: Prose;
   /** One of these. */
   enum?: string[];
   minimum?: number;
@@ -17,7 +18,7 @@ export interface FieldFacts {
   isNullable: boolean;
 }
 
-type Property = Omit<FieldFacts, 'isRequired' | 'isNullable'> & { anyOf?: Property[] };
+type Property = Omit<FieldFacts, 'isRequired' | 'isNullable'> & { prose?: Prose; anyOf?: Property[] };
 
 /** The fields of an input, by name: its JSON Schema, with what is nullable told apart. */
 export function describeInput(input: z.ZodObject): ReadonlyMap<string, FieldFacts> {
@@ -25,7 +26,12 @@ export function describeInput(input: z.ZodObject): ReadonlyMap<string, FieldFact
   return new Map(
     Object.entries(properties as Record<string, Property>).map(([name, { anyOf, ...property }]) => {
       const [only] = anyOf ?? [];
-      return [name, { ...only, ...property, isRequired: required.includes(name), isNullable: only !== undefined }];
+      const { prose, ...facts } = { ...only, ...property };
+      const isNullable = only !== undefined;
+      return [
+        name,
+        { ...facts, ...(prose && { description: prose }), isRequired: required.includes(name), isNullable },
+      ];
     }),
   );
 }

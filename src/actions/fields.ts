@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../domain/limits.js';
 import type { Kind } from '../domain/names.js';
+import { field, prose, told } from '../domain/prose.js';
 import { checked, nameOf, textOf, uuidOf, vmTypeOf } from './input.js';
 
 /** A text as `check` keeps it; what that throws (`reject` in input.ts) is the refusal of the field. */
@@ -12,6 +13,12 @@ export function checkedText<Kept>(check: (given: string) => Kept) {
     ctx.addIssue({ code: 'custom', message: kept.fix, params: { shown: kept.value } });
     return z.NEVER;
   });
+}
+
+/** The description of a field that names others: for `meta`. */
+export function described(...text: Parameters<typeof prose>) {
+  const whole = prose(...text);
+  return { description: told(whole), prose: whole };
 }
 
 /** A line of text that people wrote, trimmed. */
@@ -61,10 +68,14 @@ export const sharePath = () =>
 /** What a pool or a line of golden images is called. */
 export const aName = () => checkedText((given) => nameOf('', given));
 
+/** Fields that descriptions and refusals name. */
+export const VM_TYPE = field('vmType');
+export const VM_ID = field('vmId', 'Vm');
+
 /** For verbs that are about one pool. */
 export const poolFields = {
   pool: aName()
     .optional()
-    .describe('Name of the pool. Left out: the default pool of the vmType, which bears its name.'),
+    .meta(described`Name of the pool. Left out: the default pool of the ${VM_TYPE}, which bears its name.`),
   vmType: vmType().optional().describe(`${VM_TYPE_DESCRIPTION} Left out: that of the pool, or \`11\`.`),
 };

@@ -1,8 +1,14 @@
 import type { z } from 'zod';
 import { InvalidInput } from '../domain/errors.js';
+import { field } from '../domain/prose.js';
+import type { FieldFacts } from './describeInput.js';
 
-/** What was given, as `schema` has it, or the first thing that is wrong with it, by the field's own name. */
-export function parseInput<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> | InvalidInput {
+/** What was given, as `schema` has it, or the first thing that is wrong with it. `fields`: of the schema, where some name things by their ids. */
+export function parseInput<Schema extends z.ZodType>(
+  schema: Schema,
+  given: unknown,
+  fields?: ReadonlyMap<string, FieldFacts>,
+): z.output<Schema> | InvalidInput {
   const parsed = schema.safeParse(given, { error: fixOf });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -10,7 +16,8 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, given: unkn
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
   const value =
     issue.code === 'custom' && issue.params?.shown !== undefined ? issue.params.shown : valueAt(given, path);
-  return new InvalidInput(path.map(String).join('.') || 'input', textOf(value), issue.message);
+  const name = path.map(String).join('.') || 'input';
+  return new InvalidInput(field(name, fields?.get(name)?.names), textOf(value), issue.message);
 }
 
 /** For what a field does not say itself. */

@@ -9,9 +9,10 @@ import {
   Unavailable,
 } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
+import { type FieldName, told } from '../domain/prose.js';
 import { AlreadyThere } from '../domain/share.js';
 import { shorten } from '../primitives/shorten.js';
-import { nameOf } from './names.js';
+import { nameHere } from './names.js';
 
 /** The body of every answer that is not a success. `detail` is the field that clients of the prototype read. */
 export interface ProblemBody {
@@ -82,32 +83,31 @@ export function problem(
   return { detail, code, message: what, fix: advice, ...facts };
 }
 
-export function answerRefusal(c: Context, given: Refusal): Response {
-  return answerAsNamed(
-    c,
-    given instanceof InvalidInput
-      ? new InvalidInput(nameOf(given.field, given.field === 'vmId' ? 'Vm' : undefined), given.value, given.fix)
-      : given,
-  );
+export function answerRefusal(c: Context, refusal: Refusal): Response {
+  return answer(c, refusal, nameHere);
 }
 
 /** A refusal whose field has its name here already, or the one that the caller gave it. */
 export function answerAsNamed(c: Context, refusal: Refusal): Response {
+  return answer(c, refusal, ({ field }) => field);
+}
+
+function answer(c: Context, refusal: Refusal, nameOf: (field: FieldName) => string): Response {
   const status = httpStatus(refusal);
   if (status === 503)
     c.header('Retry-After', String(refusal instanceof NoVmInTime ? refusal.retryAfterSeconds : RETRY_SECONDS));
-  return c.json(problem(refusal.code, refusal.message, fixOf(refusal), factsOf(refusal)), status);
+  const fix = refusal instanceof NoGoldenImage ? makeOne(refusal) : told(refusal.prose.fix, nameOf);
+  const body = problem(refusal.code, told(refusal.prose.message, nameOf), fix, factsOf(refusal, nameOf));
+  return c.json(body, status);
 }
 
-function fixOf(refusal: Refusal): string {
-  if (!(refusal instanceof NoGoldenImage)) return refusal.fix;
-  const { vmType, line } = refusal;
+function makeOne({ vmType, line }: NoGoldenImage): string {
   const query = new URLSearchParams({ vm_type: vmType, ...(line !== vmType && { line }) });
   return `Create one first: POST /api/vms/golden-images?${query.toString()}.`;
 }
 
-function factsOf(refusal: Refusal): Record<string, string | number> {
-  if (refusal instanceof InvalidInput) return { field: refusal.field, value: refusal.value };
+function factsOf(refusal: Refusal, nameOf: (field: FieldName) => string): Record<string, string | number> {
+  if (refusal instanceof InvalidInput) return { field: nameOf(refusal), value: refusal.value };
   if (refusal instanceof NotFound) return { what: refusal.what };
   if (refusal instanceof NoGoldenImage) return { vm_type: refusal.vmType };
   if (refusal instanceof NoVmInTime) {

@@ -1,5 +1,7 @@
 import { shorten } from '../primitives/shorten.js';
 import { LIMITS } from './limits.js';
+import type { Kind } from './names.js';
+import { type FieldName, field, type Prose, prose, told } from './prose.js';
 
 const ECHOED = LIMITS.echoedCharacters.value;
 
@@ -11,7 +13,14 @@ const ECHOED = LIMITS.echoedCharacters.value;
 export abstract class Refusal extends Error {
   abstract readonly code: RefusalCode;
   /** What the caller can do about it, one sentence. */
-  abstract readonly fix: string;
+  readonly fix: string;
+  /** Message and fix for an API that calls fields by other names than actions do. */
+  readonly prose: Readonly<Record<'message' | 'fix', Prose>>;
+  constructor(message: Prose, fix: Prose) {
+    super(told(message));
+    this.fix = told(fix);
+    this.prose = { message, fix };
+  }
 }
 
 export type RefusalCode =
@@ -29,15 +38,15 @@ export class InvalidInput extends Refusal {
   /** What they are called and what was given is the caller's text: no more of it goes back than people need. */
   readonly field: string;
   readonly value: string;
-  constructor(
-    field: string,
-    value: string,
-    readonly fix: string,
-  ) {
-    const [name, given] = [shorten(field, ECHOED), shorten(value, ECHOED)];
-    super(`${name}: ${JSON.stringify(given)} is not accepted. ${fix}`);
-    this.field = name;
+  /** What the field names by an id. */
+  readonly names: Kind | undefined;
+  constructor(of: string | FieldName, value: string, fix: Prose) {
+    const { field: name, names } = typeof of === 'string' ? field(of) : of;
+    const [called, given] = [field(shorten(name, ECHOED), names), shorten(value, ECHOED)];
+    super(prose`${called}: ${JSON.stringify(given)} is not accepted. ${fix}`, fix);
+    this.field = called.field;
     this.value = given;
+    this.names = names;
   }
 }
 
@@ -56,34 +65,27 @@ const WHERE_TO_LOOK = {
 /** There is no such thing. */
 export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
-  readonly fix: string;
   readonly value: string;
   constructor(
     readonly what: keyof typeof WHERE_TO_LOOK,
     value: string,
   ) {
     const given = shorten(value, ECHOED);
-    super(`there is no ${what} ${JSON.stringify(given)}`);
+    super(`there is no ${what} ${JSON.stringify(given)}`, WHERE_TO_LOOK[what]);
     this.value = given;
-    this.fix = WHERE_TO_LOOK[what];
   }
 }
 
 /** The thing exists, but its present state does not allow this. */
 export class Conflict extends Refusal {
   readonly code = 'CONFLICT';
-  constructor(
-    message: string,
-    readonly fix: string,
-  ) {
-    super(message);
-  }
 }
+
+const VM_TYPE = field('vmType');
 
 /** Nothing to clone from. */
 export class NoGoldenImage extends Refusal {
   readonly code = 'NO_GOLDEN_IMAGE';
-  readonly fix: string;
   /** `line`: of the pool that was asked; that of the vmType's name where it is left out. */
   constructor(
     readonly vmType: string,
@@ -91,15 +93,16 @@ export class NoGoldenImage extends Refusal {
   ) {
     const [type, name] = [JSON.stringify(vmType), JSON.stringify(line)];
     const isDefault = line === vmType;
-    super(`there is no golden image of ${isDefault ? `vmType ${type}` : `line ${name}`}, ready or being installed`);
-    this.fix = `Create one first: createGoldenImage(input: {vmType: ${type}${isDefault ? '' : `, line: ${name}`}}).`;
+    super(
+      prose`there is no golden image of ${isDefault ? prose`${VM_TYPE} ${type}` : `line ${name}`}, ready or being installed`,
+      prose`Create one first: createGoldenImage(input: {${VM_TYPE}: ${type}${isDefault ? '' : `, line: ${name}`}}).`,
+    );
   }
 }
 
 /** The caller's wait ended before a VM was there. */
 export class NoVmInTime extends Refusal {
   readonly code = 'NO_VM_IN_TIME';
-  readonly fix: string;
   constructor(
     readonly vmType: string,
     readonly waitedSeconds: number,
@@ -108,9 +111,11 @@ export class NoVmInTime extends Refusal {
     /** Where the caller named one. */
     pool?: string,
   ) {
-    const what = pool === undefined ? `vmType ${JSON.stringify(vmType)}` : `pool ${JSON.stringify(pool)}`;
-    super(`no VM of ${what} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`);
-    this.fix = `Try again in ${retryAfterSeconds} s, wait longer, or raise hotSpares or maxVms of the pool.`;
+    const what = pool === undefined ? prose`${VM_TYPE} ${JSON.stringify(vmType)}` : `pool ${JSON.stringify(pool)}`;
+    super(
+      prose`no VM of ${what} was free within ${waitedSeconds} s${why ? `: ${why}` : ''}`,
+      prose`Try again in ${retryAfterSeconds} s, wait longer, or raise ${field('hotSpares')} or ${field('maxVms')} of the pool.`,
+    );
   }
 }
 
@@ -119,10 +124,10 @@ export class CapacityExhausted extends Refusal {
   readonly code = 'CAPACITY_EXHAUSTED';
   constructor(
     readonly resource: 'memory' | 'disk' | 'processors' | 'ports',
-    message: string,
-    readonly fix: string,
+    message: Prose,
+    fix: Prose,
   ) {
-    super(message);
+    super(message, fix);
   }
 }
 
@@ -131,10 +136,10 @@ export class Unavailable extends Refusal {
   readonly code = 'UNAVAILABLE';
   constructor(
     readonly part: 'database' | 'docker' | 'kvm' | 'image' | 'network' | 'storage' | 'screen' | 'guest',
-    message: string,
-    readonly fix: string,
+    message: Prose,
+    fix: Prose,
   ) {
-    super(message);
+    super(message, fix);
   }
 }
 

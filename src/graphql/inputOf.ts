@@ -1,5 +1,6 @@
 import type { FieldFacts } from '../actions/describeInput.js';
 import { InvalidInput } from '../domain/errors.js';
+import { told } from '../domain/prose.js';
 import { ID_DESCRIPTION } from './args.js';
 import { uuidOfNode } from './nodeId.js';
 
@@ -18,7 +19,7 @@ export function optionsOf(facts: ReadonlyMap<string, FieldFacts>, enums: Enums =
       type: found as 'String',
       required: fact.isRequired || fact.default !== undefined,
       defaultValue: fact.default as string | undefined,
-      description: [fact.description, names && ID_DESCRIPTION].filter(Boolean).join(' '),
+      description: [fact.description && told(fact.description), names && ID_DESCRIPTION].filter(Boolean).join(' '),
     };
     return [field, options] as const;
   });

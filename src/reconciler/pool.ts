@@ -77,7 +77,7 @@ async function planOf({ now }: Deps, tx: Tx, poolId: string) {
   // Rests after failures; why is written on the pool already.
   if (pool.retryAt !== null && pool.retryAt > now()) return { ...found, add: 0, why: undefined };
   const waiting = vms.some((vm) => vm.status === 'REQUESTED') || plan.add > 0;
-  const full = plan.short > plan.add ? `maxVms (${pool.maxVms}) is reached` : null;
+  const full = plan.short > plan.add ? `its limit of ${pool.maxVms} VMs is reached` : null;
   // While VMs wait to be started, what holds them up is noted by whoever starts them.
   return { ...found, why: full ?? (waiting ? undefined : null) };
 }

@@ -3,9 +3,10 @@ import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { AnyAction } from '../actions/action.js';
 import type { FieldFacts } from '../actions/describeInput.js';
-import { nameOf } from '../answers/names.js';
+import { nameHere } from '../answers/names.js';
 import { unwrap } from '../answers/refusals.js';
-import { InvalidInput, type Refusal } from '../domain/errors.js';
+import type { Refusal } from '../domain/errors.js';
+import { told } from '../domain/prose.js';
 import { actionContext } from './actionContext.js';
 import { jsonBody, text, wholeNumber } from './parameters.js';
 
@@ -23,11 +24,12 @@ export function bodyOf(action: AnyAction, except: readonly string[] = []) {
 
 function shapeOf<Field>(action: AnyAction, except: readonly string[], make: (facts: FieldFacts) => Field) {
   const fields = [...action.fields].filter(([field]) => !except.includes(field));
-  return Object.fromEntries(fields.map(([field, facts]) => [nameOf(field, facts.names), make(facts)]));
+  return Object.fromEntries(fields.map(([field, facts]) => [nameHere({ field, names: facts.names }), make(facts)]));
 }
 
 function parameter(facts: FieldFacts): z.ZodType {
-  const { type, description = '', isRequired, default: fallback } = facts;
+  const { type, isRequired, default: fallback } = facts;
+  const description = descriptionOf(facts);
   if (type === 'integer') return wholeNumber(description).optional().openapi(rangeOf(facts));
   const one = text(description);
   if (typeof fallback === 'string') return one.default(fallback);
@@ -35,12 +37,14 @@ function parameter(facts: FieldFacts): z.ZodType {
 }
 
 function member(facts: FieldFacts): z.ZodType {
-  const { type, description = '', isRequired, enum: choices } = facts;
+  const { type, isRequired, enum: choices } = facts;
   const types = { string: z.string(), integer: z.int(), boolean: z.boolean(), array: z.array(z.string()) };
   const one = choices ? z.enum(choices) : types[type];
-  const described = one.openapi({ description, ...rangeOf(facts) });
+  const described = one.openapi({ description: descriptionOf(facts), ...rangeOf(facts) });
   return isRequired ? described : described.optional();
 }
+
+const descriptionOf = ({ description = '' }: FieldFacts) => told(description, nameHere);
 
 /** What the document says of values; the action checks them. */
 const rangeOf = ({ default: fallback, minimum, maximum }: FieldFacts) => ({
@@ -51,7 +55,7 @@ const rangeOf = ({ default: fallback, minimum, maximum }: FieldFacts) => ({
 
 /**
  * Runs the verb with what the request gives, and with `also`, which the route itself says.
- * @throws Refusal  with the field's name as it is here.
+ * @throws Refusal  what it refuses.
  */
 export async function run<A extends AnyAction>(
   c: Context,
@@ -61,10 +65,8 @@ export async function run<A extends AnyAction>(
 ): Promise<AnswerOf<A>> {
   const input: Record<string, unknown> = { ...also };
   for (const [field, { names }] of action.fields) {
-    const value = given[nameOf(field, names)];
+    const value = given[nameHere({ field, names })];
     if (value !== undefined && !(field in also)) input[field] = value;
   }
-  const answer = await action(actionContext(c), input as never);
-  if (!(answer instanceof InvalidInput)) return unwrap(answer) as AnswerOf<A>;
-  throw new InvalidInput(nameOf(answer.field, action.fields.get(answer.field)?.names), answer.value, answer.fix);
+  return unwrap(await action(actionContext(c), input as never)) as AnswerOf<A>;
 }

@@ -1,27 +1,15 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { type AnyAction, defineAction } from '../../src/actions/action.js';
+import { defineAction } from '../../src/actions/action.js';
 import { describeInput } from '../../src/actions/describeInput.js';
 import { idOf, line, wholeNumber } from '../../src/actions/fields.js';
 import { Conflict, InvalidInput } from '../../src/domain/errors.js';
 import { PERMISSIONS } from '../../src/domain/permissions.js';
+import { told } from '../../src/domain/prose.js';
 import { schema } from '../../src/graphql/schema.js';
-
-const folder = fileURLToPath(new URL('../../src/actions/', import.meta.url));
-
-/** Every verb that there is. */
-async function verbs(): Promise<AnyAction[]> {
-  const modules = await Promise.all(
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => import(`${folder}${file}`)),
-  );
-  return modules.flatMap((module) =>
-    Object.values(module).filter((value) => typeof value === 'function' && 'spec' in value),
-  ) as AnyAction[];
-}
+import { aFieldName, verbs } from '../support/verbs.js';
 
 test('every mutation is made of the spec of a verb', async () => {
   const names = (await verbs()).map(({ spec }) => spec.name);
@@ -84,6 +72,47 @@ test('what an edge must know of a field is read off its schema', () => {
     kind: { enum: ['A', 'B'], default: 'A' },
   });
 });
+
+test('a text names a field by a part of its own, which each API calls as it calls the field', async () => {
+  const names = (await verbs()).flatMap(({ fields }) => [...fields.keys()]);
+  const inProse: string[] = [];
+  for (const { spec, fields } of await verbs()) {
+    for (const [field, { description = '' }] of fields) {
+      const parts = typeof description === 'string' ? [] : description.filter((part) => typeof part !== 'string');
+      inProse.push(...parts.map((part) => part.field));
+      expect(z.toJSONSchema(spec.input, { io: 'input' }).properties?.[field], `${spec.name}.${field}`).toMatchObject(
+        description === '' ? {} : { description: told(description) },
+      );
+    }
+  }
+
+  expect(inProse).toContain('goldenImageId');
+  expect(inProse.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+test('no text that both APIs hand on has the name of a field in it, which one of them calls otherwise', async () => {
+  const named = await aFieldName();
+  const edges = /^(?:graphql|generated)\/|^(?:settings|config)\.ts$/;
+  const source = fileURLToPath(new URL('../../src/', import.meta.url));
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !edges.test(file),
+  );
+
+  expect(files.length).toBeGreaterThan(200);
+  expect(
+    files.flatMap((file) =>
+      textsOf(readFileSync(`${source}${file}`, 'utf8')).flatMap((text) => (named.test(text) ? `${file}: ${text}` : [])),
+    ),
+  ).toEqual([]);
+});
+
+/** What of a source may be for people: texts of several words, without what is put into them. */
+function textsOf(source: string): string[] {
+  const code = source.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+  return [...code.matchAll(/'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/g)]
+    .map(([text]) => text.slice(1, -1).replaceAll(/\$\{[^}]*(?:\}|$)/g, ''))
+    .filter((text) => /\s/.test(text.trim()));
+}
 
 test('a refusal that its spec does not name does not compile', () => {
   const spec = { name: 'x', description: 'x.', permission: 'vm:create', input: z.strictObject({}), about: '' } as const;

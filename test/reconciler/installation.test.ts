@@ -155,7 +155,7 @@ test('an own medium that cannot be had is told as that', async () => {
   });
 
   const { reason } = await row(id);
-  expect(reason).toMatch(/^its container ended: the installation medium could not be downloaded from its isoUrl /);
+  expect(reason).toMatch(/^its container ended: the installation medium could not be downloaded from its URL /);
   expect(reason).toContain('Failed to download https://***@example.invalid/w.iso?*** with');
   expect(
     JSON.stringify(await world.db.event.findMany(), (_key, value) => (typeof value === 'bigint' ? 0 : value)),

@@ -113,7 +113,7 @@ describe('a pool', () => {
     );
     await until('the pool says what it lacks', async () => {
       const pool = await world.db.pool.findUniqueOrThrow({ where: { name: '11' } });
-      return pool.blocked === 'maxVms (3) is reached';
+      return pool.blocked === 'its limit of 3 VMs is reached';
     });
     const served = await world.db.assignment.findFirstOrThrow({ where: { status: 'FULFILLED' } });
     await releaseVm(world, { id: served.vmId as string });

@@ -251,7 +251,11 @@ test('a pool is asked by its name, and by no other vm_type than its own', async 
   const late = await assign('assigned_to=x&pool=desks&wait_seconds=0');
   expectProblem(late, 503, 'NO_VM_IN_TIME', { message: expect.stringContaining('no VM of pool "desks"') });
   expectProblem(await assign('assigned_to=x&pool=nobody'), 404, 'NOT_FOUND', { what: 'pool' });
-  expectProblem(await assign('assigned_to=x&pool=desks&vm_type=10'), 422, 'INVALID_INPUT', { field: 'vm_type' });
+  expect(late.body.fix).toContain('raise hot_spares or max_vms of the pool');
+  expectProblem(await assign('assigned_to=x&pool=desks&vm_type=10'), 422, 'INVALID_INPUT', {
+    field: 'vm_type',
+    fix: 'The pool desks is of vm_type 11: leave vm_type out.',
+  });
   const { body } = await call(world.url, 'POST', '/api/vms/instances?pool=desks');
   expect(await world.db.vm.findUnique({ where: { id: body.instance_id } })).toMatchObject({ poolId });
   expect((await call(world.url, 'POST', '/api/vms/hot-spares/ensure?pool=desks')).status).toBe(200);

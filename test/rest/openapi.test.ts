@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
+import { aFieldName } from '../support/verbs.js';
 import { call } from './support/call.js';
 import { startWorld, type World } from './support/world.js';
 
@@ -125,9 +126,40 @@ test('says which parameters must be given and what the others default to', () =>
     ['lease_seconds', false],
     ['wait_seconds', false],
   ]);
-  expect(parameters[1]).toMatchObject({ description: expect.stringContaining('default pool of the vmType') });
+  expect(parameters[1]).toMatchObject({ description: expect.stringContaining('default pool of the vm_type') });
   expect(parameters[2]).toMatchObject({ description: expect.stringContaining('or `11`') });
   expect(parameters[4]?.schema).toMatchObject({ minimum: 1, maximum: 30 * 86_400 });
+});
+
+test('calls fields by their names here, whatever a text says of them', async () => {
+  const texts = [...JSON.stringify(document).matchAll(/"(?:description|summary)":"((?:[^"\\]|\\.)*)"/g)].map(
+    (match) => match[1] ?? '',
+  );
+  const named = await aFieldName();
+
+  expect(texts.length).toBeGreaterThan(100);
+  expect(texts.filter((text) => named.test(text))).toEqual([]);
+});
+
+test.each([
+  [
+    'POST',
+    '/api/vms/assign?assigned_to=x&vm_type=2022',
+    409,
+    'there is no golden image of vm_type "2022", ready or being installed',
+  ],
+  [
+    'POST',
+    '/api/vms/golden-images?line=11&vm_type=2022',
+    422,
+    'It is the name of a vm_type, which 2022 is not: give another.',
+  ],
+])('%s %s is refused in words that name fields as they are called here', async (method, path, status, words) => {
+  const answer = await call(world.url, method, path);
+
+  expect(answer.status).toBe(status);
+  expect(answer.body.detail).toContain(words);
+  expect(answer.body.detail).not.toMatch(await aFieldName());
 });
 
 test('no route takes a parameter that the database can not', async () => {

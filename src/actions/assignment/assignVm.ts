@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { field } from '../../domain/prose.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { waitSeconds as aWait, idempotencyKey, line, poolFields, wholeNumber } from '../fields.js';
+import { waitSeconds as aWait, described, idempotencyKey, line, poolFields, wholeNumber } from '../fields.js';
 import { handOut, orderIsOver } from './handOut.js';
 import { waitForAssignment } from './waitForAssignment.js';
 
@@ -27,8 +28,8 @@ export const assignVm = defineAction({
     cancelIfLate: z
       .boolean()
       .default(false)
-      .describe(
-        'True: a request that is still queued after waitSeconds, or when the caller goes away, is taken back. False: it stays queued.',
+      .meta(
+        described`True: a request that is still queued after ${field('waitSeconds')}, or when the caller goes away, is taken back. False: it stays queued.`,
       ),
   }),
   about: 'Who needs which VM.',

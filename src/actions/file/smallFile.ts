@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CapacityExhausted, Conflict, InvalidInput, type NotFound, Unavailable } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
+import { field, prose } from '../../domain/prose.js';
 import { FileChanged, type OpenShareFile, type Share, type SharePath } from '../../domain/share.js';
+import { described } from '../fields.js';
 
 export interface SmallFile {
   path: SharePath;
@@ -12,13 +14,16 @@ export interface SmallFile {
   sha256: string;
 }
 
+const CONTENT_BASE64 = field('contentBase64');
+const TEXT = field('text');
+
 /** The bytes of a small file, in one of two ways. */
 export const contentFields = {
-  contentBase64: z.string().optional().describe('Its bytes. Give this or `text`.'),
+  contentBase64: z.string().optional().meta(described`Its bytes. Give this or \`${TEXT}\`.`),
   text: z
     .string()
     .optional()
-    .describe('Its text, kept as UTF-8 with line ends as they are. Give this or `contentBase64`.'),
+    .meta(described`Its text, kept as UTF-8 with line ends as they are. Give this or \`${CONTENT_BASE64}\`.`),
 };
 
 interface Content {
@@ -29,7 +34,7 @@ interface Content {
 /** The bytes that a caller gave, in one of the two ways. `restPath` is where larger ones go. */
 export function contentOf({ contentBase64, text }: Content, restPath: string): Buffer | InvalidInput {
   if ((contentBase64 == null) === (text == null)) {
-    return new InvalidInput('contentBase64', '', 'Give either contentBase64 or text.');
+    return new InvalidInput(CONTENT_BASE64, '', prose`Give either ${CONTENT_BASE64} or ${TEXT}.`);
   }
   const content = text == null ? fromBase64(contentBase64 ?? '') : Buffer.from(text);
   if (content === undefined) {

@@ -6,6 +6,7 @@ import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
 import { DEFAULT_VM_TYPE, mayBear } from '../../domain/names.js';
 import { madeBy } from '../../domain/principal.js';
+import { prose } from '../../domain/prose.js';
 import { vmTypeFacts } from '../../domain/vmTypes.js';
 import type { ImageLine } from '../../generated/prisma/client.js';
 import { defineAction } from '../action.js';
@@ -16,8 +17,10 @@ import {
   vmType as aVmType,
   checkedText,
   cpuCores,
+  described,
   diskGiB,
   ramMiB,
+  VM_TYPE,
   VM_TYPE_DESCRIPTION,
 } from '../fields.js';
 import { isoUrlOf, languageOf, oemBundleOf } from '../input.js';
@@ -34,10 +37,10 @@ export const createGoldenImage = defineAction({
     vmType: aVmType().optional().describe(`${VM_TYPE_DESCRIPTION} Left out: that of the line, or \`11\`.`),
     line: aName()
       .optional()
-      .describe(
-        'Name of the line that it is the next version of; a new name makes a line. Left out: that of the vmType, which bears its name.',
+      .meta(
+        described`Name of the line that it is the next version of; a new name makes a line. Left out: that of the ${VM_TYPE}, which bears its name.`,
       ),
-    name: aLine(100).optional().describe('Name for people; made from the vmType when it is not given.'),
+    name: aLine(100).optional().meta(described`Name for people; made from the ${VM_TYPE} when it is not given.`),
     cpuCores: cpuCores().optional().describe('Virtual processors.'),
     ramMiB: ramMiB().optional().describe('Memory that Windows sees, in MiB.'),
     diskGiB: diskGiB()
@@ -113,7 +116,7 @@ async function lineFor(
   vmType: string,
 ): Promise<ImageLine | InvalidInput | Conflict> {
   if (!mayBear(name, vmType))
-    return new InvalidInput('line', name, `It is the name of a vmType, which ${vmType} is not: give another.`);
+    return new InvalidInput('line', name, prose`It is the name of a ${VM_TYPE}, which ${vmType} is not: give another.`);
   const known = await tx.imageLine.findUnique({ where: { name } });
   if (known === null && (await tx.imageLine.count()) >= LIMITS.imageLines.value)
     return new Conflict(
@@ -122,7 +125,11 @@ async function lineFor(
     );
   const line = known ?? (await ensureLine(tx, name, vmType));
   if (line.vmType !== vmType)
-    return new InvalidInput('line', name, `It is of vmType ${line.vmType}: leave vmType out, or give another line.`);
+    return new InvalidInput(
+      'line',
+      name,
+      prose`It is of ${VM_TYPE} ${line.vmType}: leave ${VM_TYPE} out, or give another line.`,
+    );
   if (name === vmType) await ensurePool(tx, deps, name, line);
   return line;
 }

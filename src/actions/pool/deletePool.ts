@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { lockRow } from '../../db/lockRow.js';
 import type { Pool } from '../../db/pools.js';
 import { Conflict, NotFound } from '../../domain/errors.js';
+import { field, prose } from '../../domain/prose.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
 import { aName } from '../fields.js';
@@ -27,7 +28,7 @@ export const deletePool = defineAction({
         if (live > 0 || queued > 0)
           return new Conflict(
             `pool ${name} has ${live} VMs that are not gone yet, and ${queued} requests wait for one`,
-            'Set its hotSpares to 0, release its VMs and cancel the requests; delete it when they are gone.',
+            prose`Set its ${field('hotSpares')} to 0, release its VMs and cancel the requests; delete it when they are gone.`,
           );
         await tx.pool.delete({ where: { id: poolId } });
         tell({ kind: 'POOL_DELETED', vmType, poolId, data: { pool: name } });

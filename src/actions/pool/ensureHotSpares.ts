@@ -3,7 +3,7 @@ import { AFRESH } from '../../db/pools.js';
 import { NotFound } from '../../domain/errors.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { aName, vmType as aVmType, VM_TYPE_DESCRIPTION } from '../fields.js';
+import { aName, vmType as aVmType, described, VM_TYPE, VM_TYPE_DESCRIPTION } from '../fields.js';
 import { poolOf, refuseVmType } from './poolNamed.js';
 
 export const ensureHotSpares = defineAction({
@@ -11,7 +11,7 @@ export const ensureHotSpares = defineAction({
   description: 'Makes pools look again now whether spares are missing, even where they rest after failures.',
   permission: 'pool:manage',
   input: z.strictObject({
-    pool: aName().optional().describe('Name of the pool. Left out, and no vmType given: every pool.'),
+    pool: aName().optional().meta(described`Name of the pool. Left out, and no ${VM_TYPE} given: every pool.`),
     vmType: aVmType().optional().describe(`${VM_TYPE_DESCRIPTION} Its default pool is meant.`),
   }),
   about: 'Which pools.',

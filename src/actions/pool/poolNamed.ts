@@ -1,7 +1,9 @@
 import type { Db, Tx } from '../../db/client.js';
 import { InvalidInput, NoGoldenImage, NotFound } from '../../domain/errors.js';
 import { DEFAULT_VM_TYPE } from '../../domain/names.js';
+import { prose } from '../../domain/prose.js';
 import type { ImageLine, Pool } from '../../generated/prisma/client.js';
+import { VM_TYPE } from '../fields.js';
 import { nameOf, vmTypeOf } from '../input.js';
 
 /** How callers name a pool: by its name, or by a vmType, whose default pool bears its name. */
@@ -37,7 +39,11 @@ export async function poolNamed(
 /** The refusal of a vmType that is not the pool's. */
 export function refuseVmType(pool: Pick<Pool, 'name' | 'vmType'>, vmType: string | null): InvalidInput | undefined {
   if (vmType === null || vmType === pool.vmType) return undefined;
-  return new InvalidInput('vmType', vmType, `The pool ${pool.name} is of vmType ${pool.vmType}: leave vmType out.`);
+  return new InvalidInput(
+    'vmType',
+    vmType,
+    prose`The pool ${pool.name} is of ${VM_TYPE} ${pool.vmType}: leave ${VM_TYPE} out.`,
+  );
 }
 
 export function noImageOf({ vmType, line }: { vmType: string; line: { name: string } }): NoGoldenImage {

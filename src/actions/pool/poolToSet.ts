@@ -3,8 +3,10 @@ import type { Pool } from '../../db/pools.js';
 import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
 import { DEFAULT_VM_TYPE, mayBear } from '../../domain/names.js';
+import { prose } from '../../domain/prose.js';
 import { vmTypeFacts } from '../../domain/vmTypes.js';
 import type { ActionContext } from '../context.js';
+import { VM_TYPE } from '../fields.js';
 import { ensureLine, ensurePool } from './ensurePool.js';
 import { type PoolRef, refuseVmType } from './poolNamed.js';
 
@@ -27,7 +29,11 @@ export async function poolToSet(
   if (line === null) return new NotFound('image line', wanted);
   const mustBe = known?.vmType ?? vmType ?? line.vmType;
   if (line.vmType !== mustBe)
-    return new InvalidInput('line', wanted, `It is of vmType ${line.vmType}, the pool of ${mustBe}: give another.`);
+    return new InvalidInput(
+      'line',
+      wanted,
+      prose`It is of ${VM_TYPE} ${line.vmType}, the pool of ${mustBe}: give another.`,
+    );
   return known === null ? makePool(tx, deps, name, line) : { id: known.id, lineId: line.id };
 }
 
@@ -38,7 +44,11 @@ async function makePool(
   line: Parameters<typeof ensurePool>[3],
 ): Promise<Pool | InvalidInput | Conflict> {
   if (!mayBear(name, line.vmType))
-    return new InvalidInput('pool', name, `It is the name of a vmType, which ${line.vmType} is not: give another.`);
+    return new InvalidInput(
+      'pool',
+      name,
+      prose`It is the name of a ${VM_TYPE}, which ${line.vmType} is not: give another.`,
+    );
   if ((await tx.pool.count()) >= LIMITS.pools.value)
     return new Conflict(`there are ${LIMITS.pools.value} pools, as many as there may be`, 'Delete one first.');
   return ensurePool(tx, deps, name, line);

@@ -5,14 +5,17 @@ import { lockVm } from '../../db/vms.js';
 import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
 import type { Tell } from '../../domain/events.js';
 import { LIMITS } from '../../domain/limits.js';
+import { field, prose } from '../../domain/prose.js';
 import { vmTypeFacts } from '../../domain/vmTypes.js';
 import { release } from '../../transitions/release.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { aName, cpuCores, poolFields, ramMiB, wholeNumber } from '../fields.js';
+import { aName, cpuCores, described, poolFields, ramMiB, VM_TYPE, wholeNumber } from '../fields.js';
 import { parseInput } from '../parseInput.js';
 import { poolOf } from './poolNamed.js';
 import { poolToSet } from './poolToSet.js';
+
+const MAX_VMS = field('maxVms');
 
 /** A number of VMs; how many there may be is the server's to say. */
 const vms = () => z.int('Give a whole number.').min(0, 'Give 0 or more.');
@@ -25,10 +28,10 @@ export const setPool = defineAction({
     ...poolFields,
     line: aName()
       .optional()
-      .describe(
-        'Name of the line of golden images that its VMs are cloned from; spares of another line are replaced. A new pool has that of the vmType unless it is given another.',
+      .meta(
+        described`Name of the line of golden images that its VMs are cloned from; spares of another line are replaced. A new pool has that of the ${VM_TYPE} unless it is given another.`,
       ),
-    hotSpares: vms().optional().describe('How many ready VMs to keep in store; at most maxVms.'),
+    hotSpares: vms().optional().meta(described`How many ready VMs to keep in store; at most ${MAX_VMS}.`),
     maxVms: vms().optional().describe('How many VMs there may be at a time.'),
     cpuCores: cpuCores()
       .nullish()
@@ -67,7 +70,7 @@ export const setPool = defineAction({
         const hotSpares = data.hotSpares ?? before.hotSpares;
         const maxVms = data.maxVms ?? before.maxVms;
         if (hotSpares > maxVms)
-          throw new InvalidInput('hotSpares', String(hotSpares), `It must not be above maxVms (${maxVms}).`);
+          throw new InvalidInput('hotSpares', String(hotSpares), prose`It must not be above ${MAX_VMS} (${maxVms}).`);
         // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
         const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
         const pool = await tx.pool.update({ where: { id }, data: { ...data, ...(changes && AFRESH) } });

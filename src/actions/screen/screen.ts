@@ -2,19 +2,24 @@ import type { Db } from '../../db/client.js';
 import { type GoldenImage, getImage } from '../../db/images.js';
 import { getVm } from '../../db/vms.js';
 import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
+import { field, prose } from '../../domain/prose.js';
 import type { ScreenRef } from '../../domain/screen.js';
 import { vmActions } from '../../domain/vm.js';
-import { assignedTo, idOf } from '../fields.js';
+import { assignedTo, described, idOf, VM_ID } from '../fields.js';
 import { checked, uuidOf } from '../input.js';
 import { heldVm } from '../vm/heldVm.js';
 
 /** Whose screen: of a VM or of an installation. */
 export type ScreenOf = { vmId: string; assignedTo?: string | null | undefined } | { goldenImageId: string };
 
+const GOLDEN_IMAGE_ID = field('goldenImageId', 'GoldenImage');
+
 /** Which machine; just one must be named. */
 export const screenFields = {
-  vmId: idOf('Vm').optional().describe('A VM. Give this or goldenImageId.'),
-  goldenImageId: idOf('GoldenImage').optional().describe('A golden image that is being installed. Give this or vmId.'),
+  vmId: idOf('Vm').optional().meta(described`A VM. Give this or ${GOLDEN_IMAGE_ID}.`),
+  goldenImageId: idOf('GoldenImage')
+    .optional()
+    .meta(described`A golden image that is being installed. Give this or ${VM_ID}.`),
   assignedTo: assignedTo().optional(),
 };
 
@@ -28,8 +33,8 @@ export function screenOf({ vmId, goldenImageId, assignedTo }: Named): ScreenOf |
   if (vmId !== undefined && goldenImageId === undefined) return { vmId, assignedTo };
   if (goldenImageId !== undefined && vmId === undefined) return { goldenImageId };
   const both = vmId !== undefined;
-  const fix = `Give ${both ? 'only one of' : 'either'} vmId ${both ? 'and' : 'or'} goldenImageId.`;
-  return new InvalidInput('vmId', vmId ?? '', fix);
+  const fix = prose`Give ${both ? 'only one of' : 'either'} ${VM_ID} ${both ? 'and' : 'or'} ${GOLDEN_IMAGE_ID}.`;
+  return new InvalidInput(VM_ID, vmId ?? '', fix);
 }
 
 /** The machine whose keyboard and mouse this caller may use. */

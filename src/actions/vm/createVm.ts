@@ -5,10 +5,13 @@ import { lockPool } from '../../db/pools.js';
 import { Conflict, NotFound, Unavailable } from '../../domain/errors.js';
 import { sizesOf } from '../../domain/pool.js';
 import { madeBy } from '../../domain/principal.js';
+import { field, prose } from '../../domain/prose.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
 import { poolFields } from '../fields.js';
 import { noImageOf, poolNamed, poolOf } from '../pool/poolNamed.js';
+
+const MAX_VMS = field('maxVms');
 
 export const createVm = defineAction({
   name: 'createVm',
@@ -43,8 +46,8 @@ export const createVm = defineAction({
       const live = await tx.vm.count({ where: { poolId, cleanedAt: null } });
       if (live >= pool.maxVms) {
         return new Conflict(
-          `pool ${pool.name} has ${live} VMs, as many as its maxVms allows`,
-          'Release a VM, or raise maxVms of the pool.',
+          prose`pool ${pool.name} has ${live} VMs, as many as its ${MAX_VMS} allows`,
+          prose`Release a VM, or raise ${MAX_VMS} of the pool.`,
         );
       }
       const { cpuCores, ramMiB } = sizesOf(image, pool);

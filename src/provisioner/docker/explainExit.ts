@@ -19,12 +19,12 @@ const REASONS: Record<number, string> = {
   45: 'the firmware variables could not be made',
   50: 'its state files could not be written',
   55: 'its disk is missing or empty',
-  58: 'its vmType is not accepted',
+  58: 'its Windows version is not accepted',
   62: 'its language is not known',
   64: 'its installation medium is not usable',
   66: 'its saved state is damaged',
   67: 'it lacks the minimum of memory or disk',
-  68: 'the Windows installation medium could not be downloaded, or the vmType is not known',
+  68: 'the Windows installation medium could not be downloaded, or the Windows version is not known',
   71: 'its disk is in use by another program, or could not be made',
   73: 'its disk size is not accepted',
   77: 'its disk could not be made: too small, or no space left',
@@ -37,9 +37,9 @@ const REASONS: Record<number, string> = {
 
 /** With a medium of the user's own there is no vmType that could be wrong. */
 const OF_ISO_URL: Record<number, string> = {
-  58: 'the file name in its isoUrl is not accepted',
-  64: 'what its isoUrl leads to is not usable as installation medium',
-  68: 'the installation medium could not be downloaded from its isoUrl',
+  58: 'the file name in the URL of its medium is not accepted',
+  64: 'what the URL of its medium leads to is not usable as installation medium',
+  68: 'the installation medium could not be downloaded from its URL',
 };
 
 /** What the guest image prints before it ends QEMU because nothing boots. QEMU then ends well, as after a power-off. */
