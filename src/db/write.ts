@@ -1,3 +1,4 @@
+import { Refusal } from '../domain/errors.js';
 import type { NewEvent, Tell } from '../domain/events.js';
 import type { Principal } from '../domain/principal.js';
 import { Prisma } from '../generated/prisma/client.js';
@@ -8,7 +9,7 @@ import type { Reserve } from './reserve.js';
 
 /**
  * The one door for changes: runs `work` in a transaction, appends what it told as the transaction's last statement,
- * and after the commit sends a hint with the last seq. Work that throws changes nothing and tells nothing.
+ * and after the commit sends a hint with the last seq. Work that answers a refusal, or throws, changes nothing and tells nothing.
  * Work may run again from its start when Postgres breaks a deadlock or had no room, so it must not have effects of its own.
  *
  * `makesRoom`: it lets go of something. On a full disk it is done from what is kept for that (reserve.ts), where all else throws
@@ -43,17 +44,26 @@ export function createWrite(
             if (term !== undefined) await holdTerm(tx, term);
             const told: (NewEvent & { by: Principal })[] = [];
             const result = await work(tx, (event, cause = by) => told.push({ ...event, by: cause }));
+            if (result instanceof Refusal) throw new Refused(result);
             return { result, seq: told.length > 0 ? await append(tx, told) : undefined };
           });
           if (seq !== undefined) hint(seq);
           return result;
         } catch (err) {
+          if (err instanceof Refused) return err.answer as Awaited<ReturnType<typeof work>>;
           if (attempt < ATTEMPTS && isDeadlock(err)) continue;
           if (makesRoom && attempt < ATTEMPTS_FOR_ROOM && (await reserve?.relieve(err, since))) continue;
           throw (await reserve?.refusalOf(err)) ?? err;
         }
       }
     };
+}
+
+/** Carries an answer past Prisma, which rolls back only what throws. */
+class Refused extends Error {
+  constructor(readonly answer: Refusal) {
+    super(answer.message);
+  }
 }
 
 /** P2034 is Prisma's own word; raw queries carry Postgres' SQLSTATE. */

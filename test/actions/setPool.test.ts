@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ActionContext } from '../../src/actions/context.js';
 import { setPool } from '../../src/actions/pool/setPool.js';
+import { lastSeq } from '../../src/db/events.js';
+import { Conflict, type Refusal } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
 import { createWorld, type World } from '../support/world.js';
@@ -50,4 +52,35 @@ test('spares that are ready when unique names are asked for are replaced; what w
     'BOOTING',
     'READY',
   ]);
+});
+
+test('what is refused makes no pool and no line, and nothing is told of it', async () => {
+  const before = await lastSeq(world.db);
+
+  const refusal = await setPool(world, { pool: '7', vmType: '7', hotSpares: 3, maxVms: 2 });
+
+  expect(refusal).toMatchObject({ field: 'hotSpares', fix: 'It must not be above maxVms (2).' });
+  expect(await world.db.imageLine.count({ where: { name: '7' } })).toBe(0);
+  expect(await world.db.pool.count({ where: { name: '7' } })).toBe(0);
+  expect(await lastSeq(world.db)).toBe(before);
+});
+
+test('a transaction that answers a refusal, or throws, changes nothing and tells nothing', async () => {
+  const before = await lastSeq(world.db);
+  const make = (end: () => Refusal) =>
+    world.write(async (tx, tell) => {
+      await tx.imageLine.create({ data: { name: 'never', vmType: '11' } });
+      tell({ kind: 'POOL_CHANGED', vmType: '11' });
+      return end();
+    });
+  const refusal = new Conflict('it is so', 'Let it be.');
+
+  expect(await make(() => refusal)).toBe(refusal);
+  await expect(
+    make(() => {
+      throw new Error('a fault');
+    }),
+  ).rejects.toThrow('a fault');
+  expect(await world.db.imageLine.count({ where: { name: 'never' } })).toBe(0);
+  expect(await lastSeq(world.db)).toBe(before);
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Tx } from '../../db/client.js';
 import { AFRESH, lockPool } from '../../db/pools.js';
 import { lockVm } from '../../db/vms.js';
-import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
+import { InvalidInput, NotFound } from '../../domain/errors.js';
 import type { Tell } from '../../domain/events.js';
 import { LIMITS } from '../../domain/limits.js';
 import { field, prose } from '../../domain/prose.js';
@@ -56,21 +56,21 @@ export const setPool = defineAction({
     const others = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Defined<
       typeof rest
     >;
-    const set = context.write(
+    return context.write(
       async (tx, tell) => {
         const found = await poolToSet(tx, context, ref, line);
-        if (found instanceof Error) throw found;
+        if (found instanceof Error) return found;
         const { id, lineId } = found;
         const before = await lockPool(tx, id);
         if (before === null) return new NotFound('pool', ref.name);
         const tooSmall = beyond({ ramMiB: ramMiB(vmTypeFacts(before.vmType)?.minRamMiB).nullish() }, given);
-        if (tooSmall) throw tooSmall;
+        if (tooSmall) return tooSmall;
         // The line as it was read before the row was held is nobody's wish.
         const data = { ...others, ...(line !== undefined && { lineId }) };
         const hotSpares = data.hotSpares ?? before.hotSpares;
         const maxVms = data.maxVms ?? before.maxVms;
         if (hotSpares > maxVms)
-          throw new InvalidInput('hotSpares', String(hotSpares), prose`It must not be above ${MAX_VMS} (${maxVms}).`);
+          return new InvalidInput('hotSpares', String(hotSpares), prose`It must not be above ${MAX_VMS} (${maxVms}).`);
         // What kept it from growing may have been what is changed here, so it is tried anew; an order that changes nothing ends no rest.
         const changes = Object.entries(data).some(([key, value]) => value !== before[key as keyof typeof data]);
         const pool = await tx.pool.update({ where: { id }, data: { ...data, ...(changes && AFRESH) } });
@@ -80,11 +80,6 @@ export const setPool = defineAction({
       },
       { makesRoom: true },
     );
-    // Thrown, so that what was made for it is not there.
-    return set.catch((err: unknown) => {
-      if (err instanceof InvalidInput || err instanceof NotFound || err instanceof Conflict) return err;
-      throw err;
-    });
   },
 });
 
