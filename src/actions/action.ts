@@ -7,7 +7,7 @@ import { parseInput } from './parseInput.js';
 
 /**
  * Everything that an edge must know of a verb, once: GraphQL's input, payload and refusals, REST's parameters and its document are made
- * of it, and so may be a command's flags or an agent's tool.
+ * of it, and so may be the flags of a CLI or an agent's tool.
  */
 export interface Spec<Input extends z.ZodObject = z.ZodObject, Code extends RefusalCode = RefusalCode> {
   /** As every API calls it, in camel case. */

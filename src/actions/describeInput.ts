@@ -12,6 +12,9 @@ export interface FieldFacts {
   enum?: string[];
   minimum?: number;
   maximum?: number;
+  /** Characters. */
+  maxLength?: number;
+  maxItems?: number;
   default?: string | number | boolean;
   isRequired: boolean;
   /** Null means something of its own. */

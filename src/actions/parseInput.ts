@@ -11,13 +11,33 @@ export function parseInput<Schema extends z.ZodType>(
 ): z.output<Schema> | InvalidInput {
   const parsed = schema.safeParse(given, { error: fixOf });
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  if (issue === undefined) throw new Error('an input was refused without a reason');
+  const issue = firstOf(parsed.error);
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
-  const value =
-    issue.code === 'custom' && issue.params?.shown !== undefined ? issue.params.shown : valueAt(given, path);
   const name = path.map(String).join('.') || 'input';
-  return new InvalidInput(field(name, fields?.get(name)?.names), textOf(value), issue.message);
+  return new InvalidInput(field(name, fields?.get(name)?.names), shownOf(issue, valueAt(given, path)), issue.message);
+}
+
+/** The same of one value, for whoever has no more. */
+export function parseField<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  given: unknown,
+): z.output<Schema> | InvalidInput {
+  const parsed = schema.safeParse(given, { error: fixOf });
+  if (parsed.success) return parsed.data;
+  const issue = firstOf(parsed.error);
+  return new InvalidInput(name, shownOf(issue, given), issue.message);
+}
+
+function firstOf({ issues: [issue] }: z.core.$ZodError): z.core.$ZodIssue {
+  if (issue === undefined) throw new Error('an input was refused without a reason');
+  return issue;
+}
+
+/** What is repeated of a value; of too long a list, how long it is. */
+function shownOf(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === 'custom' && issue.params?.shown !== undefined) return String(issue.params.shown);
+  return shownValue(issue.code === 'too_big' && Array.isArray(value) ? value.length : value);
 }
 
 /** For what a field does not say itself. */
@@ -38,11 +58,13 @@ const KINDS: Partial<Record<string, string>> = {
   object: 'Give an object.',
 };
 
-function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+/** What there is at a place of what was given. */
+export function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], given);
 }
 
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
+/** As people read it. */
+export function shownValue(value: unknown): string {
+  if (value === undefined) return '';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -17,7 +17,7 @@ export async function lockVmAndGuest(tx: Tx, vmId: string): Promise<{ status: Vm
 }
 
 /** What the guests of these machines said of themselves; one that never called in is not in it. */
-export async function guestOf(db: Db | Tx, machineIds: readonly string[]): Promise<Map<string, Guest>> {
+export async function guestsOf(db: Db | Tx, machineIds: readonly string[]): Promise<Map<string, Guest>> {
   const rows = await db.guest.findMany({ where: { machineId: { in: [...machineIds] } } });
   return new Map(rows.map((row) => [row.machineId, row]));
 }

@@ -19,9 +19,6 @@ export function outputEveryMs(ageMs: number): number {
   return Math.max(1_000, ageMs / 50);
 }
 
-/** How many commands run at the same time in one VM; the others wait for their turn. */
-export const PARALLEL_COMMANDS = 8;
-
 const table = {
   QUEUED: { DELIVERED: 'RUNNING', CANCELLED: 'CANCELLED', BROKE: 'FAILED' },
   RUNNING: { EXITED: 'EXITED', TIMED_OUT: 'TIMED_OUT', CANCELLED: 'CANCELLED', BROKE: 'FAILED' },

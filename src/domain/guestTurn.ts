@@ -1,5 +1,6 @@
 /** What a guest that calls in is told to do next. Pure. */
-import { type CommandStatus, PARALLEL_COMMANDS } from './command.js';
+import type { CommandStatus } from './command.js';
+import { LIMITS } from './limits.js';
 
 /** What was told and not done yet is told again after this long: the answer may have been lost. */
 export const TELL_AGAIN_MS = 5_000;
@@ -57,6 +58,6 @@ export function guestTurn(live: readonly TurnCommand[], caller: Caller, now: num
     if (due(id, startedAt?.getTime() ?? 0)) return { do: 'run', id, again: true };
   }
   const next = live.find(({ status }) => status === 'QUEUED');
-  if (next && running.length < PARALLEL_COMMANDS) return { do: 'run', id: next.id, again: false };
+  if (next && running.length < LIMITS.commandsAtOnce.value) return { do: 'run', id: next.id, again: false };
   return { do: 'nothing', ...(againMs !== undefined && { againMs }) };
 }

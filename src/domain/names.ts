@@ -1,7 +1,7 @@
 import { vmTypeFacts } from './vmTypes.js';
 
-/** What pools and lines of golden images may be called. */
-export const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+/** A name of up to so many characters that is the same in a path and in a URL. */
+export const nameUpTo = (characters: number): RegExp => new RegExp(`^[a-z0-9][a-z0-9._-]{0,${characters - 1}}$`);
 
 /** Where it is named by nothing else. */
 export const DEFAULT_VM_TYPE = '11';

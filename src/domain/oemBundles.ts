@@ -1,11 +1,13 @@
 /** Named sets of the user's own files, which golden images are installed with. */
 import type { Conflict } from './errors.js';
+import { nameUpTo } from './names.js';
 import type { Share, SharePath } from './share.js';
 
 /** What FAT32 takes, which is what the guest image hands the files to Windows on. Bytes. */
 export const MAX_OEM_FILE_BYTES = 4 * 1024 ** 3 - 1;
 
-export const OEM_BUNDLE_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export const LONGEST_BUNDLE_NAME = 64;
+export const OEM_BUNDLE_NAME = nameUpTo(LONGEST_BUNDLE_NAME);
 
 export interface OemFile {
   path: SharePath;

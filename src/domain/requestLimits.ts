@@ -92,6 +92,12 @@ export const requestLimits = {
     unit: 'files',
     refusal: 'HTTP 422',
   },
+  commandsAtOnce: {
+    what: 'commands that run at the same time in one VM',
+    value: 8,
+    unit: 'commands',
+    refusal: 'the others wait for their turn',
+  },
   commandsWaiting: {
     what: 'commands that wait in one VM',
     value: 1_000,
@@ -127,6 +133,12 @@ export const requestLimits = {
     value: 1_000,
     unit: 'characters',
     refusal: 'InvalidInput; REST: HTTP 422',
+  },
+  screenCalls: {
+    what: 'calls for the screen, the keyboard or the mouse of one machine that are under way (QEMU itself takes 32, and viewers need some)',
+    value: 16,
+    unit: 'calls',
+    refusal: 'Unavailable; REST: HTTP 503',
   },
   clicks: {
     what: 'clicks in one click',

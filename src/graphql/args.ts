@@ -1,4 +1,5 @@
-import { checked, nameOf, vmTypeOf } from '../actions/input.js';
+import { aName, vmType } from '../actions/fields.js';
+import { parseField } from '../actions/parseInput.js';
 import { refuseVmType } from '../actions/pool/poolNamed.js';
 import type { Read } from '../db/reads.js';
 import { NotFound } from '../domain/errors.js';
@@ -6,16 +7,22 @@ import type { ImageLine, Pool } from '../generated/prisma/client.js';
 import { accepted, notFound } from './errors.js';
 import { type NodeType, uuidOfNode } from './nodeId.js';
 
+const VM_TYPE = vmType();
+const NAME = aName();
+
+/** An argument that is the name of a pool or a line. @throws GraphQLError  it is none. */
+export const nameArg = (field: string, given: string): string => accepted(parseField(field, NAME, given));
+
 /** An argument of a query as a filter takes it: undefined when it was not given. @throws GraphQLError  it is not a vmType. */
 export function vmTypeArg(given: string): string;
 export function vmTypeArg(given: string | null | undefined): string | undefined;
 export function vmTypeArg(given: string | null | undefined): string | undefined {
-  return given == null ? undefined : accepted(checked(() => vmTypeOf(given)));
+  return given == null ? undefined : accepted(parseField('vmType', VM_TYPE, given));
 }
 
 /** The pool of this name. @throws GraphQLError  it is not a name, or nothing is called so. */
 export async function poolArg(read: Read, given: string): Promise<Pool> {
-  const name = accepted(checked(() => nameOf('pool', given)));
+  const name = nameArg('pool', given);
   const pool = await read((db) => db.pool.findUnique({ where: { name } }));
   if (pool === null) throw notFound(new NotFound('pool', name));
   return pool;
@@ -23,7 +30,7 @@ export async function poolArg(read: Read, given: string): Promise<Pool> {
 
 /** The line of this name. @throws GraphQLError  as `poolArg` does. */
 export async function lineArg(read: Read, given: string): Promise<ImageLine> {
-  const name = accepted(checked(() => nameOf('line', given)));
+  const name = nameArg('line', given);
   const line = await read((db) => db.imageLine.findUnique({ where: { name } }));
   if (line === null) throw notFound(new NotFound('image line', name));
   return line;

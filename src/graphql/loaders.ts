@@ -2,7 +2,7 @@ import type { Assignment } from '../db/assignments.js';
 import { countClaimable } from '../db/claim.js';
 import type { Db } from '../db/client.js';
 import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
-import { type Guest, guestOf } from '../db/guests.js';
+import { type Guest, guestsOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import { estimatesOf } from '../db/installDurations.js';
 import { queuePositions } from '../db/queue.js';
@@ -56,7 +56,7 @@ export function createLoaders(read: Read): Loaders {
     goldenImage: many(async (db, ids) => byId(await db.goldenImage.findMany({ where: { id: { in: ids } } }))),
     assignment: many(async (db, ids) => byId(await db.assignment.findMany({ where: { id: { in: ids } } }))),
     command: many(async (db, ids) => byId(await db.command.findMany({ where: { id: { in: ids } } }))),
-    guest: many(guestOf),
+    guest: many(guestsOf),
     commandOutput: many(outputOf),
     assignmentOfVm: many(async (db, vmIds) => {
       const holding = await db.assignment.findMany({ where: { vmId: { in: vmIds }, status: 'FULFILLED' } });

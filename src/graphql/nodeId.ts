@@ -1,9 +1,12 @@
-import { checked, uuidOf } from '../actions/input.js';
+import { uuid } from '../actions/fields.js';
+import { parseField } from '../actions/parseInput.js';
 import { InvalidInput } from '../domain/errors.js';
 import { badUserInput } from './errors.js';
 
 /** Types that `node(id)` can read. */
 export type NodeType = 'Vm' | 'GoldenImage' | 'Assignment' | 'Pool' | 'ImageLine' | 'Command';
+
+const UUID = uuid();
 
 export function encodeNodeId(type: string, id: string): string {
   return Buffer.from(`${type}:${id}`).toString('base64');
@@ -22,7 +25,7 @@ export function decodeNodeId(given: string): { typename: string; id: string } {
   const parsed = parse(given);
   if (parsed === undefined)
     throw badUserInput(new InvalidInput('id', given, 'Give the `id` of an object as this API returned it.'));
-  const id = parsed.type === 'Pool' || parsed.type === 'ImageLine' ? parsed.id : checked(() => uuidOf('id', parsed.id));
+  const id = parsed.type === 'Pool' || parsed.type === 'ImageLine' ? parsed.id : parseField('id', UUID, parsed.id);
   if (typeof id !== 'string') throw badUserInput(id);
   return { typename: parsed.type, id };
 }
@@ -33,5 +36,5 @@ export function uuidOfNode(type: NodeType, field: string, given: string): string
   if (parsed !== undefined && parsed.type !== type) {
     return new InvalidInput(field, given, `It is the id of a ${parsed.type}; give the id of a ${type}.`);
   }
-  return checked(() => uuidOf(field, parsed?.id ?? given));
+  return parseField(field, UUID, parsed?.id ?? given);
 }

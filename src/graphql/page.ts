@@ -1,11 +1,12 @@
+import { first, PAGE_ITEMS } from '../actions/fields.js';
+import { parseField } from '../actions/parseInput.js';
 import { InvalidInput } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
-import { badUserInput } from './errors.js';
+import { accepted, badUserInput } from './errors.js';
 
-const DEFAULT_SIZE = 50;
-
-export const FIRST_DESCRIPTION = `Size of the page: ${DEFAULT_SIZE} when it is not given, at most ${LIMITS.pageItems.value}.`;
+const FIRST = first();
+export const FIRST_DESCRIPTION = FIRST.description ?? '';
 export const AFTER_DESCRIPTION = 'Cursor of the item before the page: the `endCursor` of the page before.';
 
 export interface PageArgs {
@@ -20,9 +21,7 @@ export interface Page<Node> {
 
 /** @throws GraphQLError  `first` is negative. */
 export function pageSize(first: number | null | undefined): number {
-  if (first != null && first < 0)
-    throw badUserInput(new InvalidInput('first', String(first), `Give a number from 0 to ${LIMITS.pageItems.value}.`));
-  return Math.min(first ?? DEFAULT_SIZE, LIMITS.pageItems.value);
+  return accepted(parseField('first', FIRST, first ?? undefined));
 }
 
 /** What a page may cost: its rows, each with all that is selected beneath. */
@@ -32,7 +31,7 @@ export function pageComplexity({ first }: { first?: number | null | undefined })
 } {
   return {
     field: PRICES.read.points,
-    multiplier: Math.min(Math.max(first ?? DEFAULT_SIZE, 1), LIMITS.pageItems.value),
+    multiplier: Math.min(Math.max(first ?? PAGE_ITEMS, 1), LIMITS.pageItems.value),
   };
 }
 

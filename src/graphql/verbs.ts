@@ -18,7 +18,7 @@ type Complexity = number | ((args: { first?: number | null }) => { field: number
 
 const titleOf = ({ name }: Spec) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
-interface MutationEdge<A extends AnyAction> {
+export interface MutationEdge<A extends AnyAction> {
   /** What the payload says as a whole. */
   payload: string;
   fields: ObjectFieldsShape<Types, AnswerOf<A>>;

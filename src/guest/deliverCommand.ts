@@ -3,7 +3,7 @@ import { type Command, countRunning, getCommand, handedOver, handOver, lockComma
 import { getGuest, lockVmAndGuest } from '../db/guests.js';
 import type { Vm } from '../db/vms.js';
 import type { Write } from '../db/write.js';
-import { PARALLEL_COMMANDS } from '../domain/command.js';
+import { LIMITS } from '../domain/limits.js';
 import type { CommandShare } from '../domain/share.js';
 import { vmTransition } from '../domain/vm.js';
 import { endCommand } from '../transitions/endCommand.js';
@@ -54,7 +54,7 @@ export async function deliverCommand(
     const held = await lockVmAndGuest(tx, vm.id);
     if (held?.session !== session || vmTransition(held.status, 'RELEASED') === undefined) return undefined;
     if (again) return handedOver(tx, commandId, session);
-    if ((await countRunning(tx, vm.id)) >= PARALLEL_COMMANDS) return undefined;
+    if ((await countRunning(tx, vm.id)) >= LIMITS.commandsAtOnce.value) return undefined;
     const moved = await handOver(tx, commandId, session);
     if (moved === undefined) return undefined;
     tell({ kind: 'COMMAND_STARTED', vmType: vm.vmType, vmId: vm.id, data: { commandId } });

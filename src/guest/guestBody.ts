@@ -58,7 +58,7 @@ export const SESSION: ValueRule = {
 export const UUID: RegExp = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A number of bytes, or a count. More digits than this are no number that anything could have. */
-export function wholeNumber(digits: number): ValueRule {
+export function upToDigits(digits: number): ValueRule {
   return { max: digits, pattern: /^\d+$/, wants: 'give a whole number' };
 }
 

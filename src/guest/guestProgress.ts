@@ -1,13 +1,13 @@
 import { LIMITS } from '../domain/limits.js';
 import { noteInstallStep } from '../transitions/noteProgress.js';
-import { FACT, parseGuestBody, wholeNumber } from './guestBody.js';
+import { FACT, parseGuestBody, upToDigits } from './guestBody.js';
 import type { GuestCall } from './guestCall.js';
 import { RateLimit } from './rateLimit.js';
 
 const RULES = new Map([
   ['step', FACT],
-  ['done', wholeNumber(6)],
-  ['of', wholeNumber(6)],
+  ['done', upToDigits(6)],
+  ['of', upToDigits(6)],
 ]);
 
 /** More than install.bat has. */

@@ -1,7 +1,7 @@
 import { SENT_OUTPUT_CHARACTERS } from '../domain/command.js';
 import { LIMITS } from '../domain/limits.js';
 import type { NoteDeps } from './deliverCommand.js';
-import { FACT, type Malformed, parseGuestBody, SESSION, UUID, type ValueRule, wholeNumber } from './guestBody.js';
+import { FACT, type Malformed, parseGuestBody, SESSION, UUID, upToDigits, type ValueRule } from './guestBody.js';
 import type { GuestCall } from './guestCall.js';
 import { type GuestResult, noteResult } from './noteResult.js';
 
@@ -15,8 +15,8 @@ const RULES = new Map<string, ValueRule>([
   ['state', { max: 20, pattern: /^(exited|timeout|cancelled|lost|failed)$/, wants: 'there is no such state' }],
   ['exit', { max: 11, pattern: /^-?\d{1,10}$/, wants: 'give a signed 32-bit number' }],
   ['reason', FACT],
-  ['stdout', wholeNumber(SIZE_DIGITS)],
-  ['stderr', wholeNumber(SIZE_DIGITS)],
+  ['stdout', upToDigits(SIZE_DIGITS)],
+  ['stderr', upToDigits(SIZE_DIGITS)],
   ['via', { max: 10, pattern: /^(share|here)$/, wants: 'via is share or here' }],
   ['stdout.text', TEXT],
   ['stderr.text', TEXT],

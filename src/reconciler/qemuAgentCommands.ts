@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '../db/commands.js';
-import { PARALLEL_COMMANDS } from '../domain/command.js';
 import type { Unavailable } from '../domain/errors.js';
+import { LIMITS } from '../domain/limits.js';
 import type { QemuAgent } from '../domain/qemuAgent.js';
 import type { Deps } from './deps.js';
 import { claimForQemuAgent, noteEnd, runByQemuAgent } from './runByQemuAgent.js';
@@ -84,7 +84,7 @@ export class QemuAgentCommands {
     const running = new Map<string, { cancel: AbortController; done: Promise<void> }>();
     try {
       for (;;) {
-        while (running.size < PARALLEL_COMMANDS && !this.#stopped.signal.aborted) {
+        while (running.size < LIMITS.commandsAtOnce.value && !this.#stopped.signal.aborted) {
           const command = await claimForQemuAgent(this.#deps, vmId);
           if (command === undefined) break;
           const cancel = new AbortController();

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { checked, uuidOf, vmTypeOf } from '../actions/input.js';
-import { unwrap } from '../answers/refusals.js';
+import { checkedText, idOf, vmType } from '../actions/fields.js';
+import { Unfit } from '../actions/input.js';
+import { readInput } from '../actions/readInput.js';
 import { refusals } from '../answers/responses.js';
-import { type EventFilter, lastSeq } from '../db/events.js';
+import { lastSeq } from '../db/events.js';
 import type { Read } from '../db/reads.js';
 import { InvalidInput } from '../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../domain/events.js';
@@ -10,7 +11,16 @@ import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
 import { actionContext } from './actionContext.js';
-import { text } from './parameters.js';
+import { asked, parametersOf } from './verbs.js';
+
+const KINDS = EVENT_KINDS.join(', ');
+export const FOLLOWED = readInput('GET /api/vms/events', {
+  after: checkedText(cursorOf).exactOptional().describe('Cursor: the id of the last event that was seen.'),
+  vmId: idOf('Vm').exactOptional().describe('Just what concerns this VM.'),
+  goldenImageId: idOf('GoldenImage').exactOptional().describe('Just what concerns this golden image.'),
+  vmType: vmType().exactOptional().describe('Just what concerns this pool and its VMs.'),
+  kinds: checkedText(kindsOf).exactOptional().describe(`Just these kinds, with commas between: ${KINDS}.`),
+});
 
 const route = createRoute({
   method: 'get',
@@ -20,13 +30,7 @@ const route = createRoute({
   description:
     'Starts now, or after the event that `after` or `Last-Event-ID` names: nothing is left out and nothing comes twice. `after=0` starts at the beginning.',
   request: {
-    query: z.object({
-      after: text('Cursor: the id of the last event that was seen.').optional(),
-      instance_id: text('Just what concerns this VM.').optional(),
-      golden_id: text('Just what concerns this golden image.').optional(),
-      vm_type: text('Just what concerns this pool and its VMs.').optional(),
-      kinds: text(`Just these kinds, with commas between: ${EVENT_KINDS.join(', ')}.`).optional(),
-    }),
+    query: parametersOf(FOLLOWED),
     headers: z.object({
       'last-event-id': z.string().optional().openapi({ description: 'What an EventSource sends when it reconnects.' }),
     }),
@@ -40,17 +44,8 @@ const route = createRoute({
 export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
   app.openapi(route, async (c) => {
     const { address, feed, gone, read } = actionContext(c);
-    const { after, instance_id, golden_id, vm_type, kinds } = c.req.valid('query');
-    const filter: EventFilter = unwrap(
-      checked(() => ({
-        ...(instance_id !== undefined && { vmId: uuidOf('instance_id', instance_id) }),
-        ...(golden_id !== undefined && { goldenImageId: uuidOf('golden_id', golden_id) }),
-        ...(vm_type !== undefined && { vmType: vmTypeOf(vm_type) }),
-      })),
-    );
-    if (kinds !== undefined) filter.kinds = unwrap(kindsOf(kinds));
-    const given = c.req.valid('header')['last-event-id'] ?? after;
-    const cursor = given === undefined ? feed.head : unwrap(await cursorOf(read, feed, given));
+    const { after, ...filter } = asked(c, FOLLOWED, { after: c.req.valid('header')['last-event-id'] });
+    const cursor = after === undefined ? feed.head : await known(read, feed, after);
     const stop = new AbortController();
     gone.addEventListener('abort', () => stop.abort(), { once: true });
     const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), stop, log);
@@ -58,22 +53,21 @@ export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
   });
 }
 
-function kindsOf(given: string): string[] | InvalidInput {
+function kindsOf(given: string): string[] | Unfit {
   const kinds = given.split(',').map((kind) => kind.trim().toUpperCase());
   const unknown = kinds.find((kind) => !EVENT_KINDS.some((known) => known === kind));
-  return unknown === undefined ? kinds : new InvalidInput('kinds', unknown, `Give some of: ${EVENT_KINDS.join(', ')}.`);
+  return unknown === undefined ? kinds : new Unfit(`Give some of: ${KINDS}.`, unknown);
+}
+
+function cursorOf(given: string): bigint | Unfit {
+  return /^\d{1,18}$/.test(given) ? BigInt(given) : new Unfit('Give the id of an event, or 0 for all.');
 }
 
 /** A cursor beyond the log's end would wait in silence for ever: it comes from another database. */
-async function cursorOf(read: Read, feed: Feed, given: string): Promise<bigint | InvalidInput> {
-  const cursor = /^\d{1,18}$/.test(given) ? BigInt(given) : undefined;
-  if (cursor === undefined) return new InvalidInput('after', given, 'Give the id of an event, or 0 for all.');
+async function known(read: Read, feed: Feed, cursor: bigint): Promise<bigint> {
   if (cursor <= feed.head || cursor <= (await read(lastSeq))) return cursor;
-  return new InvalidInput(
-    'after',
-    given,
-    'There is no such event in this database yet: start with 0, or leave it out.',
-  );
+  const fix = 'There is no such event in this database yet: start with 0, or leave it out.';
+  throw new InvalidInput('after', String(cursor), fix);
 }
 
 /** One event for each time the client takes one, so that a slow client holds nothing here. Ends with `stop`. */

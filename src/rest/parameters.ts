@@ -12,7 +12,8 @@ export const jsonBody = <Shape extends z.ZodRawShape>(shape: Shape) =>
 
 export const text = (description: string) => z.string().openapi({ param: { description } });
 
-export const wholeNumber = (description: string) =>
+/** A whole number in the query. */
+export const numberParameter = (description: string) =>
   z
     .string()
     .regex(/^\d{1,9}$/, 'Give a whole number.')

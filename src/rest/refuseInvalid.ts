@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { shownValue, valueAt } from '../actions/parseInput.js';
 import { answerAsNamed } from '../answers/refusals.js';
 import { InvalidInput } from '../domain/errors.js';
 
@@ -10,7 +11,7 @@ interface Checked {
   error?: { issues: readonly z.core.$ZodIssue[] };
 }
 
-/** Answers the first thing that the schema of a route does not take, in the words that commands use. */
+/** Answers the first thing that the schema of a route does not take, in the words that actions use. */
 export function refuseInvalid(result: Checked, c: Context): Response | undefined {
   const issue = result.error?.issues[0];
   if (issue === undefined) return undefined;
@@ -20,20 +21,10 @@ export function refuseInvalid(result: Checked, c: Context): Response | undefined
   const given = inBody ? valueAt(result.data, path) : (c.req.queries(field)?.join(', ') ?? c.req.param(field));
   const refusal = new InvalidInput(
     field || 'body',
-    textOf(given),
+    shownValue(given),
     inBody ? fixOfBody(issue, given) : given === undefined ? `Give it in the query: ?${field}=…` : issue.message,
   );
   return answerAsNamed(c, refusal);
-}
-
-/** What a JSON body has at this place. */
-function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce((value: unknown, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], body);
-}
-
-function textOf(given: unknown): string {
-  if (given === undefined) return '';
-  return typeof given === 'object' ? JSON.stringify(given) : String(given);
 }
 
 const kinds: Partial<Record<string, string>> = {

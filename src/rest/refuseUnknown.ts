@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { checkedText } from '../actions/input.js';
+import { refuseText } from '../actions/input.js';
 import { matchesRoute } from '../answers/matchesRoute.js';
 import { answerAsNamed, problem } from '../answers/refusals.js';
 import { InvalidInput } from '../domain/errors.js';
@@ -50,8 +50,8 @@ function wrongParameter(c: Context, { parameters }: Route): Response | undefined
     const values = given.getAll(name);
     const isKnown = parameters.includes(name);
     if (isKnown && values.length === 1) {
-      const text = checkedText(name, values[0] ?? '');
-      if (typeof text !== 'string') return answerAsNamed(c, text);
+      const refusal = refuseText(name, values[0] ?? '');
+      if (refusal) return answerAsNamed(c, refusal);
       continue;
     }
     const known = parameters.length === 0 ? 'This route has no parameters in its query.' : knownHere(parameters);

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { checked, isoUrlOf, textOf } from '../../src/actions/input.js';
+import { checkedText, line } from '../../src/actions/fields.js';
+import { isoUrlOf } from '../../src/actions/input.js';
+import { parseField } from '../../src/actions/parseInput.js';
 
-const isoUrl = (given: string) => checked(() => isoUrlOf(given));
+const isoUrl = (given: string) => parseField('isoUrl', checkedText(isoUrlOf), given);
 
 test.each([
   'https://example.com/windows.11.iso',
@@ -25,7 +27,7 @@ test.each([
   expect(isoUrl(given)).toBe(given);
 });
 
-const name = (given: string) => checked(() => textOf('name', given, 100));
+const name = (given: string) => parseField('name', line(100), given);
 
 test.each([
   ['right-to-left override', 'report\u202Eexe.doc'],

@@ -5,7 +5,7 @@ import { runCommand } from '../../src/actions/command/runCommand.js';
 import { waitForCommand } from '../../src/actions/command/waitForCommand.js';
 import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { type Command, commandsOfVm, outputOf } from '../../src/db/commands.js';
-import { guestOf, noteGuest } from '../../src/db/guests.js';
+import { guestsOf, noteGuest } from '../../src/db/guests.js';
 import { Conflict, InvalidInput, NotFound } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
@@ -168,7 +168,7 @@ describe('what is given', () => {
     });
     expect(taken(await run(old.id, { command: 'echo é' })).status).toBe('QUEUED');
     expect(taken(await run(young.id, { command: 'echo 日本' })).status).toBe('QUEUED');
-    expect((await guestOf(world.db, [old.id, young.id, randomUUID()])).size).toBe(2);
+    expect((await guestsOf(world.db, [old.id, young.id, randomUUID()])).size).toBe(2);
   });
 });
 

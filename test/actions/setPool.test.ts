@@ -54,17 +54,6 @@ test('spares that are ready when unique names are asked for are replaced; what w
   ]);
 });
 
-test('what is refused makes no pool and no line, and nothing is told of it', async () => {
-  const before = await lastSeq(world.db);
-
-  const refusal = await setPool(world, { pool: '7', vmType: '7', hotSpares: 3, maxVms: 2 });
-
-  expect(refusal).toMatchObject({ field: 'hotSpares', fix: 'It must not be above maxVms (2).' });
-  expect(await world.db.imageLine.count({ where: { name: '7' } })).toBe(0);
-  expect(await world.db.pool.count({ where: { name: '7' } })).toBe(0);
-  expect(await lastSeq(world.db)).toBe(before);
-});
-
 test('a transaction that answers a refusal, or throws, changes nothing and tells nothing', async () => {
   const before = await lastSeq(world.db);
   const make = (end: () => Refusal) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { PARALLEL_COMMANDS } from '../../src/domain/command.js';
 import { type Caller, guestTurn, TELL_AGAIN_MS, type TurnCommand } from '../../src/domain/guestTurn.js';
+import { LIMITS } from '../../src/domain/limits.js';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 const at = (agoMs: number) => new Date(NOW - agoMs);
@@ -36,7 +36,7 @@ test('nothing to do', () => {
 
 test('what waits is run, while there is room', () => {
   expect(decide([runs('a'), waits('b')], caller(['a']))).toEqual({ do: 'run', id: 'b', again: false });
-  const many = Array.from({ length: PARALLEL_COMMANDS }, (_, n) => `r${n}`);
+  const many = Array.from({ length: LIMITS.commandsAtOnce.value }, (_, n) => `r${n}`);
   expect(decide([...many.map((id) => runs(id)), waits('b')], caller(many))).toEqual({ do: 'nothing' });
 });
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { InvalidInput, Unavailable } from '../../src/domain/errors.js';
+import { LIMITS } from '../../src/domain/limits.js';
 import type { ScreenRef, Screenshot } from '../../src/domain/screen.js';
 import { NotThere } from '../../src/provisioner/dial.js';
 import { ContainerScreens } from '../../src/provisioner/docker/guest/containerScreens.js';
@@ -92,12 +93,13 @@ describe('a screen that works', () => {
 
   test('refuses more callers than can wait, and serves those it took', async () => {
     const { screens, typed } = await screen();
+    const most = LIMITS.screenCalls.value;
 
-    const answers = await Promise.all(Array.from({ length: 20 }, () => screens.press(ref, [[0x61]])));
+    const answers = await Promise.all(Array.from({ length: most + 4 }, () => screens.press(ref, [[0x61]])));
 
-    expect(answers.filter((answer) => answer === undefined)).toHaveLength(16);
+    expect(answers.filter((answer) => answer === undefined)).toHaveLength(most);
     expect(answers.filter((answer) => answer instanceof Unavailable)).toHaveLength(4);
-    expect(typed()).toBe('a'.repeat(16));
+    expect(typed()).toBe('a'.repeat(most));
     expect(await screens.press(ref, [[0x62]])).toBeUndefined();
   });
 });

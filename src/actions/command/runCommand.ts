@@ -12,25 +12,27 @@ import { qemuAgentOff } from '../../domain/qemuAgent.js';
 import { encodeJob, whatLacks } from '../../guest/guestText.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { assignedTo, waitSeconds as aWait, checkedText, idempotencyKey, idOf, wholeNumber } from '../fields.js';
+import { assignedTo, aVm, waitSeconds as aWait, checkedText, idempotencyKey, wholeNumber } from '../fields.js';
 import { heldVm } from '../vm/heldVm.js';
-import { commandTextOf, workingDirectoryOf } from './commandInput.js';
+import { commandTextOf, LONGEST_DIRECTORY, workingDirectoryOf } from './commandInput.js';
 import { waitForCommand } from './waitForCommand.js';
+
+export const AT_ONCE = `Up to ${LIMITS.commandsAtOnce.value} run at the same time, the others wait their turn.`;
 
 /** It waits for its turn and for the guest to ask; what it does is in its row and its events. */
 export const runCommand = defineAction({
   name: 'runCommand',
-  description: 'Runs a command in a VM that was handed out. Up to 8 run at the same time, the others wait their turn.',
+  description: `Runs a command in a VM that was handed out. ${AT_ONCE}`,
   permission: 'command:run',
   input: z.strictObject({
-    vmId: idOf('Vm').describe('The VM.'),
-    command: checkedText(commandTextOf).describe(
+    vmId: aVm(),
+    command: checkedText(commandTextOf, LIMITS.commandCharacters.value).describe(
       `The text of a batch file, up to ${shown(LIMITS.commandCharacters)} characters: one command, or many on lines of their own. It runs as the user who is logged on.`,
     ),
     timeoutSeconds: wholeNumber(1, LIMITS.commandSeconds.value)
       .default(600)
       .describe(`It is ended, with its children, when it runs longer: 1 to ${shown(LIMITS.commandSeconds)}.`),
-    workingDirectory: checkedText(workingDirectoryOf)
+    workingDirectory: checkedText(workingDirectoryOf, LONGEST_DIRECTORY)
       .optional()
       .describe('An absolute path in the guest, such as `C:\\src`. Left out: `C:\\`.'),
     idempotencyKey: idempotencyKey(

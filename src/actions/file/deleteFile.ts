@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { NotFound } from '../../domain/errors.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { assignedTo, idOf } from '../fields.js';
+import { assignedTo, aVm } from '../fields.js';
 import { inShare } from './inShare.js';
 import { removable } from './vmFile.js';
 
@@ -11,7 +11,7 @@ export const deleteFile = defineAction({
   description: 'Removes a file or a folder of a VM that was handed out.',
   permission: 'file:write',
   input: z.strictObject({
-    vmId: idOf('Vm').describe('The VM.'),
+    vmId: aVm(),
     path: z.string().describe('With slashes: `in/…` or `out/…`.'),
     recursive: z.boolean().default(false).describe('True: a folder goes with all that is in it.'),
     assignedTo: assignedTo().optional(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from '../../domain/limits.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { assignedTo, idOf, sharePath } from '../fields.js';
+import { assignedTo, aVm, sharePath } from '../fields.js';
 import { inShare } from './inShare.js';
 import { readSmallFile, restPathOf } from './smallFile.js';
 
@@ -11,7 +11,7 @@ export const getFile = defineAction({
   description: `A file of a VM that was handed out, of up to ${LIMITS.smallFileBytes.value} bytes; larger ones by REST, GET /api/vms/instances/{id}/files/{path}. The agent has no part in it.`,
   permission: 'file:read',
   input: z.strictObject({
-    vmId: idOf('Vm').describe('The VM.'),
+    vmId: aVm(),
     path: sharePath(),
     assignedTo: assignedTo().optional(),
   }),

@@ -2,16 +2,13 @@ import { type Conflict, InvalidInput } from '../../domain/errors.js';
 import type { OemBundles } from '../../domain/oemBundles.js';
 import type { Share, SharePath } from '../../domain/share.js';
 import { windowsPath } from '../../domain/windowsPath.js';
-import { checked, oemBundleOf } from '../input.js';
 
 /** Where a file of a bundle is or may be put. */
 export async function oemFile(
   bundles: OemBundles,
-  given: { bundle: string; path: string },
+  { bundle, path: given }: { bundle: string; path: string },
 ): Promise<{ share: Share; path: SharePath } | InvalidInput | Conflict> {
-  const bundle = checked(() => oemBundleOf('bundle', given.bundle));
-  if (bundle instanceof Error) return bundle;
-  const path = windowsPath(given.path);
-  if (typeof path === 'string') return new InvalidInput('path', given.path.toWellFormed(), path);
+  const path = windowsPath(given);
+  if (typeof path === 'string') return new InvalidInput('path', given.toWellFormed(), path);
   return (await bundles.clash(bundle, path)) ?? { share: bundles.files(bundle), path };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from '../../domain/limits.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { assignedTo, idOf } from '../fields.js';
+import { assignedTo, aVm } from '../fields.js';
 import { inShare } from './inShare.js';
 import { contentFields, contentOf, restPathOf, writeSmallFile } from './smallFile.js';
 import { newVmFile } from './vmFile.js';
@@ -12,7 +12,7 @@ export const putFile = defineAction({
   description: `Hands a file of up to ${LIMITS.smallFileBytes.value} bytes to a VM that was handed out; larger ones by REST, PUT /api/vms/instances/{id}/files/{path}. It appears whole or not at all. The agent has no part in it.`,
   permission: 'file:write',
   input: z.strictObject({
-    vmId: idOf('Vm').describe('The VM.'),
+    vmId: aVm(),
     path: z
       .string()
       .describe(

@@ -3,7 +3,7 @@ import { NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
-import { BUNDLE_DESCRIPTION } from '../fields.js';
+import { BUNDLE_DESCRIPTION, bundleName } from '../fields.js';
 import { oemFile } from './oemFile.js';
 import { contentFields, contentOf, writeSmallFile } from './smallFile.js';
 import { withBundles } from './withBundles.js';
@@ -13,7 +13,7 @@ export const putOemFile = defineAction({
   description: `Puts a file of up to ${LIMITS.smallFileBytes.value} bytes into a bundle, in place of an earlier one; the first file makes the bundle. Larger ones by REST, PUT /api/oem-bundles/{bundle}/files/{path}.`,
   permission: 'image:manage',
   input: z.strictObject({
-    bundle: z.string().describe(BUNDLE_DESCRIPTION),
+    bundle: bundleName().describe(BUNDLE_DESCRIPTION),
     path: z.string().describe('With slashes: `10-office.cmd`, `office/setup.exe`.'),
     ...contentFields,
   }),

@@ -5,6 +5,7 @@ import { LIMITS } from '../../domain/limits.js';
 import { field, prose } from '../../domain/prose.js';
 import { FileChanged, type OpenShareFile, type Share, type SharePath } from '../../domain/share.js';
 import { described } from '../fields.js';
+import { NO_HALVES } from '../input.js';
 
 export interface SmallFile {
   path: SharePath;
@@ -45,7 +46,7 @@ export function contentOf({ contentBase64, text }: Content, restPath: string): B
     );
   }
   if (text?.isWellFormed() === false) {
-    return new InvalidInput('text', text.toWellFormed(), 'Leave out characters that are not valid Unicode.');
+    return new InvalidInput('text', text.toWellFormed(), NO_HALVES);
   }
   if (content.byteLength <= LIMITS.smallFileBytes.value) return content;
   return new InvalidInput(

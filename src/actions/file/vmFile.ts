@@ -7,12 +7,15 @@ import { heldVm } from '../vm/heldVm.js';
 
 export type VmFileDeps = Pick<ActionContext, 'db' | 'share'>;
 
+/** For whoever asks simulated machines for what only real ones have. */
+export const NOT_SIMULATED = 'Start the server with VAPIORC_PROVISIONER=docker.';
+
 export interface VmFileOrder {
   vmId: string;
   /** From the share on, with slashes: "in/setup.exe". */
   path: string;
   /** Whose hands the VM must be in. */
-  assignedTo?: string | null | undefined;
+  assignedTo?: string | undefined;
 }
 
 export interface VmFile {
@@ -38,10 +41,7 @@ async function locate(
   if (vm instanceof Error) return vm;
   const share = shareOf(vm.id);
   if (share !== undefined) return { vm, share, path };
-  return new Conflict(
-    'the machines of this server are simulated: they have no files',
-    'Start the server with VAPIORC_PROVISIONER=docker.',
-  );
+  return new Conflict('the machines of this server are simulated: they have no files', NOT_SIMULATED);
 }
 
 /** Whether the caller may remove this place: in/ and out/ themselves stay. */

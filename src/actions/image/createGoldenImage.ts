@@ -15,6 +15,7 @@ import {
   line as aLine,
   aName,
   vmType as aVmType,
+  bundleName,
   checkedText,
   cpuCores,
   described,
@@ -23,7 +24,7 @@ import {
   VM_TYPE,
   VM_TYPE_DESCRIPTION,
 } from '../fields.js';
-import { isoUrlOf, languageOf, oemBundleOf } from '../input.js';
+import { isoUrlOf, LONGEST_URL, languageOf } from '../input.js';
 import { parseInput } from '../parseInput.js';
 import { ensureLine, ensurePool } from '../pool/ensurePool.js';
 
@@ -49,12 +50,12 @@ export const createGoldenImage = defineAction({
     language: checkedText(languageOf)
       .optional()
       .describe('Language of Windows, by name or code as the guest image knows it: `en`, `German`, `fr-FR`.'),
-    isoUrl: checkedText(isoUrlOf)
+    isoUrl: checkedText(isoUrlOf, LONGEST_URL)
       .optional()
       .describe(
         'Own installation medium, an http or https URL. Not of a loopback or link-local address, nor in the network of the VMs, unless VAPIORC_ISO_HOSTS allows it.',
       ),
-    oemBundle: checkedText((given) => oemBundleOf('', given))
+    oemBundle: bundleName()
       .optional()
       .describe('Name of a bundle of your own files; its `*.bat`, `*.cmd`, `*.reg` and `*.msi` are run in Windows.'),
   }),

@@ -4,7 +4,6 @@ import { DEFAULT_VM_TYPE } from '../../domain/names.js';
 import { prose } from '../../domain/prose.js';
 import type { ImageLine, Pool } from '../../generated/prisma/client.js';
 import { VM_TYPE } from '../fields.js';
-import { nameOf, vmTypeOf } from '../input.js';
 
 /** How callers name a pool: by its name, or by a vmType, whose default pool bears its name. */
 export interface PoolGiven {
@@ -18,10 +17,9 @@ export interface PoolRef {
   vmType: string | null;
 }
 
-/** Within `checked`. */
 export function poolOf({ pool, vmType }: PoolGiven): PoolRef {
-  if (pool !== undefined) return { name: nameOf('pool', pool), vmType: vmType === undefined ? null : vmTypeOf(vmType) };
-  const name = vmTypeOf(vmType ?? DEFAULT_VM_TYPE);
+  if (pool !== undefined) return { name: pool, vmType: vmType ?? null };
+  const name = vmType ?? DEFAULT_VM_TYPE;
   return { name, vmType: name };
 }
 

@@ -87,8 +87,8 @@ type Defined<T> = { [Field in keyof T]?: Exclude<T[Field], undefined> };
 
 /** What this server, or this Windows, does not allow. */
 function beyond(ranges: z.ZodRawShape, given: unknown): InvalidInput | undefined {
-  const checked = parseInput(z.object(ranges), given);
-  return checked instanceof Error ? checked : undefined;
+  const parsed = parseInput(z.object(ranges), given);
+  return parsed instanceof Error ? parsed : undefined;
 }
 
 /** Ready spares were never asked for a name of their own. */

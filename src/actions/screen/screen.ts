@@ -6,11 +6,10 @@ import { field, prose } from '../../domain/prose.js';
 import type { ScreenRef } from '../../domain/screen.js';
 import { vmActions } from '../../domain/vm.js';
 import { assignedTo, described, idOf, VM_ID } from '../fields.js';
-import { checked, uuidOf } from '../input.js';
 import { heldVm } from '../vm/heldVm.js';
 
 /** Whose screen: of a VM or of an installation. */
-export type ScreenOf = { vmId: string; assignedTo?: string | null | undefined } | { goldenImageId: string };
+export type ScreenOf = { vmId: string; assignedTo?: string | undefined } | { goldenImageId: string };
 
 const GOLDEN_IMAGE_ID = field('goldenImageId', 'GoldenImage');
 
@@ -38,7 +37,7 @@ export function screenOf({ vmId, goldenImageId, assignedTo }: Named): ScreenOf |
 }
 
 /** The machine whose keyboard and mouse this caller may use. */
-export async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
+export async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFound | Conflict> {
   if ('vmId' in of) {
     const vm = await heldVm(db, of.vmId, of.assignedTo);
     return vm instanceof Error ? vm : { kind: 'vm', id: vm.id };
@@ -52,25 +51,21 @@ export async function operable(db: Db, of: ScreenOf): Promise<ScreenRef | NotFou
   );
 }
 
-export async function imageOf(db: Db, given: string): Promise<GoldenImage | NotFound | InvalidInput> {
-  const id = checked(() => uuidOf('goldenImageId', given));
-  if (id instanceof Error) return id;
+export async function imageOf(db: Db, id: string): Promise<GoldenImage | NotFound> {
   return (await getImage(db, id)) ?? new NotFound('golden image', id);
 }
 
 /** Operators look at VMs that nobody holds; a caller who names himself looks at his own only. */
 export async function livingVm(
   db: Db,
-  { vmId, assignedTo }: { vmId: string; assignedTo?: string | null | undefined },
-): Promise<ScreenRef | NotFound | Conflict | InvalidInput> {
-  if (assignedTo != null) {
+  { vmId, assignedTo }: { vmId: string; assignedTo?: string | undefined },
+): Promise<ScreenRef | NotFound | Conflict> {
+  if (assignedTo !== undefined) {
     const vm = await heldVm(db, vmId, assignedTo);
     return vm instanceof Error ? vm : { kind: 'vm', id: vm.id };
   }
-  const id = checked(() => uuidOf('vmId', vmId));
-  if (id instanceof Error) return id;
-  const vm = await getVm(db, id);
-  if (vm === null) return new NotFound('VM', id);
-  if (vmActions(vm.status).length > 0) return { kind: 'vm', id };
-  return new Conflict(`the VM ${id} is ${vm.status}: it is over`, 'Take screenshots before it is released.');
+  const vm = await getVm(db, vmId);
+  if (vm === null) return new NotFound('VM', vmId);
+  if (vmActions(vm.status).length > 0) return { kind: 'vm', id: vmId };
+  return new Conflict(`the VM ${vmId} is ${vm.status}: it is over`, 'Take screenshots before it is released.');
 }

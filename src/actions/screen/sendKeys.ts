@@ -15,12 +15,14 @@ export const sendKeys = defineAction({
     ...screenFields,
     keys: z
       .array(z.string())
+      .max(LIMITS.keyChords.value, `Give at most ${LIMITS.keyChords.value} at once.`)
       .optional()
       .describe(
         `Pressed one after the other, ${shown(LIMITS.keyChords)} at most: \`a\`, \`enter\`, \`f5\`, or several at once as \`ctrl+alt+delete\`, \`win+r\`, \`shift+tab\`.`,
       ),
     text: z
       .string()
+      .meta({ maxLength: LIMITS.typedCharacters.value })
       .optional()
       .describe(
         `Typed after the keys, ${shown(LIMITS.typedCharacters)} characters at most, as on a US keyboard; a line break is Enter. A guest with another keyboard layout reads other characters.`,

@@ -1,25 +1,15 @@
 import type { Db, Tx } from '../../db/client.js';
 import { getVm, type Vm } from '../../db/vms.js';
-import { Conflict, type InvalidInput, NotFound } from '../../domain/errors.js';
-import { checked, textOf, uuidOf } from '../input.js';
+import { Conflict, NotFound } from '../../domain/errors.js';
 
 /**
  * The VM that a caller may work in now: one that was handed out, or one outside the pool that is ready. A spare is nobody's, and
  * what is done in it would come to whoever gets it next. With `assignedTo` it must be in just these hands.
  */
-export async function heldVm(
-  db: Db | Tx,
-  vmId: string,
-  assignedTo?: string | null,
-): Promise<Vm | NotFound | Conflict | InvalidInput> {
-  const input = checked(() => ({
-    id: uuidOf('vmId', vmId),
-    holder: assignedTo == null ? undefined : textOf('assignedTo', assignedTo, 200),
-  }));
-  if (input instanceof Error) return input;
-  const vm = await getVm(db, input.id);
-  if (vm === null) return new NotFound('VM', input.id);
-  return whyNotHeld(vm, input.holder) ?? vm;
+export async function heldVm(db: Db | Tx, vmId: string, assignedTo?: string): Promise<Vm | NotFound | Conflict> {
+  const vm = await getVm(db, vmId);
+  if (vm === null) return new NotFound('VM', vmId);
+  return whyNotHeld(vm, assignedTo) ?? vm;
 }
 
 function whyNotHeld(vm: Vm, holder: string | undefined): Conflict | undefined {

@@ -1,5 +1,5 @@
 import { type GraphQLField, type GraphQLSchema, getNamedType, isObjectType, isUnionType } from 'graphql';
-import { checkedText } from '../../actions/input.js';
+import { refuseText } from '../../actions/input.js';
 import { accepted } from '../errors.js';
 
 /**
@@ -35,5 +35,5 @@ function guard(field: GraphQLField<unknown, unknown>): void {
 function check(args: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(args))
     for (const text of Array.isArray(value) ? value : [value])
-      if (typeof text === 'string') accepted(checkedText(name, text));
+      if (typeof text === 'string') accepted(refuseText(name, text));
 }

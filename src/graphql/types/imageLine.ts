@@ -1,7 +1,6 @@
-import { checked, nameOf } from '../../actions/input.js';
 import { PRICES } from '../../domain/prices.js';
+import { nameArg } from '../args.js';
 import { builder } from '../builder.js';
-import { accepted } from '../errors.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from '../page.js';
 import { GoldenImage, GoldenImageConnection, GoldenImageStatus } from './goldenImage.js';
 import { Pool } from './pool.js';
@@ -70,7 +69,7 @@ builder.queryFields((t) => ({
     description: 'The line of this name, or null: it comes into being with its first golden image.',
     args: { name: t.arg.string({ required: true, description: 'Name of the line.' }) },
     resolve: (_root, args, { read }) => {
-      const name = accepted(checked(() => nameOf('name', args.name)));
+      const name = nameArg('name', args.name);
       return read((db) => db.imageLine.findUnique({ where: { name } }));
     },
   }),

@@ -1,5 +1,4 @@
 import { VM_TYPE_DESCRIPTION } from '../../actions/fields.js';
-import { checked } from '../../actions/input.js';
 import { deletePool } from '../../actions/pool/deletePool.js';
 import { ensureHotSpares } from '../../actions/pool/ensureHotSpares.js';
 import { poolOf } from '../../actions/pool/poolNamed.js';
@@ -8,9 +7,10 @@ import { poolsOfImage } from '../../db/pools.js';
 import { NotFound } from '../../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../../domain/events.js';
 import { PRICES } from '../../domain/prices.js';
+import { nameArg, vmTypeArg } from '../args.js';
 import { builder } from '../builder.js';
 import { changes } from '../changes.js';
-import { accepted, notFound } from '../errors.js';
+import { notFound } from '../errors.js';
 import type { PoolCounts as Counts } from '../loaders.js';
 import { mutation } from '../verbs.js';
 import { Assignment } from './assignment.js';
@@ -111,9 +111,9 @@ builder.prismaObjectFields(Assignment, (t) => ({
   }),
 }));
 
-/** Which pool a query names. @throws GraphQLError  in no possible way. */
+/** Which pool a query names. @throws GraphQLError  it is no name, or no vmType. */
 function poolWhere({ name, vmType }: { name?: string | null | undefined; vmType?: string | null | undefined }) {
-  const ref = accepted(checked(() => poolOf({ pool: name ?? undefined, vmType: vmType ?? undefined })));
+  const ref = poolOf({ pool: name == null ? undefined : nameArg('name', name), vmType: vmTypeArg(vmType) });
   return { name: ref.name, ...(ref.vmType !== null && { vmType: ref.vmType }) };
 }
 

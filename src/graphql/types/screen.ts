@@ -4,7 +4,7 @@ import { sendKeys } from '../../actions/screen/sendKeys.js';
 import { PRICES } from '../../domain/prices.js';
 import type { MouseButton as Button, Screenshot as Shot } from '../../domain/screen.js';
 import { builder } from '../builder.js';
-import { mutation, query } from '../verbs.js';
+import { type MutationEdge, mutation, query } from '../verbs.js';
 import { GoldenImage } from './goldenImage.js';
 import { Vm } from './vm.js';
 
@@ -33,25 +33,21 @@ const MouseButton = builder.enumType('MouseButton', {
   } satisfies Record<Button, { description: string }>,
 });
 
-for (const [verb, payload] of [
-  [sendKeys, 'The virtual keyboard has taken all of it.'],
-  [click, 'The virtual mouse has clicked.'],
-] as const)
-  mutation(verb, {
-    payload,
-    ...(verb === click && { enums: { button: MouseButton } }),
-    fields: (t) => ({
-      vm: t.field({
-        type: Vm,
-        nullable: true,
-        description: 'The VM; null for an installation.',
-        resolve: ({ kind, id }, _args, { load }) => (kind === 'vm' ? load.vm(id) : null),
-      }),
-      goldenImage: t.field({
-        type: GoldenImage,
-        nullable: true,
-        description: 'The golden image; null for a VM.',
-        resolve: ({ kind, id }, _args, { load }) => (kind === 'golden' ? load.goldenImage(id) : null),
-      }),
-    }),
-  });
+/** The machine that took it. */
+const machine: MutationEdge<typeof sendKeys | typeof click>['fields'] = (t) => ({
+  vm: t.field({
+    type: Vm,
+    nullable: true,
+    description: 'The VM; null for an installation.',
+    resolve: ({ kind, id }, _args, { load }) => (kind === 'vm' ? load.vm(id) : null),
+  }),
+  goldenImage: t.field({
+    type: GoldenImage,
+    nullable: true,
+    description: 'The golden image; null for a VM.',
+    resolve: ({ kind, id }, _args, { load }) => (kind === 'golden' ? load.goldenImage(id) : null),
+  }),
+});
+
+mutation(sendKeys, { payload: 'The virtual keyboard has taken all of it.', fields: machine });
+mutation(click, { payload: 'The virtual mouse has clicked.', enums: { button: MouseButton }, fields: machine });

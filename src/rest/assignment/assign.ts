@@ -5,7 +5,7 @@ import type { EndpointsOf } from '../../domain/endpoints.js';
 import { shown } from '../../domain/limit.js';
 import { LIMITS } from '../../domain/limits.js';
 import { addressesOf } from '../addressesOf.js';
-import { wholeNumber } from '../parameters.js';
+import { numberParameter } from '../parameters.js';
 import { parametersOf, run } from '../verbs.js';
 
 const Assigned = z
@@ -27,7 +27,7 @@ const assign = createRoute({
     'Hands out a hot spare at once, or waits for a VM, first come, first served. When none is there in time the request leaves the queue.',
   request: {
     query: parametersOf(assignVm, ['cancelIfLate', 'waitSeconds']).extend({
-      wait_seconds: wholeNumber(
+      wait_seconds: numberParameter(
         `How long to wait for a VM, 0 to ${shown(LIMITS.waitSeconds)}; else what the server is configured with.`,
       ).optional(),
     }),

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of commands. Ranges are checked by the commands, once, for every API. */
+/** What the OpenAPI document says of commands. Ranges are checked by the actions, once, for every API. */
 import { z } from '@hono/zod-openapi';
 import { runCommand } from '../../actions/command/runCommand.js';
 import type { CommandOutput, Command as CommandRow } from '../../db/commands.js';

@@ -1,8 +1,10 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { readInput } from '../../actions/readInput.js';
 import { Done, ok, Problem, refusals } from '../../answers/responses.js';
-import { shown } from '../../domain/limit.js';
-import { LIMITS } from '../../domain/limits.js';
-import { text, wholeNumber } from '../parameters.js';
+import { text } from '../parameters.js';
+import { parametersOf } from '../verbs.js';
+import { Holder } from '../vm/heldVm.js';
+import { LISTED } from './listFiles.js';
 
 const tags = ['files'];
 const PATH = '/api/vms/instances/{instance_id}/files/{path}';
@@ -17,7 +19,12 @@ const params = z.object({
     'Names joined by "/", each percent-encoded as UTF-8 by itself: "in/tools/set%20up.exe". It begins with `in/` (Z:\\in in the guest, what callers hand in) or `out/` (Z:\\out, what the guest hands out).',
   ),
 });
-const assigned_to = text('The VM must be in just these hands, else it is a conflict.').optional();
+export const REMOVED = readInput('DELETE /api/vms/instances/{instance_id}/files/{path}', {
+  recursive: z
+    .enum(['true', 'false'], 'Give true or false.')
+    .default('false')
+    .describe('Whether a folder goes with all that is in it.'),
+});
 
 const binary = (description: string) => ({
   description,
@@ -70,7 +77,7 @@ export function describeFileRoutes({ openAPIRegistry: registry }: OpenAPIHono): 
       'Of any size, with Content-Length or chunked. It appears in Z:\\in whole or not at all; folders on the way are made. With `Content-Digest` or `Repr-Digest` (`sha-256=:…:`, RFC 9530), or `sha256`, other content is a conflict; with `If-None-Match: *` a file that is there stays (412). No agent is needed in the VM.',
     request: {
       params,
-      query: z.object({ assigned_to, sha256: fileSha256 }),
+      query: Holder.extend({ sha256: fileSha256 }),
       body: fileBody,
     },
     responses: {
@@ -90,11 +97,7 @@ export function describeFileRoutes({ openAPIRegistry: registry }: OpenAPIHono): 
       'A folder (also with "/" at the end) is listed as JSON, sorted by name. A file is streamed; `Range` with `If-Range` resumes a download that was cut off, `If-None-Match` saves it, `Want-Repr-Digest: sha-256=1` adds the SHA-256 of the whole file as `Repr-Digest`. HEAD answers the same without the content.',
     request: {
       params,
-      query: z.object({
-        assigned_to,
-        after: text('For a folder: what comes after this name.').optional(),
-        limit: wholeNumber(`For a folder: how many at most, 1 to ${shown(LIMITS.fileListItems)}.`).optional(),
-      }),
+      query: Holder.extend(parametersOf(LISTED).shape),
     },
     responses: {
       200: {
@@ -114,7 +117,7 @@ export function describeFileRoutes({ openAPIRegistry: registry }: OpenAPIHono): 
     summary: 'Remove a file or a folder of a VM',
     request: {
       params,
-      query: z.object({ assigned_to, recursive: z.enum(['true', 'false']).default('false') }),
+      query: Holder.extend(parametersOf(REMOVED).shape),
     },
     responses: { 200: ok('It is gone.', Done), ...refusals(404, 409, 422) },
   });

@@ -1,14 +1,16 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { newVmFile, removable, type VmFile, vmFile } from '../../actions/file/vmFile.js';
+import { newVmFile, removable, type VmFile, type VmFileOrder, vmFile } from '../../actions/file/vmFile.js';
 import { vmReleased } from '../../actions/vm/vmReleased.js';
 import { answerRefusal, unwrap } from '../../answers/refusals.js';
 import { Conflict, InvalidInput, NotFound, Refusal } from '../../domain/errors.js';
 import { guestPath } from '../../domain/windowsPath.js';
 import type { Logger } from '../../log.js';
 import { actionContext } from '../actionContext.js';
+import { asked } from '../verbs.js';
+import { HELD_VM } from '../vm/heldVm.js';
 import { digestField } from './digest.js';
-import { describeFileRoutes } from './fileDocs.js';
+import { describeFileRoutes, REMOVED } from './fileDocs.js';
 import { fileEntryView, listFiles } from './listFiles.js';
 import { targetOf } from './nodeOf.js';
 import { climbs, filePathOf } from './rawPath.js';
@@ -30,8 +32,8 @@ export function addFileRoutes(app: OpenAPIHono, log: Logger): void {
   });
 
   app.put(ROUTE, (c) =>
-    whileHeld(c, async (released) => {
-      const { share, path } = unwrap(await newVmFile(actionContext(c), orderOf(c, pathOf(c))));
+    whileHeld(c, async (held, released) => {
+      const { share, path } = unwrap(await newVmFile(actionContext(c), { ...held, path: pathOf(c) }));
       const kept = await receiveFile(c, share, { path, released, log });
       if (kept instanceof Response) return kept;
       c.header('Repr-Digest', digestField(kept.sha256));
@@ -41,10 +43,11 @@ export function addFileRoutes(app: OpenAPIHono, log: Logger): void {
   );
 
   app.get(ROUTE, (c) =>
-    whileHeld(c, async (released) => {
+    whileHeld(c, async (held, released) => {
       const given = pathOf(c);
       const asFolder = given.endsWith('/');
-      const { share, path } = unwrap(await vmFile(actionContext(c), orderOf(c, asFolder ? given.slice(0, -1) : given)));
+      const order = { ...held, path: asFolder ? given.slice(0, -1) : given };
+      const { share, path } = unwrap(await vmFile(actionContext(c), order));
       const file = asFolder || path.length === 1 ? undefined : await share.open(path);
       if (file instanceof NotFound) throw file;
       if (file === undefined || file instanceof Refusal) {
@@ -58,10 +61,8 @@ export function addFileRoutes(app: OpenAPIHono, log: Logger): void {
   );
 
   app.delete(ROUTE, async (c) => {
-    const recursive = c.req.query('recursive') ?? 'false';
-    if (recursive !== 'true' && recursive !== 'false')
-      throw new InvalidInput('recursive', recursive, 'Give true or false.');
-    const found = unwrap(await vmFile(actionContext(c), orderOf(c, pathOf(c).replace(/\/$/, ''))));
+    const { recursive } = asked(c, REMOVED);
+    const found = unwrap(await vmFile(actionContext(c), { ...asked(c, HELD_VM), path: pathOf(c).replace(/\/$/, '') }));
     unwrap(removable(found));
     const removed = unwrap(await remove(found, recursive === 'true'));
     if (!removed) throw new NotFound('file', found.path.join('/'));
@@ -82,15 +83,15 @@ function pathOf(c: Context): string {
   return unwrap(filePathOf(targetOf(c), PREFIX));
 }
 
-function orderOf(c: Context, path: string) {
-  return { vmId: c.req.param('instance_id') ?? '', path, assignedTo: c.req.query('assigned_to') };
-}
-
 /** Watches the VM from before it is looked at until the work is done. */
-async function whileHeld(c: Context, work: (released: AbortSignal) => Promise<Response>): Promise<Response> {
-  const { signal, stop } = vmReleased(actionContext(c).feed, (c.req.param('instance_id') ?? '').toLowerCase());
+async function whileHeld(
+  c: Context,
+  work: (held: Pick<VmFileOrder, 'vmId' | 'assignedTo'>, released: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const held = asked(c, HELD_VM);
+  const { signal, stop } = vmReleased(actionContext(c).feed, held.vmId);
   try {
-    return await work(signal);
+    return await work(held, signal);
   } finally {
     stop();
   }

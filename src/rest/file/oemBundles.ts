@@ -1,14 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { bundleName } from '../../actions/fields.js';
 import { oemFile } from '../../actions/file/oemFile.js';
-import { checked, oemBundleOf } from '../../actions/input.js';
+import { bundlesOf } from '../../actions/file/withBundles.js';
+import { readInput } from '../../actions/readInput.js';
 import { unwrap } from '../../answers/refusals.js';
 import { Done, ok, refusals } from '../../answers/responses.js';
-import { Conflict, NotFound } from '../../domain/errors.js';
-import { MAX_OEM_FILE_BYTES, type OemBundle, type OemBundles } from '../../domain/oemBundles.js';
+import { NotFound } from '../../domain/errors.js';
+import { MAX_OEM_FILE_BYTES, type OemBundle } from '../../domain/oemBundles.js';
 import type { Logger } from '../../log.js';
 import { actionContext } from '../actionContext.js';
+import { asked } from '../verbs.js';
 import { digestField } from './digest.js';
 import { fileBody, filePathParameter, fileSha256 } from './fileDocs.js';
 import { targetOf } from './nodeOf.js';
@@ -20,6 +23,7 @@ const tags = ['OEM bundles'];
 const FILES = '/api/oem-bundles/:bundle/files/*';
 const PREFIX = /^\/api\/oem-bundles\/[^/]+\/files(?:\/|$)/;
 
+const BUNDLE = readInput('/api/oem-bundles/{bundle}', { bundle: bundleName() });
 const bundle = z.string().openapi({ param: { name: 'bundle', in: 'path' }, example: 'office' });
 const fileParams = z.object({
   bundle,
@@ -65,32 +69,26 @@ const destroy = createRoute({
 /** Named sets of the user's own files for installations. Comes before the limit on bodies. */
 export function addOemRoutes(app: OpenAPIHono, log: Logger): void {
   describe(app);
-  const bundlesOf = (c: Context): OemBundles => {
-    const { oemBundles } = actionContext(c);
-    if (oemBundles) return oemBundles;
-    const fix = 'Start the server with VAPIORC_PROVISIONER=docker.';
-    throw new Conflict('the machines of this server are simulated: nothing is installed in them', fix);
-  };
   const never = new AbortController().signal;
   setMaxListeners(0, never); // each transfer listens
 
-  app.openapi(list, async (c) => c.json((await bundlesOf(c).list()).map(view), 200));
+  app.openapi(list, async (c) => c.json((await allOf(c).list()).map(view), 200));
 
   app.openapi(show, async (c) => {
-    const name = nameOf(c);
-    const found = await bundlesOf(c).get(name);
+    const name = bundleOf(c);
+    const found = await allOf(c).get(name);
     if (found === undefined) throw new NotFound('OEM bundle', name);
     return c.json(view(found), 200);
   });
 
   app.openapi(destroy, async (c) => {
-    const name = nameOf(c);
-    if (!(await bundlesOf(c).remove(name))) throw new NotFound('OEM bundle', name);
+    const name = bundleOf(c);
+    if (!(await allOf(c).remove(name))) throw new NotFound('OEM bundle', name);
     return c.json({ status: 'success' as const, message: 'OEM bundle deleted' }, 200);
   });
 
   app.put(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(allOf(c), { bundle: bundleOf(c), path: pathOf(c) }));
     const kept = await receiveFile(c, share, { path, released: never, maxBytes: MAX_OEM_FILE_BYTES, log });
     if (kept instanceof Response) return kept;
     c.header('Repr-Digest', digestField(kept.sha256));
@@ -98,19 +96,20 @@ export function addOemRoutes(app: OpenAPIHono, log: Logger): void {
   });
 
   app.get(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(allOf(c), { bundle: bundleOf(c), path: pathOf(c) }));
     const file = unwrap(await share.open(path));
     return sendFile(c, file, { name: path.at(-1) ?? '', released: never, log });
   });
 
   app.delete(FILES, async (c) => {
-    const { share, path } = unwrap(await oemFile(bundlesOf(c), { bundle: nameOf(c), path: pathOf(c) }));
+    const { share, path } = unwrap(await oemFile(allOf(c), { bundle: bundleOf(c), path: pathOf(c) }));
     if (!unwrap(await share.remove(path, false))) throw new NotFound('file', path.join('/'));
     return c.json({ status: 'success' as const, message: 'Removed' }, 200);
   });
 }
 
-const nameOf = (c: Context) => unwrap(checked(() => oemBundleOf('bundle', c.req.param('bundle') ?? '')));
+const allOf = (c: Context) => unwrap(bundlesOf(actionContext(c)));
+const bundleOf = (c: Context) => asked(c, BUNDLE).bundle;
 const pathOf = (c: Context) => unwrap(filePathOf(targetOf(c), PREFIX));
 
 function view({ name, files }: OemBundle) {

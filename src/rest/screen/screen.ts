@@ -4,12 +4,11 @@ import { screenshot } from '../../actions/screen/screenshot.js';
 import { sendKeys } from '../../actions/screen/sendKeys.js';
 import { Done, jsonRequest, ok, refusals } from '../../answers/responses.js';
 import type { Screenshot } from '../../domain/screen.js';
-import { GoldenId, InstanceId, text } from '../parameters.js';
+import { GoldenId, InstanceId } from '../parameters.js';
 import { bodyOf, run } from '../verbs.js';
+import { Holder } from '../vm/heldVm.js';
 
 const tags = ['screens'];
-
-const Holder = z.object({ assigned_to: text('Refuse when the VM is not assigned to just this.').optional() });
 
 const picture = {
   description: 'The picture.',

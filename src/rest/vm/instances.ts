@@ -1,8 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { checked, uuidOf } from '../../actions/input.js';
+import { idOf } from '../../actions/fields.js';
+import { readInput } from '../../actions/readInput.js';
 import { createVm } from '../../actions/vm/createVm.js';
 import { destroyVm, releaseVm } from '../../actions/vm/releaseVm.js';
-import { unwrap } from '../../answers/refusals.js';
 import { Done, done, ok, refusals } from '../../answers/responses.js';
 import { getGuest } from '../../db/guests.js';
 import { getVm } from '../../db/vms.js';
@@ -11,10 +11,12 @@ import { NotFound } from '../../domain/errors.js';
 import { actionContext } from '../actionContext.js';
 import { addressesOf } from '../addressesOf.js';
 import { InstanceId } from '../parameters.js';
-import { parametersOf, run } from '../verbs.js';
+import { asked, parametersOf, run } from '../verbs.js';
 import { guestView, Instance, InstanceDetails, instanceView } from './instanceView.js';
 
 const tags = ['vms'];
+
+const SHOWN = readInput('GET /api/vms/instances/{instance_id}', { id: idOf('Vm') });
 
 const list = createRoute({
   method: 'get',
@@ -80,12 +82,11 @@ export function addInstanceRoutes(app: OpenAPIHono, { endpointsOf }: { endpoints
   });
 
   app.openapi(show, async (c) => {
-    const { instance_id: given } = c.req.valid('param');
     const { read } = actionContext(c);
-    const id = unwrap(checked(() => uuidOf('instance_id', given)));
+    const { id } = asked(c, SHOWN);
     const vm = await read((db) => getVm(db, id));
     const view = vm && instanceView(vm, endpointsOf);
-    if (!vm || !view) throw new NotFound('VM', given);
+    if (!vm || !view) throw new NotFound('VM', id);
     return c.json(
       {
         ...view,

@@ -22,8 +22,8 @@ function unreached(socket: string, code: string): SocketFacts {
     socket,
     closed: closed ?? socket,
     ...whoWeAre(),
-    owner: nameOf('/etc/passwd', found?.uid),
-    group: found && (found.mode & GROUP_READ_WRITE) === GROUP_READ_WRITE ? nameOf('/etc/group', found.gid) : undefined,
+    owner: nameIn('/etc/passwd', found?.uid),
+    group: found && (found.mode & GROUP_READ_WRITE) === GROUP_READ_WRITE ? nameIn('/etc/group', found.gid) : undefined,
   };
   if (closed !== undefined) return { ...facts, failure: 'folder denied' };
   if (code === 'EACCES' || code === 'EPERM') return { ...facts, failure: 'denied' };
@@ -67,7 +67,7 @@ function whoWeAre(): Pick<SocketFacts, 'user' | 'isRoot'> {
 }
 
 /** The name behind a number in a file such as /etc/group; the number where it has none. */
-function nameOf(file: string, id: number | undefined): string {
+function nameIn(file: string, id: number | undefined): string {
   if (id === undefined) return 'who may';
   let lines: string[] = [];
   try {

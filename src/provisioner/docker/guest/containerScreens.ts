@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import { InvalidInput, Unavailable } from '../../../domain/errors.js';
 import type { Chord } from '../../../domain/keys.js';
+import { LIMITS } from '../../../domain/limits.js';
 import type { Click, ScreenRef, Screens, Screenshot } from '../../../domain/screen.js';
 import { KeyedLock } from '../../../primitives/keyedLock.js';
 import { Slots } from '../../../primitives/slots.js';
@@ -19,13 +20,11 @@ const LIMIT_MS = 5_000;
 const SLOWEST_PAUSE = 3;
 /** Pictures in memory at the same time, each of 64 MiB at most. */
 const PARALLEL_CAPTURES = 3;
-/** QEMU takes 32 connections for each screen, and viewers in browsers need some. */
-const MAX_WAITING = 16;
 
 /** Screens that QEMU shows by VNC in the container. One connection a call; calls for the keyboard or for the picture of a machine go one by one. */
 export class ContainerScreens implements Screens {
   readonly #turns = new KeyedLock();
-  readonly #waiting = new Slots(MAX_WAITING);
+  readonly #waiting = new Slots(LIMITS.screenCalls.value);
   readonly #captures = new PQueue({ concurrency: PARALLEL_CAPTURES });
 
   constructor(readonly dial: (ref: ScreenRef) => Dial) {}
