@@ -9,7 +9,8 @@ import { Conflict, InvalidInput } from '../../src/domain/errors.js';
 import { PERMISSIONS } from '../../src/domain/permissions.js';
 import { told } from '../../src/domain/prose.js';
 import { schema } from '../../src/graphql/schema.js';
-import { aFieldName, verbs } from '../support/verbs.js';
+import { verbs } from '../../tools/specs.js';
+import { aFieldName } from '../support/aFieldName.js';
 
 test('every mutation is made of the spec of a verb', async () => {
   const names = (await verbs()).map(({ spec }) => spec.name);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
-import { aFieldName } from '../support/verbs.js';
+import { aFieldName } from '../support/aFieldName.js';
 import { call } from './support/call.js';
 import { startWorld, type World } from './support/world.js';
 
