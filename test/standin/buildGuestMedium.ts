@@ -74,7 +74,9 @@ export function buildGuestMedium(parts: Parts, target: string): void {
   const run = (program: string, ...args: string[]) =>
     execFileSync(join(source, 'usr/bin', program), args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const sectors = String(imageBytes / sectorBytes - partitionStart);
-  run('mformat', '-i', partition, '-T', sectors, '-h', '16', '-s', '63', '-H', String(partitionStart), '::');
+  // Large clusters: the loader reads one at a time, and with small ones that is half of the time to boot.
+  const geometry = ['-T', sectors, '-h', '16', '-s', '63', '-H', String(partitionStart), '-c', '64'];
+  run('mformat', '-i', partition, ...geometry, '::');
   run('mcopy', '-i', partition, join(source, 'boot', `vmlinuz-${kernelVersion}`), '::vmlinuz');
   run('mcopy', '-i', partition, join(work, 'initrd.gz'), '::initrd');
   run('mcopy', '-i', partition, join(work, 'syslinux.cfg'), '::syslinux.cfg');
@@ -86,7 +88,7 @@ function masterBootRecord(code: Buffer): Buffer {
   const record = Buffer.alloc(sectorBytes);
   code.copy(record, 0, 0, 440);
   record[446] = 0x80; // active
-  record[450] = 0x0e; // FAT16 by LBA
+  record[450] = 0x0e; // FAT by LBA
   record.writeUInt32LE(partitionStart, 454);
   record.writeUInt32LE(imageBytes / sectorBytes - partitionStart, 458);
   record[466] = 0xda; // no file system
