@@ -7,17 +7,16 @@ import { Waits } from './actions/assignment/waits.js';
 import type { ActionDeps } from './actions/context.js';
 import { createIsoHostRefusal } from './actions/image/isoHosts.js';
 import type { Config } from './config.js';
+import { createHealth } from './createHealth.js';
 import { openDatabase } from './db/client.js';
-import { damagedImages } from './db/damagedImages.js';
-import { createDatabaseHealth, type DatabasePlace } from './db/databaseHealth.js';
+import type { DatabasePlace } from './db/databaseHealth.js';
 import { getDeployment } from './db/deployment.js';
-import { machinesAtEndpoints } from './db/endpoints.js';
 import { leadOf } from './db/lead.js';
 import { Leader } from './db/leader.js';
 import { Reads } from './db/reads.js';
 import { createWrite } from './db/write.js';
 import { Unavailable } from './domain/errors.js';
-import { type HealthReport, overall, type PartHealth } from './domain/health.js';
+import type { HealthReport } from './domain/health.js';
 import { RECONCILER } from './domain/principal.js';
 import { openBus } from './events/bus.js';
 import { Feed } from './events/feed.js';
@@ -28,13 +27,12 @@ import { Heartbeats } from './guest/heartbeats.js';
 import { Callers } from './http/callers.js';
 import { originCheck, type Peer } from './http/hostCheck.js';
 import { type EdgeRefusal, isGraphql, refuseRequest, refuseUpgrade } from './http/refuse.js';
-import { ScreenDoors } from './http/screenDoors.js';
 import { UnderWay } from './http/underWay.js';
 import type { Logger } from './log.js';
 import { openProvisioner } from './openProvisioner.js';
+import { openScreens } from './openScreens.js';
 import type { Closer } from './primitives/closers.js';
 import { Slices } from './primitives/slices.js';
-import { MACHINE_PORTS } from './provisioner/machinePorts.js';
 import { leading } from './provisioner/provisioner.js';
 import { Memory } from './reconciler/memory.js';
 import { Reconciler } from './reconciler/reconciler.js';
@@ -151,28 +149,8 @@ export async function startCore(
   // Closed before the doors, so that no guest that waits keeps one open.
   opened('guest calls', () => guestRoutes.stop());
 
-  const databaseHealth = createDatabaseHealth(db, database, config.databaseConnections);
-  const look = async (): Promise<HealthReport> => {
-    const [database, engine] = await Promise.all([databaseHealth(), provisioner.health()]);
-    // A database that is away says so itself, and who asks it again waits again.
-    const damaged = database.status === 'DOWN' ? undefined : await damagedImages(db).catch(() => undefined);
-    const storage: PartHealth =
-      damaged === undefined || engine.storage.status !== 'OK'
-        ? engine.storage
-        : { status: 'DEGRADED', message: damaged };
-    const noDoor: PartHealth = { status: 'OK', message: 'simulated guests need no door' };
-    const parts = { database, bus: bus.health(), ...engine, storage, guests: guests?.health() ?? noDoor };
-    return { status: overall(parts), version: VERSION, ...parts };
-  };
-  // Each look asks the engine, the disk and the database; those who come while one is under way are told what it finds.
-  let looking: Promise<HealthReport> | undefined;
-  const health = (): Promise<HealthReport> => {
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
-
+  const connections = config.databaseConnections;
+  const health = createHealth({ db, database, connections, bus, provisioner, guests });
   const callers = new Callers();
   const shared = {
     actions,
@@ -214,19 +192,7 @@ export async function startCore(
       return () => reconciler.stop();
     },
   });
-  const screens = new ScreenDoors({
-    names: [config.publicHost, config.host],
-    machines: async () =>
-      (await machinesAtEndpoints(db)).flatMap(({ kind, id, endpoint }) => {
-        const door = provisioner.endpoints(endpoint)?.door;
-        return door ? [{ kind, id, door }] : [];
-      }),
-    dial: (machine) => provisioner.dial(machine, MACHINE_PORTS.web),
-    whoIs,
-    log,
-  });
-  screens.start();
-  feed.onEvents((events) => screens.see(events));
+  const screens = openScreens({ config, db, feed, provisioner, callers, whoIs, log });
   opened('screens', () => screens.stop());
 
   leader.start();

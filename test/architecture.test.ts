@@ -100,7 +100,7 @@ const allowed: Record<string, string[]> = {
   http: ['domain', 'primitives', 'log.ts'],
 };
 /** Builds and wires everything, so it may import all. */
-const wiring = ['main.ts', 'app.ts', 'core.ts', 'openProvisioner.ts', 'banner.ts'];
+const wiring = ['main.ts', 'app.ts', 'core.ts', 'createHealth.ts', 'openProvisioner.ts', 'openScreens.ts', 'banner.ts'];
 /** The pure domain hashes, which needs no world. */
 const pureBuiltins = ['node:crypto'];
 

@@ -2,7 +2,9 @@ import { type IncomingHttpHeaders, type IncomingMessage, request, type Server, t
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../domain/limits.js';
+import type { Caller } from '../domain/principal.js';
 import { Slots } from '../primitives/slots.js';
+import type { Callers } from './callers.js';
 import { createListener } from './createListener.js';
 import { headOf } from './headOf.js';
 import { closeServer, listen } from './listen.js';
@@ -38,10 +40,13 @@ const UNREACHABLE: EdgeRefusal = {
 export interface ScreenDoorOptions {
   host: string;
   port: number;
-  /** Connects to the machine's own web server. */
-  dial: () => Promise<Duplex>;
+  /** Connects to the machine's own web server, for somebody. */
+  dial: (by: Caller) => Promise<Duplex>;
+  /** Somebody now sees the machine and may drive it. */
+  joined: (by: Caller) => void;
   /** Why this caller may not come in. Asked before anything of the request is looked at but its head. */
   refusal: (req: IncomingMessage) => EdgeRefusal | undefined;
+  callers: Callers;
 }
 
 /**
@@ -59,17 +64,22 @@ export class ScreenDoor {
 
   /** @throws Error  the address can't be had */
   async open(): Promise<void> {
-    const { host, port, refusal } = this.options;
+    const { host, port, refusal, callers } = this.options;
+    const admit = (req: IncomingMessage): EdgeRefusal | undefined => {
+      const refused = refusal(req);
+      if (refused === undefined) callers.enter(req);
+      return refused;
+    };
     const server = createListener(
       { headersTimeout: LIMITS.headSeconds.value * 1000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
       {
         handle: (req, res) => {
-          const refused = refusal(req);
+          const refused = admit(req);
           if (refused) refuseRequest(req, res, refused);
           else void this.#pass(req, res);
         },
         upgrade: (req, socket, head) => {
-          const refused = refusal(req);
+          const refused = admit(req);
           if (refused) refuseUpgrade(req, socket, refused);
           else void this.#join(req, socket, head);
         },
@@ -98,7 +108,7 @@ export class ScreenDoor {
     res.once('close', free);
     const refuse = () => (res.headersSent ? res.destroy() : refuseRequest(req, res, UNREACHABLE));
     try {
-      const machine = await this.options.dial();
+      const machine = await this.options.dial(this.options.callers.of(req));
       if (res.closed || this.#isClosed) return void machine.destroy();
       res.once('close', () => machine.destroy());
       const { method, url: path } = req;
@@ -122,7 +132,8 @@ export class ScreenDoor {
 
   /** The WebSocket of the screen: from here on bytes. */
   async #join(req: IncomingMessage, caller: Duplex, head: Buffer): Promise<void> {
-    const machine = await this.options.dial().catch(() => undefined);
+    const by = this.options.callers.of(req);
+    const machine = await this.options.dial(by).catch(() => undefined);
     if (machine === undefined) return refuseUpgrade(req, caller, UNREACHABLE);
     if (caller.destroyed || this.#isClosed) {
       caller.destroy();
@@ -140,6 +151,7 @@ export class ScreenDoor {
         other.destroy();
       });
     }
+    this.options.joined(by);
     caller.pipe(machine).pipe(caller);
   }
 }

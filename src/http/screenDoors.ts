@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Place } from '../domain/endpoints.js';
 import type { Event, EventKind } from '../domain/events.js';
+import type { Caller } from '../domain/principal.js';
 import type { Logger } from '../log.js';
+import type { Callers } from './callers.js';
 import { isHostAllowed, originCheck, type Peer } from './hostCheck.js';
 import type { EdgeRefusal } from './refuse.js';
 import { ScreenDoor } from './screenDoor.js';
@@ -30,7 +32,9 @@ export interface ScreenDoorsOptions {
   /** The names of this host by which clients may call, beside addresses and localhost. */
   names: readonly string[];
   machines: () => Promise<Shown[]>;
-  dial: (machine: Shown) => Promise<Duplex>;
+  /** For whoever came in. */
+  dial: (machine: Shown, by: Caller) => Promise<Duplex>;
+  callers: Callers;
   whoIs: (remoteAddress: string | undefined) => Peer;
   log: Logger;
 }
@@ -88,9 +92,17 @@ export class ScreenDoors {
   }
 
   async #open(key: string, machine: Shown): Promise<void> {
-    const { dial, log } = this.options;
+    const { dial, callers, log } = this.options;
+    const { kind, id } = machine;
     const refusal = (req: IncomingMessage) => this.#refusal(req);
-    const door = new ScreenDoor({ ...machine.door, dial: () => dial(machine), refusal });
+    const door = new ScreenDoor({
+      ...machine.door,
+      dial: (by) => dial(machine, by),
+      joined: ({ principal: { id: principalId, name: principalName }, address }) =>
+        log.info({ kind, id, principalId, principalName, address }, 'somebody is at the screen of a machine'),
+      refusal,
+      callers,
+    });
     try {
       await door.open();
       this.#doors.set(key, door);

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { LIMITS } from '../../src/domain/limits.js';
+import { ANYONE, type Caller } from '../../src/domain/principal.js';
+import { Callers } from '../../src/http/callers.js';
 import { ScreenDoors, type Shown } from '../../src/http/screenDoors.js';
 import { createLog } from '../../src/log.js';
 import { dial } from '../../src/provisioner/dial.js';
@@ -44,6 +46,8 @@ let machine: Awaited<ReturnType<typeof aMachine>>;
 let port: number;
 let machines: Shown[];
 let guests: string[];
+/** For whom the machine was dialled. */
+let dialled: Caller[];
 const open: ScreenDoors[] = [];
 
 /** A server on this host. */
@@ -51,7 +55,11 @@ function aServer(): ScreenDoors {
   const doors = new ScreenDoors({
     names: ['vms.example.org'],
     machines: async () => machines,
-    dial: () => dial('127.0.0.1', machine.port),
+    dial: (_machine, by) => {
+      dialled.push(by);
+      return dial('127.0.0.1', machine.port);
+    },
+    callers: new Callers(),
     whoIs: (address) => (guests.includes(address ?? '') ? 'guest' : 'caller'),
     log: createLog('silent'),
   });
@@ -73,6 +81,7 @@ beforeEach(async () => {
   port = await anyPort();
   machines = [{ kind: 'vm', id: 'a', door: { host: '127.0.0.1', port } }];
   guests = [];
+  dialled = [];
 });
 afterEach(async () => {
   await Promise.all(open.splice(0).map((doors) => doors.stop()));
@@ -106,6 +115,23 @@ describe("a machine's screen", () => {
     expect(String((await once(viewer, 'message'))[0])).toBe('seen key');
     viewer.terminate();
     await until('the machine has no viewer', async () => machine.viewers() === 0);
+  });
+
+  test('is dialled for somebody, who came in as every caller does', async () => {
+    aServer();
+    await isShown();
+    dialled = [];
+    await get();
+    expect(await knock({})).toBe(101);
+    expect(dialled).toEqual([
+      { principal: ANYONE, address: '127.0.0.1' },
+      { principal: ANYONE, address: '127.0.0.1' },
+    ]);
+
+    guests = ['127.0.0.1'];
+    await get();
+    expect(await knock({})).toBe(403);
+    expect(dialled).toHaveLength(2);
   });
 
   test.each([
