@@ -105,7 +105,6 @@ export async function startCore(
   }
   const ordersStopped = new AbortController();
   const actions: ActionDeps = {
-    db,
     writeAs,
     reads: new Reads(db, config.databaseConnections),
     feed,

@@ -1,4 +1,3 @@
-import type { Db } from '../db/client.js';
 import type { Read, Reads } from '../db/reads.js';
 import type { Write, WriteAs } from '../db/write.js';
 import type { Allotment } from '../domain/endpoints.js';
@@ -12,10 +11,8 @@ import type { PlaceOrder } from './assignment/orders.js';
 import type { Waits } from './assignment/waits.js';
 import type { IsoHostRefusal } from './image/isoHosts.js';
 
-/** What actions work with, whoever calls; built once. */
+/** What actions work with, whoever calls; built once. Nothing in it leads to the database: that is by `read` and `write`, for a caller. */
 interface Shared {
-  /** For actions and waits, which are given it whole; what an edge asks for itself goes by `read`. */
-  db: Db;
   feed: Feed;
   /** One for the process: it gathers orders into batches. */
   placeOrder: PlaceOrder;

@@ -40,8 +40,8 @@ export async function isAbandoned(tx: Tx, id: string): Promise<boolean> {
 }
 
 /** The caller gets the VM of this assignment now. Undefined: nobody came for it in time, or it is over. */
-export async function collect(db: Db, id: string): Promise<Assignment | undefined> {
-  const [collected] = await db.assignment.updateManyAndReturn({
+export async function collect(tx: Tx, id: string): Promise<Assignment | undefined> {
+  const [collected] = await tx.assignment.updateManyAndReturn({
     where: { id, status: 'FULFILLED' },
     data: { waitUntil: null, longestWait: null },
   });

@@ -22,6 +22,7 @@ const TICK_MS = 5_000;
  * read and told, the database has room for other reads and the process for other work.
  */
 export class Feed {
+  readonly #options: { db: Db; bus: Bus; log: Logger; slices: Slices };
   #recent: Event[] = [];
   /** `#recent` holds all events after this one. */
   #recentAfter = 0n;
@@ -39,13 +40,15 @@ export class Feed {
   #failing = false;
 
   /** `slices`: in which subscribers take what is new. */
-  constructor(readonly options: { db: Db; bus: Bus; log: Logger; slices: Slices }) {}
+  constructor(options: { db: Db; bus: Bus; log: Logger; slices: Slices }) {
+    this.#options = options;
+  }
 
   async start(): Promise<void> {
-    this.#head = await lastSeq(this.options.db);
+    this.#head = await lastSeq(this.#options.db);
     this.#recentAfter = this.#head;
     this.#remembering = this.#remember(this.#head);
-    this.#unsubscribe = this.options.bus.subscribe(() => this.poke());
+    this.#unsubscribe = this.#options.bus.subscribe(() => this.poke());
     this.#timer = setInterval(() => this.poke(), TICK_MS);
     this.poke();
   }
@@ -100,7 +103,7 @@ export class Feed {
             signal.aborted ? { events: [], upTo: seen } : this.#piece(seen, filter),
           );
       for (const event of piece.events) {
-        await this.options.slices.turn(caller);
+        await this.#options.slices.turn(caller);
         if (signal.aborted) return;
         yield event;
       }
@@ -112,7 +115,7 @@ export class Feed {
   async #piece(seen: bigint, filter: EventFilter): Promise<{ events: Event[]; upTo: bigint }> {
     if (seen >= this.#recentAfter) return this.#fromMemory(seen, filter);
     const head = this.#head;
-    const events = await eventsAfter(this.options.db, seen, PIECE, filter);
+    const events = await eventsAfter(this.#options.db, seen, PIECE, filter);
     // All up to `head` had been committed before the page was read.
     const last = events.at(-1)?.seq ?? head;
     return { events, upTo: events.length < PIECE && last < head ? head : last };
@@ -131,7 +134,7 @@ export class Feed {
 
   /** What happened before the start: after it, everybody comes back with a cursor of a moment before. */
   async #remember(head: bigint): Promise<void> {
-    const { db, log } = this.options;
+    const { db, log } = this.#options;
     try {
       const after = await seqBeforeNewest(db, KEPT);
       const before: Event[] = [];
@@ -155,7 +158,7 @@ export class Feed {
   }
 
   async #read(): Promise<void> {
-    const { db, log } = this.options;
+    const { db, log } = this.#options;
     while (this.#again) {
       this.#again = false;
       try {

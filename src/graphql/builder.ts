@@ -1,10 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
-import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import { PRICES } from '../domain/prices.js';
-import type PrismaTypes from '../generated/pothos.js';
-import { getDatamodel } from '../generated/pothos.js';
 import type { Context } from './context.js';
 import { decodeNodeId, encodeNodeId } from './nodeId.js';
 
@@ -14,7 +11,6 @@ const oneEach = { field: 1, multiplier: 1 };
 /** The one builder; every file of this folder adds its types to it, and schema.ts builds the schema. */
 export const builder = new SchemaBuilder<{
   Context: Context;
-  PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
@@ -26,10 +22,8 @@ export const builder = new SchemaBuilder<{
     JSON: { Input: unknown; Output: unknown };
   };
 }>({
-  plugins: [ComplexityPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ComplexityPlugin, RelayPlugin],
   defaultFieldNullability: false,
-  // Only for `node` and `nodes`: Prisma reads all that one turn of theirs asks for with one query.
-  prisma: { client: (context) => context.db, dmmf: getDatamodel() },
   // Prices are added up before execution, in priceOf.ts: the plugin's own check is too late for a subscription.
   complexity: { defaultComplexity: PRICES.value.points, defaultListMultiplier: 10, disabled: true },
   relay: {

@@ -63,6 +63,25 @@ test('of orders that share a transaction, each is the one who gave it', async ()
   );
 });
 
+/** All that can be reached from this through what is not private. */
+function reachable(from: object, found = new Set<object>()): Set<object> {
+  if (found.has(from)) return found;
+  found.add(from);
+  for (const value of Object.values(from))
+    if (typeof value === 'object' && value !== null) reachable(value as object, found);
+  return found;
+}
+
+test('what an action works with leads to the database by `read` and `write` alone, which are of its caller', async () => {
+  const context = as(ada);
+  expect(reachable(context).has(world.feed)).toBe(true);
+  expect([...reachable(context)].filter((one) => '$transaction' in one || 'writeAs' in one)).toEqual([]);
+
+  expect(await context.read(async (db) => '$transaction' in db)).toBe(true);
+  await context.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', vmType: '11' }));
+  expect(await lastEvent()).toMatchObject({ kind: 'POOL_CHANGED', ...madeBy(ada) });
+});
+
 const src = fileURLToPath(new URL('../../src/', import.meta.url));
 const filesIn = (...rooms: string[]) =>
   rooms.flatMap((room) =>

@@ -18,7 +18,6 @@ export function createActions(
   over: Partial<ActionDeps> = {},
 ): ActionDeps {
   return {
-    db,
     writeAs,
     feed,
     reads: new Reads(db, 20),

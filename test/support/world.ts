@@ -71,6 +71,7 @@ export async function createWorld(over: Partial<Deps> = {}, { endpoints = true }
   let reconciler: Reconciler | undefined;
   return {
     ...calling(actions),
+    db,
     url: database.url,
     bus,
     writeAs,

@@ -35,11 +35,12 @@ export const assignVm = defineAction({
   about: 'Who needs which VM.',
   refusals: ['NOT_FOUND', 'NO_GOLDEN_IMAGE', 'CONFLICT', 'NO_VM_IN_TIME', 'UNAVAILABLE'],
   async run(context: ActionContext, { waitSeconds, cancelIfLate, ...order }) {
-    const { by, db, gone } = context;
+    const { by, read, gone } = context;
     if (cancelIfLate) {
       const vm = await handOut(context, order, waitSeconds);
       if (vm instanceof Error) return vm;
-      return { vm, assignment: await db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } }) };
+      const assignment = await read((db) => db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } }));
+      return { vm, assignment };
     }
     const placed = await context.placeOrder({ ...order, caller: gone }, by);
     if (placed instanceof Error) return placed;

@@ -28,7 +28,7 @@ export async function handOut(
   order: Omit<Order, 'caller' | 'waitSeconds'>,
   waitSeconds: number,
 ): Promise<HandedOut | NotHandedOut> {
-  const { db, gone, waits, write } = context;
+  const { gone, waits, read, write } = context;
   const asked = await context.placeOrder({ ...order, waitSeconds, caller: gone }, context.by);
   if (asked instanceof Error) return asked;
   if (asked.status === 'ENDED') return orderIsOver(asked);
@@ -53,7 +53,7 @@ export async function handOut(
     });
     if (ended) return noVm(await whyPoolIsEmpty(context, ended.poolId));
     // It was fulfilled in that very moment: then it is handed out.
-    assignment = await db.assignment.findUniqueOrThrow({ where: { id: asked.id } });
+    assignment = await read((db) => db.assignment.findUniqueOrThrow({ where: { id: asked.id } }));
     if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
   }
   if (assignment.vmId === null) return noVm(assignment.reason);
@@ -61,8 +61,9 @@ export async function handOut(
     await releaseVm(context, { id: assignment.vmId });
     return noVm('the caller went away');
   }
-  if (assignment.waitUntil !== null && !gone.aborted) await collect(db, assignment.id);
-  const vm = await getVm(db, assignment.vmId);
+  const { vmId } = assignment;
+  if (assignment.waitUntil !== null && !gone.aborted) await write((tx) => collect(tx, asked.id));
+  const vm = await read((db) => getVm(db, vmId));
   if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
   // It broke, or somebody released it, between the two reads.
   await releaseVm(context, { id: assignment.vmId });
@@ -80,7 +81,7 @@ export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
   );
 }
 
-async function whyPoolIsEmpty({ db }: Pick<ActionContext, 'db'>, poolId: string): Promise<string | null> {
-  const pool = await db.pool.findUnique({ where: { id: poolId }, select: { blocked: true } });
+async function whyPoolIsEmpty({ read }: Pick<ActionContext, 'read'>, poolId: string): Promise<string | null> {
+  const pool = await read((db) => db.pool.findUnique({ where: { id: poolId }, select: { blocked: true } }));
   return pool?.blocked ?? null;
 }

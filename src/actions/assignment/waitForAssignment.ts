@@ -4,13 +4,13 @@ import { waitForRow } from '../waitForRow.js';
 
 /** The assignment once it is no longer QUEUED, or as it is after `waitMs` or when the caller goes away. */
 export function waitForAssignment(
-  { db, feed, gone }: Pick<ActionContext, 'db' | 'feed' | 'gone'>,
+  { read, feed, gone }: Pick<ActionContext, 'read' | 'feed' | 'gone'>,
   assignment: Assignment,
   waitMs: number,
 ): Promise<Assignment> {
   const { id } = assignment;
   const awaited = {
-    read: () => db.assignment.findUniqueOrThrow({ where: { id } }),
+    read: () => read((db) => db.assignment.findUniqueOrThrow({ where: { id } })),
     isSettled: ({ status }: Assignment) => status !== 'QUEUED',
     filter: { assignmentId: id },
   };

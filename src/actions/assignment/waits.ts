@@ -9,7 +9,11 @@ export class Waits {
   #timer: NodeJS.Timeout | undefined;
   #renewing = false;
 
-  constructor(readonly db: Db) {}
+  readonly #db: Db;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
 
   /** A call begins to wait; returns how to say that it waits no longer. */
   enter(id: string): () => void {
@@ -29,7 +33,7 @@ export class Waits {
   async #renew(): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    await renewWaits(this.db, [...this.#calls.keys()]).catch(() => undefined);
+    await renewWaits(this.#db, [...this.#calls.keys()]).catch(() => undefined);
     this.#renewing = false;
   }
 }

@@ -6,13 +6,13 @@ import { waitForRow } from '../waitForRow.js';
 
 /** The command once it is over, or as it is after `waitMs` or when the caller goes away. */
 export function waitForCommand(
-  { db, feed, gone }: Pick<ActionContext, 'db' | 'feed' | 'gone'>,
+  { read, feed, gone }: Pick<ActionContext, 'read' | 'feed' | 'gone'>,
   command: Command,
   waitMs: number,
 ): Promise<Command> {
   const { id, vmId } = command;
   const awaited = {
-    read: () => db.command.findUniqueOrThrow({ where: { id } }),
+    read: () => read((db) => db.command.findUniqueOrThrow({ where: { id } })),
     isSettled: ({ status }: Command) => isCommandOver(status),
     filter: { vmId, kinds: ['COMMAND_ENDED'] },
     concerns: (event: Event) => event.data.commandId === id,

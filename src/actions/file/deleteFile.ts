@@ -18,7 +18,7 @@ export const deleteFile = defineAction({
   }),
   about: 'Which file or folder.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  run: (context: Pick<ActionContext, 'db' | 'share'>, { recursive, ...given }) =>
+  run: (context: Pick<ActionContext, 'read' | 'share'>, { recursive, ...given }) =>
     inShare(context, given, async (place) => {
       const refusal = removable(place);
       if (refusal) return refusal;

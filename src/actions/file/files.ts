@@ -23,7 +23,7 @@ export const files = defineAction({
   }),
   about: 'Which folder.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  run: (context: Pick<ActionContext, 'db' | 'share'>, { first: limit, after, ...given }) =>
+  run: (context: Pick<ActionContext, 'read' | 'share'>, { first: limit, after, ...given }) =>
     inShare(context, given, async ({ share, path }) => {
       const found = await share.list(path, { limit, ...(after !== undefined && { after }) });
       if (found instanceof Error) return found;

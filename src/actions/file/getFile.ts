@@ -17,6 +17,6 @@ export const getFile = defineAction({
   }),
   about: 'Which file.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  run: (context: Pick<ActionContext, 'db' | 'share'>, given) =>
+  run: (context: Pick<ActionContext, 'read' | 'share'>, given) =>
     inShare(context, given, ({ vm, share, path }) => readSmallFile(share, path, restPathOf(vm.id, path))),
 });

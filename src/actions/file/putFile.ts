@@ -24,7 +24,7 @@ export const putFile = defineAction({
   }),
   about: 'A file, and where it goes.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'CAPACITY_EXHAUSTED', 'UNAVAILABLE'],
-  run: (context: Pick<ActionContext, 'db' | 'share'>, { overwrite, ...given }) =>
+  run: (context: Pick<ActionContext, 'read' | 'share'>, { overwrite, ...given }) =>
     inShare(
       context,
       given,

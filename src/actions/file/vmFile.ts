@@ -5,7 +5,7 @@ import { readablePath, writablePath } from '../../domain/windowsPath.js';
 import type { ActionContext } from '../context.js';
 import { heldVm } from '../vm/heldVm.js';
 
-export type VmFileDeps = Pick<ActionContext, 'db' | 'share'>;
+export type VmFileDeps = Pick<ActionContext, 'read' | 'share'>;
 
 /** For whoever asks simulated machines for what only real ones have. */
 export const NOT_SIMULATED = 'Start the server with VAPIORC_PROVISIONER=docker.';
@@ -31,13 +31,13 @@ export const vmFile = (deps: VmFileDeps, order: VmFileOrder) => locate(deps, ord
 export const newVmFile = (deps: VmFileDeps, order: VmFileOrder) => locate(deps, order, writablePath);
 
 async function locate(
-  { db, share: shareOf }: VmFileDeps,
+  { read, share: shareOf }: VmFileDeps,
   { vmId, path: given, assignedTo }: VmFileOrder,
   parse: (text: string) => SharePath | string,
 ): Promise<VmFile | NotFound | Conflict | InvalidInput> {
   const path = parse(given);
   if (typeof path === 'string') return new InvalidInput('path', given.toWellFormed(), path);
-  const vm = await heldVm(db, vmId, assignedTo);
+  const vm = await read((db) => heldVm(db, vmId, assignedTo));
   if (vm instanceof Error) return vm;
   const share = shareOf(vm.id);
   if (share !== undefined) return { vm, share, path };

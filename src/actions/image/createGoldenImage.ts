@@ -62,8 +62,9 @@ export const createGoldenImage = defineAction({
   about: 'What to install. What is left out is taken from the configuration.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'CAPACITY_EXHAUSTED', 'UNAVAILABLE'],
   async run(context: ActionContext, given) {
-    const { db, defaults } = context;
-    const known = given.line === undefined ? null : await db.imageLine.findUnique({ where: { name: given.line } });
+    const { read, defaults } = context;
+    const known =
+      given.line === undefined ? null : await read((db) => db.imageLine.findUnique({ where: { name: given.line } }));
     const vmType = given.vmType ?? known?.vmType ?? DEFAULT_VM_TYPE;
     const sizes = parseInput(sizesFor(vmType), {
       cpuCores: given.cpuCores ?? defaults.cpuCores,

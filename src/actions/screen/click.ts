@@ -24,10 +24,10 @@ export const click = defineAction({
   }),
   about: 'Where to click, on which machine.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  async run({ db, screens }: Pick<ActionContext, 'db' | 'screens'>, { x, y, button, count, ...given }) {
+  async run({ read, screens }: Pick<ActionContext, 'read' | 'screens'>, { x, y, button, count, ...given }) {
     const of = screenOf(given);
     if (of instanceof Error) return of;
-    const ref = await operable(db, of);
+    const ref = await read((db) => operable(db, of));
     if (ref instanceof Error) return ref;
     return (await screens.click(ref, { x, y, button, count })) ?? ref;
   },

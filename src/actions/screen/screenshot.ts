@@ -13,17 +13,17 @@ export const screenshot = defineAction({
   input: z.strictObject(screenFields),
   about: 'Whose screen.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  async run({ db, screens }: Pick<ActionContext, 'db' | 'screens'>, given) {
+  async run({ read, screens }: Pick<ActionContext, 'read' | 'screens'>, given) {
     const of = screenOf(given);
     if (of instanceof Error) return of;
     if ('vmId' in of) {
-      const ref = await livingVm(db, of);
+      const ref = await read((db) => livingVm(db, of));
       return ref instanceof Error ? ref : screens.screenshot(ref);
     }
-    const image = await imageOf(db, of.goldenImageId);
+    const image = await read((db) => imageOf(db, of.goldenImageId));
     if (image instanceof Error) return image;
     if (image.status === 'INSTALLING') return screens.screenshot({ kind: 'golden', id: image.id });
-    const kept = await db.installScreenshot.findUnique({ where: { goldenImageId: image.id } });
+    const kept = await read((db) => db.installScreenshot.findUnique({ where: { goldenImageId: image.id } }));
     if (kept === null)
       return new Conflict(
         `the golden image ${image.id} is ${image.status}, and no picture of its installation was kept`,

@@ -30,12 +30,12 @@ export const sendKeys = defineAction({
   }),
   about: 'Which keys to press, on which machine.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  async run({ db, screens }: Pick<ActionContext, 'db' | 'screens'>, given) {
+  async run({ read, screens }: Pick<ActionContext, 'read' | 'screens'>, given) {
     const of = screenOf(given);
     if (of instanceof Error) return of;
     const chords = chordsOf(given);
     if (chords instanceof Error) return chords;
-    const ref = await operable(db, of);
+    const ref = await read((db) => operable(db, of));
     if (ref instanceof Error) return ref;
     return (await screens.press(ref, chords)) ?? ref;
   },

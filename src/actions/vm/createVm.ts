@@ -22,9 +22,9 @@ export const createVm = defineAction({
   about: 'Which VM to make.',
   refusals: ['NOT_FOUND', 'NO_GOLDEN_IMAGE', 'CONFLICT', 'CAPACITY_EXHAUSTED', 'UNAVAILABLE'],
   async run(context: ActionContext, given) {
-    const known = await poolNamed(context.db, poolOf(given));
+    const known = await context.read((db) => poolNamed(db, poolOf(given)));
     if (known instanceof Error) return known;
-    const current = await currentImage(context.db, known.lineId);
+    const current = await context.read((db) => currentImage(db, known.lineId));
     if (current === null) return noImageOf(known);
     if (current.problem !== null)
       return new Unavailable(

@@ -1,6 +1,7 @@
 import { assignVm } from '../../actions/assignment/assignVm.js';
 import { cancelAssignment } from '../../actions/assignment/cancelAssignment.js';
 import { VM_TYPE_DESCRIPTION } from '../../actions/fields.js';
+import type { Assignment as AssignmentRow } from '../../db/assignments.js';
 import { NotFound } from '../../domain/errors.js';
 import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from '../args.js';
 import { builder } from '../builder.js';
@@ -19,10 +20,10 @@ const AssignmentStatus = builder.enumType('AssignmentStatus', {
   },
 });
 
-export const Assignment = builder.prismaNode('Assignment', {
+export const Assignment = builder.node(builder.objectRef<AssignmentRow>('Assignment'), {
   description: 'A request for a VM, and its hold on the VM it got.',
-  id: { field: 'id' },
-  nullable: true,
+  id: { resolve: ({ id }) => id },
+  loadMany: (ids, { load }) => ids.map((id) => load.assignment(id)),
   fields: (t) => ({
     assignmentId: t.exposeString('id', { description: 'The bare UUID.' }),
     status: t.expose('status', { type: AssignmentStatus, description: 'Where it stands.' }),

@@ -1,5 +1,6 @@
 import { cancelCommand } from '../../actions/command/cancelCommand.js';
 import { runCommand } from '../../actions/command/runCommand.js';
+import type { Command as CommandRow } from '../../db/commands.js';
 import {
   isCommandOver,
   isTruncated,
@@ -49,10 +50,10 @@ function tail(text: string, after: number): string {
   return text.slice(after);
 }
 
-export const Command = builder.prismaNode('Command', {
+export const Command = builder.node(builder.objectRef<CommandRow>('Command'), {
   description: 'A command that was run in a VM: the text of a batch file.',
-  id: { field: 'id' },
-  nullable: true,
+  id: { resolve: ({ id }) => id },
+  loadMany: (ids, { load }) => ids.map((id) => load.command(id)),
   fields: (t) => ({
     commandId: t.exposeString('id', { description: 'The bare UUID.' }),
     command: t.exposeString('command', {
@@ -128,7 +129,7 @@ const CommandConnection = builder.connectionObject(
   { name: 'CommandEdge' },
 );
 
-builder.prismaObjectField(Vm, 'commands', (t) =>
+builder.objectField(Vm, 'commands', (t) =>
   t.field({
     type: CommandConnection,
     description: 'Commands that were run in it, oldest first.',

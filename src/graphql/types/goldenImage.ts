@@ -6,6 +6,7 @@ import {
   retireGoldenImage,
 } from '../../actions/image/changeGoldenImage.js';
 import { createGoldenImage } from '../../actions/image/createGoldenImage.js';
+import type { GoldenImage as GoldenImageRow } from '../../db/images.js';
 import { urlOf } from '../../domain/endpoints.js';
 import { type ImageAction, type ImageStatus, imageActions, type InstallPhase as Phase } from '../../domain/image.js';
 import { maskUrls } from '../../primitives/maskUrls.js';
@@ -50,10 +51,10 @@ const GoldenImageAction = builder.enumType('GoldenImageAction', {
   } satisfies Record<ImageAction, { description: string }>,
 });
 
-export const GoldenImage = builder.prismaNode('GoldenImage', {
+export const GoldenImage = builder.node(builder.objectRef<GoldenImageRow>('GoldenImage'), {
   description: 'Windows, installed once and sealed: what VMs are cloned from.',
-  id: { field: 'id' },
-  nullable: true,
+  id: { resolve: ({ id }) => id },
+  loadMany: (ids, { load }) => ids.map((id) => load.goldenImage(id)),
   fields: (t) => ({
     imageId: t.exposeString('id', { description: 'The bare UUID: the `golden_id` of REST.' }),
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),

@@ -27,7 +27,7 @@ const Guest = builder.objectRef<GuestRow>('Guest').implement({
   }),
 });
 
-builder.prismaObjectFields(Vm, (t) => ({
+builder.objectFields(Vm, (t) => ({
   guest: t.field({
     type: Guest,
     nullable: true,

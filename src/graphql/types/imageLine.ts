@@ -1,14 +1,18 @@
 import { PRICES } from '../../domain/prices.js';
+import type { ImageLine as LineRow } from '../../generated/prisma/client.js';
 import { nameArg } from '../args.js';
 import { builder } from '../builder.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from '../page.js';
 import { GoldenImage, GoldenImageConnection, GoldenImageStatus } from './goldenImage.js';
 import { Pool } from './pool.js';
 
-const ImageLine = builder.prismaNode('ImageLine', {
+const ImageLine = builder.node(builder.objectRef<LineRow>('ImageLine'), {
   description: 'Golden images that replace each other: all of one vmType, each the next version, one of them current.',
-  id: { field: 'name' },
-  nullable: true,
+  id: { resolve: ({ name }) => name },
+  loadMany: async (names, { read }) => {
+    const found = await read((db) => db.imageLine.findMany({ where: { name: { in: names } } }));
+    return names.map((name) => found.find((one) => one.name === name));
+  },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name, which never changes.' }),
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),
@@ -44,7 +48,7 @@ const ImageLine = builder.prismaNode('ImageLine', {
   }),
 });
 
-builder.prismaObjectFields(GoldenImage, (t) => ({
+builder.objectFields(GoldenImage, (t) => ({
   line: t.field({
     type: ImageLine,
     nullable: true,
@@ -53,7 +57,7 @@ builder.prismaObjectFields(GoldenImage, (t) => ({
   }),
 }));
 
-builder.prismaObjectFields(Pool, (t) => ({
+builder.objectFields(Pool, (t) => ({
   line: t.field({
     type: ImageLine,
     nullable: true,

@@ -7,6 +7,7 @@ import { poolsOfImage } from '../../db/pools.js';
 import { NotFound } from '../../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../../domain/events.js';
 import { PRICES } from '../../domain/prices.js';
+import type { Pool as PoolRow } from '../../generated/prisma/client.js';
 import { nameArg, vmTypeArg } from '../args.js';
 import { builder } from '../builder.js';
 import { changes } from '../changes.js';
@@ -40,10 +41,13 @@ const PoolCounts = builder.objectRef<Counts>('PoolCounts').implement({
   }),
 });
 
-export const Pool = builder.prismaNode('Pool', {
+export const Pool = builder.node(builder.objectRef<PoolRow>('Pool'), {
   description: 'The VMs of one purpose: how many are wanted, how many there are, and who waits.',
-  id: { field: 'name' },
-  nullable: true,
+  id: { resolve: ({ name }) => name },
+  loadMany: async (names, { read }) => {
+    const found = await read((db) => db.pool.findMany({ where: { name: { in: names } } }));
+    return names.map((name) => found.find((one) => one.name === name));
+  },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name, which never changes.' }),
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),
@@ -93,7 +97,7 @@ export const Pool = builder.prismaNode('Pool', {
   }),
 });
 
-builder.prismaObjectFields(Vm, (t) => ({
+builder.objectFields(Vm, (t) => ({
   pool: t.field({
     type: Pool,
     nullable: true,
@@ -102,7 +106,7 @@ builder.prismaObjectFields(Vm, (t) => ({
   }),
 }));
 
-builder.prismaObjectFields(Assignment, (t) => ({
+builder.objectFields(Assignment, (t) => ({
   pool: t.field({
     type: Pool,
     nullable: true,

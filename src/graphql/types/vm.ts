@@ -1,6 +1,7 @@
 import { VM_TYPE_DESCRIPTION } from '../../actions/fields.js';
 import { createVm } from '../../actions/vm/createVm.js';
 import { destroyVm, releaseVm } from '../../actions/vm/releaseVm.js';
+import type { Vm as VmRow } from '../../db/vms.js';
 import { urlOf } from '../../domain/endpoints.js';
 import { NotFound } from '../../domain/errors.js';
 import { type VmAction as Action, type VmStatus as Status, vmActions } from '../../domain/vm.js';
@@ -37,10 +38,10 @@ const VmAction = builder.enumType('VmAction', {
   } satisfies Record<Action, { description: string }>,
 });
 
-export const Vm = builder.prismaNode('Vm', {
+export const Vm = builder.node(builder.objectRef<VmRow>('Vm'), {
   description: 'One Windows VM: a clone of a golden image, and the container that runs it.',
-  id: { field: 'id' },
-  nullable: true,
+  id: { resolve: ({ id }) => id },
+  loadMany: (ids, { load }) => ids.map((id) => load.vm(id)),
   fields: (t) => ({
     instanceId: t.exposeString('id', { description: 'The bare UUID: the `instance_id` of REST.' }),
     vmType: t.exposeString('vmType', { description: 'Windows version.' }),
@@ -108,7 +109,7 @@ export const VmConnection = builder.connectionObject({ type: Vm, name: 'VmConnec
 
 const LIVE_DESCRIPTION = 'True: only VMs that may still hold a container or a disk. False: only those that are gone.';
 
-builder.prismaObjectField(GoldenImage, 'vms', (t) =>
+builder.objectField(GoldenImage, 'vms', (t) =>
   t.field({
     type: VmConnection,
     description: 'Its clones, oldest first, those that are gone too.',
@@ -128,7 +129,7 @@ builder.prismaObjectField(GoldenImage, 'vms', (t) =>
   }),
 );
 
-builder.prismaObjectField(Assignment, 'vm', (t) =>
+builder.objectField(Assignment, 'vm', (t) =>
   t.field({
     type: Vm,
     nullable: true,

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { ActionContext, ActionDeps } from '../../../src/actions/context.js';
-import { openDatabase } from '../../../src/db/client.js';
+import { type Db, openDatabase } from '../../../src/db/client.js';
 import type { EventFilter } from '../../../src/db/events.js';
 import { createWrite } from '../../../src/db/write.js';
 import type { Event } from '../../../src/domain/events.js';
@@ -49,6 +49,7 @@ class CountingFeed extends Feed {
 
 /** The GraphQL API as it is wired in the server, on a database of its own and a port of its own. */
 export interface World extends ActionContext {
+  db: Db;
   /** http://127.0.0.1:<port>/graphql */
   url: string;
   /** The same, ws: */
@@ -145,6 +146,7 @@ export async function createWorld(
     server,
     graphql,
     underWay,
+    db,
     ...calling(actions),
     feed,
     log: lines,

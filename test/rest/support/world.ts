@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { pino } from 'pino';
 import type { ActionContext, ActionDeps } from '../../../src/actions/context.js';
-import { openDatabase } from '../../../src/db/client.js';
+import { type Db, openDatabase } from '../../../src/db/client.js';
 import { type Deployment, getDeployment } from '../../../src/db/deployment.js';
 import { createWrite, type WriteAs } from '../../../src/db/write.js';
 import type { HealthReport } from '../../../src/domain/health.js';
@@ -28,6 +28,7 @@ import { createTestDatabase } from '../../support/database.js';
 
 /** The REST API as it is wired in the server, on a database of its own and a port of its own. */
 export interface World extends ActionContext {
+  db: Db;
   url: string;
   databaseUrl: string;
   logger: Logger;
@@ -157,6 +158,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     guestRoutes,
     heartbeats,
     server,
+    db,
     ...calling(actions),
     writeAs,
     actions,
