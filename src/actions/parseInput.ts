@@ -49,13 +49,14 @@ function fixOf(issue: z.core.$ZodRawIssue): string | undefined {
   return KINDS[issue.expected] ?? undefined;
 }
 
-const KINDS: Partial<Record<string, string>> = {
+/** What to give, by what was expected. */
+export const KINDS: Partial<Record<string, string>> = {
   string: 'Give a text.',
   number: 'Give a whole number.',
   int: 'Give a whole number.',
   boolean: 'Give true or false.',
   array: 'Give a list.',
-  object: 'Give an object.',
+  object: 'Give a JSON object: {…}.',
 };
 
 /** What there is at a place of what was given. */

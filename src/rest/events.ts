@@ -1,13 +1,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { checkedText, idOf, vmType } from '../actions/fields.js';
 import { Unfit } from '../actions/input.js';
+import { knownCursor } from '../actions/knownCursor.js';
 import { readInput } from '../actions/readInput.js';
+import { unwrap } from '../answers/refusals.js';
 import { refusals } from '../answers/responses.js';
-import { lastSeq } from '../db/events.js';
-import type { Read } from '../db/reads.js';
-import { InvalidInput } from '../domain/errors.js';
 import { EVENT_KINDS, type Event } from '../domain/events.js';
-import type { Feed } from '../events/feed.js';
 import type { Logger } from '../log.js';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
 import { actionContext } from './actionContext.js';
@@ -43,9 +41,10 @@ const route = createRoute({
 
 export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
   app.openapi(route, async (c) => {
-    const { address, feed, gone, read } = actionContext(c);
+    const context = actionContext(c);
+    const { address, feed, gone } = context;
     const { after, ...filter } = asked(c, FOLLOWED, { after: c.req.valid('header')['last-event-id'] });
-    const cursor = after === undefined ? feed.head : await known(read, feed, after);
+    const cursor = after === undefined ? feed.head : unwrap(await knownCursor(context, after));
     const stop = new AbortController();
     gone.addEventListener('abort', () => stop.abort(), { once: true });
     const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), stop, log);
@@ -61,13 +60,6 @@ function kindsOf(given: string): string[] | Unfit {
 
 function cursorOf(given: string): bigint | Unfit {
   return /^\d{1,18}$/.test(given) ? BigInt(given) : new Unfit('Give the id of an event, or 0 for all.');
-}
-
-/** A cursor beyond the log's end would wait in silence for ever: it comes from another database. */
-async function known(read: Read, feed: Feed, cursor: bigint): Promise<bigint> {
-  if (cursor <= feed.head || cursor <= (await read(lastSeq))) return cursor;
-  const fix = 'There is no such event in this database yet: start with 0, or leave it out.';
-  throw new InvalidInput('after', String(cursor), fix);
 }
 
 /** One event for each time the client takes one, so that a slow client holds nothing here. Ends with `stop`. */

@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { shownValue, valueAt } from '../actions/parseInput.js';
+import { KINDS, shownValue, valueAt } from '../actions/parseInput.js';
 import { answerAsNamed } from '../answers/refusals.js';
 import { InvalidInput } from '../domain/errors.js';
 
@@ -27,19 +27,11 @@ export function refuseInvalid(result: Checked, c: Context): Response | undefined
   return answerAsNamed(c, refusal);
 }
 
-const kinds: Partial<Record<string, string>> = {
-  string: 'Give a text.',
-  int: 'Give a whole number.',
-  number: 'Give a whole number.',
-  array: 'Give a list.',
-  object: 'Give a JSON object: {…}.',
-};
-
 function fixOfBody(issue: z.core.$ZodIssue, given: unknown): string {
   if (issue.code === 'unrecognized_keys') return issue.message;
   if (given === undefined) return 'It is required.';
   if (issue.code === 'invalid_value') return `Give one of: ${issue.values.join(', ')}.`;
-  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.message;
+  if (issue.code === 'invalid_type') return KINDS[issue.expected] ?? issue.message;
   // A number that JSON can hold and a whole number here can't.
   if (issue.code === 'too_big' || issue.code === 'too_small') return 'Give a whole number.';
   return issue.message;

@@ -1,12 +1,12 @@
 import { VM_TYPE_DESCRIPTION } from '../../actions/fields.js';
-import { eventsAfter, lastSeq } from '../../db/events.js';
+import { knownCursor } from '../../actions/knownCursor.js';
+import { eventsAfter } from '../../db/events.js';
 import { InvalidInput } from '../../domain/errors.js';
 import type { Event as DomainEvent, EventKind as Kind } from '../../domain/events.js';
 import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from '../args.js';
 import { builder } from '../builder.js';
 import { untilGone } from '../changes.js';
-import type { Context } from '../context.js';
-import { badUserInput } from '../errors.js';
+import { accepted, badUserInput } from '../errors.js';
 import { FIRST_DESCRIPTION, pageComplexity, pageOf, pageSize } from '../page.js';
 import { Assignment } from './assignment.js';
 import { GoldenImage } from './goldenImage.js';
@@ -109,21 +109,6 @@ const Event = builder.objectRef<DomainEvent>('Event').implement({
 
 const EventConnection = builder.connectionObject({ type: Event, name: 'EventConnection' }, { name: 'EventEdge' });
 
-/** A cursor from another database would silently skip what comes. @throws GraphQLError  no event has it yet. */
-async function knownCursor({ feed, read }: Context, after: bigint): Promise<bigint> {
-  // The feed may be a moment behind what a query has already shown.
-  if (after > feed.head && after > (await read(lastSeq))) {
-    throw badUserInput(
-      new InvalidInput(
-        'after',
-        String(after),
-        'It is ahead of the newest event: was the database replaced? Begin again at "0" or without `after`.',
-      ),
-    );
-  }
-  return after;
-}
-
 builder.queryField('events', (t) =>
   t.field({
     type: EventConnection,
@@ -141,7 +126,7 @@ builder.queryField('events', (t) =>
     resolve: async (_root, args, context) => {
       const vmId = idArg('Vm', 'vmId', args.vmId);
       const size = pageSize(args.first);
-      const after = args.after == null ? 0n : await knownCursor(context, args.after);
+      const after = args.after == null ? 0n : accepted(await knownCursor(context, args.after));
       const filter = { ...(await poolFilter(context.read, args)), ...(vmId !== undefined && { vmId }) };
       const rows = await context.read((db) => eventsAfter(db, after, size + 1, filter));
       return pageOf(rows, size, after === 0n, (event) => String(event.seq));
@@ -170,7 +155,7 @@ builder.subscriptionField('vmEvents', (t) =>
       const kinds = args.kinds ?? undefined;
       if (kinds?.length === 0)
         throw badUserInput(new InvalidInput('kinds', '[]', 'Name at least one kind, or leave it out for all.'));
-      const after = args.after == null ? context.feed.head : await knownCursor(context, args.after);
+      const after = args.after == null ? context.feed.head : accepted(await knownCursor(context, args.after));
       const filter = { ...(vmId && { vmId }), ...ofPool, ...(kinds && { kinds }) };
       return untilGone(context.gone, (signal) => context.feed.subscribe(after, filter, signal, context.address));
     },
