@@ -5,6 +5,8 @@ import type { SharePath } from './share.js';
 const DRIVE = 'Z:\\';
 /** Windows' MAX_PATH without the zero at the end: programs that do not ask for more can't open longer ones. */
 const MAX_PATH = 259;
+/** What of it is left for a place in the share. */
+export const LONGEST_PATH = MAX_PATH - DRIVE.length;
 /** Units of UTF-16 for Windows, bytes of UTF-8 for the file system that holds the share. */
 const MAX_NAME = 255;
 const MAX_DEPTH = 32;

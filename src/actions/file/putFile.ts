@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../../domain/limits.js';
+import { LONGEST_PATH } from '../../domain/windowsPath.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
 import { assignedTo, aVm } from '../fields.js';
@@ -17,7 +18,8 @@ export const putFile = defineAction({
       .string()
       .describe(
         'With slashes: `in/tools/setup.exe` is `Z:\\in\\tools\\setup.exe` in the guest. Folders on the way are made.',
-      ),
+      )
+      .meta({ maxLength: LONGEST_PATH }),
     ...contentFields,
     overwrite: z.boolean().default(true).describe('False: a file that is there already stays, and that is a Conflict.'),
     assignedTo: assignedTo().optional(),

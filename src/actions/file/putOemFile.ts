@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
+import { LONGEST_PATH } from '../../domain/windowsPath.js';
 import { defineAction } from '../action.js';
 import type { ActionContext } from '../context.js';
 import { BUNDLE_DESCRIPTION, bundleName } from '../fields.js';
@@ -14,7 +15,7 @@ export const putOemFile = defineAction({
   permission: 'image:manage',
   input: z.strictObject({
     bundle: bundleName().describe(BUNDLE_DESCRIPTION),
-    path: z.string().describe('With slashes: `10-office.cmd`, `office/setup.exe`.'),
+    path: z.string().describe('With slashes: `10-office.cmd`, `office/setup.exe`.').meta({ maxLength: LONGEST_PATH }),
     ...contentFields,
   }),
   about: 'A file, and where it goes.',
