@@ -8,7 +8,8 @@ import { LOCKS } from './locks.js';
  * Appends to the log; returns the last `seq`. Only `write` calls this, as the last statement of a transaction: the lock
  * is held until the commit, so whoever draws a later seq also commits later, and a reader's cursor can't step over an
  * event that commits late. The numbers are drawn after the lock is held, because the rows come out of a join with it. What happened to
- * a VM happened in its pool.
+ * a VM happened in its pool: that is looked up before the lock is waited for, since it comes out of a count of those rows, and every
+ * other transaction that tells something waits while it is held.
  */
 export async function append(tx: Tx, events: readonly (NewEvent & { by: Principal })[]): Promise<bigint> {
   const rows = JSON.stringify(
@@ -27,14 +28,19 @@ export async function append(tx: Tx, events: readonly (NewEvent & { by: Principa
     })),
   );
   const appended = await tx.$queryRaw<{ seq: bigint }[]>(Prisma.sql`
-    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint))
+    WITH told AS MATERIALIZED (
+      SELECT e."kind", e."vmType", coalesce(e."poolId", vm."poolId") AS "poolId", e."vmId", e."goldenImageId", e."assignmentId",
+        e."actor", e."principalId", e."principalName", e."reason", e."data"
+      FROM ROWS FROM (jsonb_to_recordset(${rows}::jsonb) AS ("kind" text, "vmType" text, "poolId" uuid, "vmId" uuid, "goldenImageId" uuid,
+        "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb))
+        WITH ORDINALITY AS e LEFT JOIN "Vm" vm ON vm."id" = e."vmId"
+      ORDER BY e."ordinality"
+    ), held AS MATERIALIZED (
+      SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint) FROM (SELECT count(*) AS "n" FROM told) AS counted WHERE "n" > 0
+    )
     INSERT INTO "Event" ("at", "kind", "vmType", "poolId", "vmId", "goldenImageId", "assignmentId", "actor",
       "principalId", "principalName", "reason", "data")
-    SELECT clock_timestamp(), e."kind", e."vmType",
-      coalesce(e."poolId", (SELECT "poolId" FROM "Vm" WHERE "id" = e."vmId")), e."vmId", e."goldenImageId", e."assignmentId", e."actor",
-      e."principalId", e."principalName", e."reason", e."data"
-    FROM held, jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "poolId" uuid, "vmId" uuid,
-      "goldenImageId" uuid, "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb)
+    SELECT clock_timestamp(), told.* FROM held, told
     RETURNING "seq"`);
   return appended.reduce((last, { seq }) => (seq > last ? seq : last), 0n);
 }
