@@ -18,6 +18,12 @@ export function lockPool(tx: Tx, id: string): Promise<Pool | null> {
   return lockRow(tx, 'Pool', id, 'NO KEY UPDATE');
 }
 
+/** By id: what these pools are called. One that was deleted is not in it. */
+export async function poolNames(db: Db | Tx, ids: readonly string[]): Promise<Map<string, string>> {
+  const pools = await db.pool.findMany({ where: { id: { in: [...new Set(ids)] } }, select: { id: true, name: true } });
+  return new Map(pools.map(({ id, name }) => [id, name]));
+}
+
 /** The ids of the pools that clone from this image's line. */
 export async function poolsOfImage(db: Db, goldenImageId: string): Promise<string[]> {
   const where = { line: { images: { some: { id: goldenImageId } } } };

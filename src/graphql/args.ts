@@ -1,9 +1,9 @@
 import { aName, vmType } from '../actions/fields.js';
 import { parseField } from '../actions/parseInput.js';
-import { refuseVmType } from '../actions/pool/poolNamed.js';
+import { poolFilter as filterOf } from '../actions/pool/poolFilter.js';
 import type { Read } from '../db/reads.js';
 import { NotFound } from '../domain/errors.js';
-import type { ImageLine, Pool } from '../generated/prisma/client.js';
+import type { ImageLine } from '../generated/prisma/client.js';
 import { accepted, notFound } from './errors.js';
 import { type NodeType, uuidOfNode } from './nodeId.js';
 
@@ -20,15 +20,7 @@ export function vmTypeArg(given: string | null | undefined): string | undefined 
   return given == null ? undefined : accepted(parseField('vmType', VM_TYPE, given));
 }
 
-/** The pool of this name. @throws GraphQLError  it is not a name, or nothing is called so. */
-export async function poolArg(read: Read, given: string): Promise<Pool> {
-  const name = nameArg('pool', given);
-  const pool = await read((db) => db.pool.findUnique({ where: { name } }));
-  if (pool === null) throw notFound(new NotFound('pool', name));
-  return pool;
-}
-
-/** The line of this name. @throws GraphQLError  as `poolArg` does. */
+/** The line of this name. @throws GraphQLError  it is not a name, or nothing is called so. */
 export async function lineArg(read: Read, given: string): Promise<ImageLine> {
   const name = nameArg('line', given);
   const line = await read((db) => db.imageLine.findUnique({ where: { name } }));
@@ -36,16 +28,15 @@ export async function lineArg(read: Read, given: string): Promise<ImageLine> {
   return line;
 }
 
-/** A filter by pool or by vmType; a pool has one vmType. @throws GraphQLError  as `poolArg` does, or the vmType is another. */
+/** A filter by pool or by vmType. @throws GraphQLError  as `lineArg` does, or the vmType is not the pool's. */
 export async function poolFilter(
   read: Read,
   given: { pool?: string | null | undefined; vmType?: string | null | undefined },
 ): Promise<{ poolId?: string; vmType?: string }> {
-  const vmType = vmTypeArg(given.vmType);
-  if (given.pool == null) return vmType === undefined ? {} : { vmType };
-  const pool = await poolArg(read, given.pool);
-  accepted(refuseVmType(pool, vmType ?? null));
-  return { poolId: pool.id };
+  const pool = given.pool == null ? undefined : nameArg('pool', given.pool);
+  const found = await filterOf(read, { pool, vmType: vmTypeArg(given.vmType) });
+  if (found instanceof NotFound) throw notFound(found);
+  return accepted(found);
 }
 
 /** The UUID of an argument that names an object. @throws GraphQLError  it is not an id of a `type`. */

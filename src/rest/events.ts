@@ -1,10 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { checkedText, idOf, vmType } from '../actions/fields.js';
+import { aName, checkedText, idOf, vmType } from '../actions/fields.js';
 import { Unfit } from '../actions/input.js';
 import { knownCursor } from '../actions/knownCursor.js';
+import { poolFilter } from '../actions/pool/poolFilter.js';
 import { readInput } from '../actions/readInput.js';
 import { unwrap } from '../answers/refusals.js';
 import { refusals } from '../answers/responses.js';
+import { poolNames } from '../db/pools.js';
+import type { Read } from '../db/reads.js';
 import { EVENT_KINDS, type Event } from '../domain/events.js';
 import type { Logger } from '../log.js';
 import { EVENT_STREAM_HEADERS, KEEP_ALIVE_MS } from '../primitives/eventStream.js';
@@ -16,7 +19,8 @@ export const FOLLOWED = readInput('GET /api/vms/events', {
   after: checkedText(cursorOf).exactOptional().describe('Cursor: the id of the last event that was seen.'),
   vmId: idOf('Vm').exactOptional().describe('Just what concerns this VM.'),
   goldenImageId: idOf('GoldenImage').exactOptional().describe('Just what concerns this golden image.'),
-  vmType: vmType().exactOptional().describe('Just what concerns this pool and its VMs.'),
+  pool: aName().exactOptional().describe('Just what concerns the pool of this name, its VMs and its assignments.'),
+  vmType: vmType().exactOptional().describe('Just what concerns this Windows version: its pools, images and VMs.'),
   kinds: checkedText(kindsOf).exactOptional().describe(`Just these kinds, with commas between: ${KINDS}.`),
 });
 
@@ -35,19 +39,20 @@ const route = createRoute({
   },
   responses: {
     200: { description: 'Events, one JSON object each.', content: { 'text/event-stream': { schema: z.string() } } },
-    ...refusals(422),
+    ...refusals(404, 422),
   },
 });
 
 export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
   app.openapi(route, async (c) => {
     const context = actionContext(c);
-    const { address, feed, gone } = context;
-    const { after, ...filter } = asked(c, FOLLOWED, { after: c.req.valid('header')['last-event-id'] });
+    const { address, feed, gone, read } = context;
+    const { after, pool, vmType, ...rest } = asked(c, FOLLOWED, { after: c.req.valid('header')['last-event-id'] });
+    const filter = { ...rest, ...unwrap(await poolFilter(read, { pool, vmType })) };
     const cursor = after === undefined ? feed.head : unwrap(await knownCursor(context, after));
     const stop = new AbortController();
     gone.addEventListener('abort', () => stop.abort(), { once: true });
-    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), stop, log);
+    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), namesOf(read), stop, log);
     return c.body(body, 200, { 'Content-Type': 'text/event-stream', ...EVENT_STREAM_HEADERS });
   });
 }
@@ -62,9 +67,23 @@ function cursorOf(given: string): bigint | Unfit {
   return /^\d{1,18}$/.test(given) ? BigInt(given) : new Unfit('Give the id of an event, or 0 for all.');
 }
 
+/** What the pools of a stream are called, each asked once: a name never changes. */
+function namesOf(read: Read): NameOf {
+  const known = new Map<string, string>();
+  return async (poolId) => {
+    if (poolId === null) return null;
+    const name = known.get(poolId) ?? (await read((db) => poolNames(db, [poolId]))).get(poolId);
+    if (name !== undefined) known.set(poolId, name);
+    return name ?? null;
+  };
+}
+
+type NameOf = (poolId: string | null) => Promise<string | null>;
+
 /** One event for each time the client takes one, so that a slow client holds nothing here. Ends with `stop`. */
 function eventStream(
   events: AsyncGenerator<Event, void, undefined>,
+  nameOf: NameOf,
   stop: AbortController,
   log: Logger,
 ): ReadableStream<Uint8Array> {
@@ -82,9 +101,10 @@ function eventStream(
         const result = await orSilence(next);
         if (result === 'silence') return send(': still here');
         next = undefined;
+        const pool = result.done ? null : await nameOf(result.value.poolId);
         if (stop.signal.aborted) return;
         if (result.done) controller.close();
-        else send(`id: ${result.value.seq}\ndata: ${JSON.stringify(eventView(result.value))}`);
+        else send(`id: ${result.value.seq}\ndata: ${JSON.stringify(eventView(result.value, pool))}`);
       } catch (err) {
         // The client went while we waited for the next event.
         if (stop.signal.aborted) return;
@@ -111,7 +131,7 @@ async function orSilence<T>(next: Promise<T>): Promise<T | 'silence'> {
   }
 }
 
-function eventView(event: Event) {
+function eventView(event: Event, pool: string | null) {
   return {
     seq: event.seq.toString(),
     at: event.at.toISOString(),
@@ -120,6 +140,7 @@ function eventView(event: Event) {
     principal_id: event.principalId,
     principal_name: event.principalName,
     vm_type: event.vmType,
+    pool,
     instance_id: event.vmId,
     golden_id: event.goldenImageId,
     assignment_id: event.assignmentId,

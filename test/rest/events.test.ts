@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewEvent } from '../../src/domain/events.js';
 import { call, expectProblem } from './support/call.js';
+import { aPool, aVm } from './support/rows.js';
 import { startWorld, until, type World } from './support/world.js';
 
 interface Told {
@@ -73,6 +74,7 @@ test('tells what happens from now on', async () => {
     principal_id: 'anyone',
     principal_name: 'anyone',
     vm_type: '11',
+    pool: null,
     instance_id: null,
     golden_id: null,
     assignment_id: null,
@@ -139,6 +141,37 @@ test('tells just what was asked for', async () => {
   });
   expect(await firstOf('kinds=POOL_CHANGED,VM_FAILED')).toMatchObject({ kind: 'POOL_CHANGED' });
   expect(await firstOf('vm_type=win10')).toMatchObject({ vm_type: '10' });
+});
+
+test('tells just what is of a pool, by its name, which each event says', async () => {
+  const { lineId } = await aPool(world.db);
+  const desks = await world.db.pool.create({
+    data: { name: 'desks', vmType: '11', lineId, hotSpares: 0, maxVms: 5 },
+  });
+  const vm = await aVm(world.db, { poolId: desks.id });
+  const own = await aVm(world.db);
+  await tell(
+    { kind: 'VM_READY', vmType: '11', vmId: own.id },
+    { kind: 'VM_READY', vmType: '11', vmId: vm.id },
+    { kind: 'GOLDEN_IMAGE_READY', vmType: '11', goldenImageId: vm.goldenImageId },
+    { kind: 'POOL_CHANGED', vmType: '11', poolId: desks.id },
+  );
+
+  const of = await listen('?after=0&pool=desks');
+  const told = [await of.next(), await of.next()].map(({ data }) => [data.kind, data.pool, data.instance_id]);
+  expect(told).toEqual([
+    ['VM_READY', 'desks', vm.id],
+    ['POOL_CHANGED', 'desks', null],
+  ]);
+  of.end();
+  const all = await listen(`?after=0&kinds=GOLDEN_IMAGE_READY,VM_READY&instance_id=${own.id}`);
+  expect((await all.next()).data).toMatchObject({ pool: '11', instance_id: own.id });
+  all.end();
+
+  const ask = (query: string) => call(world.url, 'GET', `/api/vms/events?${query}`);
+  expectProblem(await ask('pool=nowhere'), 404, 'NOT_FOUND');
+  expectProblem(await ask('pool=desks&vm_type=10'), 422, 'INVALID_INPUT', { field: 'vm_type' });
+  expectProblem(await ask('pool=-'), 422, 'INVALID_INPUT', { field: 'pool' });
 });
 
 test.each([

@@ -40,6 +40,7 @@ describe('GET /api/vms/instances', () => {
       instance_id: busy?.id,
       container_id: `container-of-${busy?.id}`,
       vm_type: '11',
+      pool: '11',
       status: 'busy',
       port: Number(busy?.endpoint),
       is_hot_spare: false,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Assignment, claimOrQueue } from '../../db/assignments.js';
 import type { Tx } from '../../db/client.js';
 import { databaseAway } from '../../db/databaseAway.js';
+import { poolNames } from '../../db/pools.js';
 import { isUniqueViolation } from '../../db/uniqueViolation.js';
 import { joinWait } from '../../db/waits.js';
 import type { Write, WriteAs } from '../../db/write.js';
@@ -108,10 +109,8 @@ function assignInOneTransaction(write: Write, orders: readonly Placed[]): Promis
     }
 
     const made = new Map<string, Assignment>();
-    const poolsOfKnown = { id: { in: known.map(({ poolId }) => poolId) } };
-    const names = new Map(
-      known.length === 0 ? [] : (await tx.pool.findMany({ where: poolsOfKnown })).map(({ id, name }) => [id, name]),
-    );
+    const poolsOfKnown = known.map(({ poolId }) => poolId);
+    const names = known.length === 0 ? new Map<string, string>() : await poolNames(tx, poolsOfKnown);
     // By name alone: however a pool was named, it has one queue.
     for (const name of new Set([...fresh.values()].map(({ pool }) => pool.name))) {
       const group = [...fresh].filter(([, { pool }]) => pool.name === name);

@@ -14,6 +14,7 @@ export const Instance = z
     instance_id: z.string(),
     container_id: z.string().nullable(),
     vm_type: z.string(),
+    pool: z.string().nullable().openapi({ description: 'Name of its pool; null: that was deleted.' }),
     status: z.enum(INSTANCE_STATUSES),
     port: z.int().nullable().openapi({ description: 'Web port (noVNC); null until the container is made.' }),
     is_hot_spare: z.boolean(),
@@ -70,13 +71,15 @@ export function instanceStatus(status: VmStatus): (typeof INSTANCE_STATUSES)[num
   }
 }
 
-export function instanceView(vm: Vm, endpointsOf: EndpointsOf) {
+/** `pools`: the names of pools by their ids. */
+export function instanceView(vm: Vm, pools: ReadonlyMap<string, string>, endpointsOf: EndpointsOf) {
   const status = instanceStatus(vm.status);
   if (status === undefined) return undefined;
   return {
     instance_id: vm.id,
     container_id: vm.engineId,
     vm_type: vm.vmType,
+    pool: pools.get(vm.poolId) ?? null,
     status,
     port: addressesOf(vm, endpointsOf).port,
     is_hot_spare: vm.hotSpare,

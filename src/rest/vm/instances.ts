@@ -5,6 +5,7 @@ import { createVm } from '../../actions/vm/createVm.js';
 import { destroyVm, releaseVm } from '../../actions/vm/releaseVm.js';
 import { Done, done, ok, refusals } from '../../answers/responses.js';
 import { getGuest } from '../../db/guests.js';
+import { poolNames } from '../../db/pools.js';
 import { getVm } from '../../db/vms.js';
 import type { EndpointsOf } from '../../domain/endpoints.js';
 import { NotFound } from '../../domain/errors.js';
@@ -72,11 +73,14 @@ const destroy = createRoute({
 
 export function addInstanceRoutes(app: OpenAPIHono, { endpointsOf }: { endpointsOf: EndpointsOf }): void {
   app.openapi(list, async (c) => {
-    const vms = await actionContext(c).read((db) =>
+    const { read } = actionContext(c);
+    const vms = await read((db) =>
       db.vm.findMany({ where: { cleanedAt: null }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
     );
+    const ids = vms.map(({ poolId }) => poolId);
+    const pools = await read((db) => poolNames(db, ids));
     return c.json(
-      vms.flatMap((vm) => instanceView(vm, endpointsOf) ?? []),
+      vms.flatMap((vm) => instanceView(vm, pools, endpointsOf) ?? []),
       200,
     );
   });
@@ -85,7 +89,7 @@ export function addInstanceRoutes(app: OpenAPIHono, { endpointsOf }: { endpoints
     const { read } = actionContext(c);
     const { id } = asked(c, SHOWN);
     const vm = await read((db) => getVm(db, id));
-    const view = vm && instanceView(vm, endpointsOf);
+    const view = vm && instanceView(vm, await read((db) => poolNames(db, [vm.poolId])), endpointsOf);
     if (!vm || !view) throw new NotFound('VM', id);
     return c.json(
       {
