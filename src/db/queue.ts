@@ -4,6 +4,8 @@ import type { Db, Tx } from './client.js';
 
 /** In which order a pool's queue is served: first in, first out. By `turn`, since two requests may carry the same time. */
 const ORDER = Prisma.sql`"turn"`;
+/** The same for lists: what is queued is shown in the order in which it is served. */
+export const IN_TURN = { turn: 'asc' } as const;
 
 /** Those who wait for this pool, whose turn is next, but not callers who are gone. Their rows are held; those that others hold are skipped. */
 export function nextInQueue(tx: Tx, poolId: string, limit: number): Promise<Pick<Assignment, 'id' | 'assignedTo'>[]> {

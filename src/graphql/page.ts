@@ -1,5 +1,6 @@
 import { first, PAGE_ITEMS } from '../actions/fields.js';
 import { parseField } from '../actions/parseInput.js';
+import { IN_TURN } from '../db/queue.js';
 import { InvalidInput } from '../domain/errors.js';
 import { LIMITS } from '../domain/limits.js';
 import { PRICES } from '../domain/prices.js';
@@ -96,6 +97,34 @@ function createdAfter({ createdAt, id }: Created): CreatedAfter {
   return { createdAt: { gte: createdAt }, OR: [{ createdAt: { gt: createdAt } }, { createdAt, id: { gt: id } }] };
 }
 
+/** What `read` is to use of rows in their turn, all of it. */
+interface Turns {
+  where: { turn?: { gt: bigint } };
+  orderBy: typeof IN_TURN;
+  take: number;
+}
+
+/** A page in the order of the queue. @throws GraphQLError  as `pageByCreation` does. */
+export async function pageByTurn<Row extends { turn: bigint }>(
+  args: PageArgs,
+  read: (slice: Turns) => Promise<Row[]>,
+): Promise<Page<Row>> {
+  const size = pageSize(args.first);
+  const after = args.after == null ? undefined : parseTurn(args.after);
+  const rows = await read({
+    where: after === undefined ? {} : { turn: { gt: after } },
+    orderBy: IN_TURN,
+    take: size + 1,
+  });
+  return pageOf(rows, size, after === undefined, ({ turn }) => Buffer.from(`turn:${turn}`).toString('base64url'));
+}
+
+function parseTurn(given: string): bigint {
+  const [, turn] = /^turn:(\d{1,18})$/.exec(Buffer.from(given, 'base64url').toString()) ?? [];
+  if (turn === undefined) throw notACursor(given);
+  return BigInt(turn);
+}
+
 function cursorOf({ createdAt, id }: Created): string {
   return Buffer.from(`${createdAt.getTime()}:${id}`).toString('base64url');
 }
@@ -103,8 +132,9 @@ function cursorOf({ createdAt, id }: Created): string {
 function parseCursor(given: string): Created {
   const [, ms, id] =
     /^(\d{1,15}):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(Buffer.from(given, 'base64url').toString()) ?? [];
-  if (ms === undefined || id === undefined) {
-    throw badUserInput(new InvalidInput('after', given, 'Give a `cursor` or the `endCursor` of a page of this list.'));
-  }
+  if (ms === undefined || id === undefined) throw notACursor(given);
   return { createdAt: new Date(Number(ms)), id };
 }
+
+const notACursor = (given: string) =>
+  badUserInput(new InvalidInput('after', given, 'Give a `cursor` or the `endCursor` of a page of this list.'));

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Db, openDatabase } from '../../src/db/client.js';
 import { type EventFilter, eventsAfter, lastSeq, seqBeforeNewest } from '../../src/db/events.js';
+import { IN_TURN } from '../../src/db/queue.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const EVENTS = 50_000;
@@ -108,7 +109,7 @@ test('nor does a page of a list', async () => {
   );
   await admin.query('VACUUM ANALYZE "Assignment"');
   for (const where of [{ assignedTo: 'rare' }, { vmType: '10' }, { poolId: rare }, { status: 'QUEUED' as const }]) {
-    const page = () => db.assignment.findMany({ where, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], take: 51 });
+    const page = () => db.assignment.findMany({ where, orderBy: IN_TURN, take: 51 });
     const blocks = await blocksRead(async () => {
       for (let n = 0; n < 10; n++) await page();
     }, 'Assignment');

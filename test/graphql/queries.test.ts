@@ -321,6 +321,30 @@ describe('pages', () => {
     expect(met).toEqual(expected.map(({ id }) => id));
   });
 
+  test('assignments are listed in their turn, in which the queue is served, also where they were asked for at the same moment', async () => {
+    const { id: poolId } = await aPool(world.db, { vmType: '2025' });
+    const createdAt = new Date('2026-01-01T00:00:00.123Z');
+    const made: string[] = [];
+    for (let n = 0; n < 9; n++) {
+      const data = { id: randomUUID(), poolId, vmType: '2025', assignedTo: `job ${n}`, createdAt };
+      made.push((await world.db.assignment.create({ data })).id);
+    }
+    const page = `query($after: String) { assignments(vmType: "2025", status: QUEUED, first: 4, after: $after) {
+      pageInfo { hasNextPage endCursor } nodes { assignmentId position } } }`;
+
+    const met: { assignmentId: string; position: number }[] = [];
+    for (let after: string | null = null; ; ) {
+      const { assignments }: { assignments: Page & { nodes: typeof met } } = await read(world, page, { after });
+      met.push(...assignments.nodes);
+      if (!assignments.pageInfo.hasNextPage) break;
+      after = assignments.pageInfo.endCursor;
+    }
+    expect(met).toEqual(made.map((assignmentId, n) => ({ assignmentId, position: n + 1 })));
+
+    const { extensions } = await errorOf(world, '{ assignments(after: "dHVybjp4") { nodes { id } } }');
+    expect(extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' });
+  });
+
   test('a page has 50 items unless told otherwise, at most 100, and may be empty', async () => {
     const { id: goldenImageId } = await anImage(world.db, { vmType: '10' });
     const { id: poolId } = await aPool(world.db, { vmType: '10' });

@@ -7,7 +7,7 @@ import { ID_DESCRIPTION, idArg, ONLY_POOL_DESCRIPTION, poolFilter } from '../arg
 import { builder } from '../builder.js';
 import { changes, present } from '../changes.js';
 import { notFound } from '../errors.js';
-import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByCreation, pageComplexity } from '../page.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, pageByTurn, pageComplexity } from '../page.js';
 import { mutation } from '../verbs.js';
 import { CREATED_BY, Principal, principalOf } from './principal.js';
 
@@ -71,7 +71,7 @@ builder.queryFields((t) => ({
   }),
   assignments: t.field({
     type: AssignmentConnection,
-    description: 'Assignments, oldest first, those that are over too. Everything that is given must hold.',
+    description: 'Assignments, first asked first, those that are over too. Everything that is given must hold.',
     args: {
       status: t.arg({
         type: AssignmentStatus,
@@ -90,7 +90,7 @@ builder.queryFields((t) => ({
         ...(status != null && { status }),
         ...(assignedTo != null && { assignedTo }),
       };
-      return pageByCreation(args, ({ where, ...slice }) =>
+      return pageByTurn(args, ({ where, ...slice }) =>
         read((db) => db.assignment.findMany({ where: { ...filter, ...where }, ...slice })),
       );
     },
