@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeRelease } from '../test/support/nodeRelease.js';
+import { CHECKS, type Check, check, type Outcome } from './checks.js';
 
 /** What the tests need, by the Debian package that has it. A missing engine is an error, not a skip. */
 const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
@@ -33,18 +34,6 @@ const ENGINES: readonly (readonly [pkg: string, isThere: () => boolean])[] = [
   ['python3-requests', () => run('/usr/bin/python3', ['-c', 'import requests']).status === 0],
 ];
 
-type Check = readonly [name: string, command: string, args: readonly string[]];
-
-const CHECKS: readonly Check[] = [
-  ['build', 'npm', ['run', '--silent', 'build']],
-  ['types', 'npx', ['tsc', '--noEmit']],
-  ['format and lint', 'npx', ['biome', 'ci', '.']],
-  ['typed lint', 'npx', ['oxlint', '--type-aware']],
-  ['unused code', 'npx', ['knip']],
-  ['schema.graphql', 'npx', ['tsx', 'tools/print-schema.ts', '--check']],
-  ['docs/limits.md', 'npx', ['tsx', 'tools/print-limits.ts', '--check']],
-  ['docs/settings.md', 'npx', ['tsx', 'tools/print-settings.ts', '--check']],
-];
 /** Fails where a package says that it does not run on this Node, of which `npm ci` only warns. */
 const FITS: Check = ['packages fit this Node', 'npm', ['ci', '--dry-run', '--engine-strict', '--no-audit']];
 
@@ -134,27 +123,6 @@ async function stopDocker(daemon: ChildProcess | undefined): Promise<void> {
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
   daemon.kill('SIGTERM');
   await ended;
-}
-
-interface Outcome {
-  passed: number;
-  /** What failed and how, to be told again at the end: a log of thousands of lines is read from there, and may have been cut. */
-  failures: string[];
-}
-
-function check(checks: readonly Check[], env = process.env): Outcome {
-  const outcome: Outcome = { passed: 0, failures: [] };
-  for (const [name, command, args] of checks) {
-    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env });
-    console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
-    if (status === 0) {
-      outcome.passed++;
-      continue;
-    }
-    outcome.failures.push(name);
-    console.log(`${stdout}${stderr}`.slice(-20_000));
-  }
-  return outcome;
 }
 
 function tests(folder: string, files: string[], env = process.env): Outcome {
