@@ -15,7 +15,7 @@ import {
   Waiting,
 } from '../src/provisioner/provisioner.js';
 import { decodePng } from './provisioner/decodePng.js';
-import { until } from './provisioner/until.js';
+import { until } from './support/until.js';
 
 /** A provisioner and what a test needs to play the world around it. */
 export interface ProvisionerUnderTest {
@@ -93,7 +93,7 @@ export function describeProvisioner(
     test('an installation tells how far it is', async () => {
       const ref = await installing();
 
-      const told: InstallProgress = await until('progress', LIMIT_MS, () => provisioner.progress(ref.id));
+      const told: InstallProgress = await until('progress', () => provisioner.progress(ref.id), LIMIT_MS);
 
       expect(told.message).not.toBe('');
       if (told.progress !== null) expect(told.progress).toSatisfy((share: number) => share >= 0 && share <= 1);
@@ -163,10 +163,14 @@ export function describeProvisioner(
 
       await world.crash(ref);
 
-      const machine = await until('the end is seen', LIMIT_MS, async () => {
-        const seen = await provisioner.inspect(ref);
-        return seen?.state === 'exited' && seen;
-      });
+      const machine = await until(
+        'the end is seen',
+        async () => {
+          const seen = await provisioner.inspect(ref);
+          return seen?.state === 'exited' && seen;
+        },
+        LIMIT_MS,
+      );
       expect(machine.exitCode).toBeGreaterThan(0);
       expect((await listed(ref))?.machine).toMatchObject({ state: 'exited', exitCode: machine.exitCode });
       expect(provisioner.explainExit(machine.exitCode ?? 0, { wasReady: false, isoUrl: false, log: [] })).toContain(
@@ -188,7 +192,7 @@ export function describeProvisioner(
         const toldOf = async (on: boolean) => {
           hints.length = 0;
           await world.befall(ref, misfortune, on);
-          return until('a hint', LIMIT_MS, async () => hints.includes(ref.id));
+          return until('a hint', async () => hints.includes(ref.id), LIMIT_MS);
         };
         expect(await provisioner.inspect(ref)).toMatchObject(well);
         // The engine begins to tell some moments after it was asked to.
@@ -292,7 +296,7 @@ export function describeProvisioner(
     test('a guest that is up answers RDP', async () => {
       const ref = await cloned();
 
-      await until('RDP answers', LIMIT_MS, () => provisioner.answersRdp(ref.id));
+      await until('RDP answers', () => provisioner.answersRdp(ref.id), LIMIT_MS);
 
       await provisioner.destroy(ref);
       expect(await provisioner.answersRdp(ref.id)).toBe(false);
@@ -315,7 +319,7 @@ export function describeProvisioner(
         await provisioner.clone(spec);
         const { host, port } = provisioner.endpoints(spec.endpoint ?? null)?.rdp ?? { host: '', port: 0 };
 
-        await until('RDP answers', LIMIT_MS, () => answersRdp(() => dial(host, port)));
+        await until('RDP answers', () => answersRdp(() => dial(host, port)), LIMIT_MS);
 
         await provisioner.destroy({ kind: 'vm', id: spec.id });
         expect(await answersRdp(() => dial(host, port))).toBe(false);
@@ -333,8 +337,10 @@ export function describeProvisioner(
       test('the web server of a machine is reached', async () => {
         const ref = await cloned();
 
-        const socket = await until('it listens', LIMIT_MS, () =>
-          provisioner.dial(ref, MACHINE_PORTS.web).catch(() => undefined),
+        const socket = await until(
+          'it listens',
+          () => provisioner.dial(ref, MACHINE_PORTS.web).catch(() => undefined),
+          LIMIT_MS,
         );
         socket.end('GET / HTTP/1.0\r\n\r\n');
         expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.[01] [23]/);
@@ -345,10 +351,14 @@ export function describeProvisioner(
     test('a machine shows its screen and takes keys and clicks, until it ends', async () => {
       const ref = await cloned();
 
-      const shot = await until('a picture', LIMIT_MS, async () => {
-        const answer = await provisioner.screenshot(ref);
-        return !(answer instanceof Unavailable) && answer;
-      });
+      const shot = await until(
+        'a picture',
+        async () => {
+          const answer = await provisioner.screenshot(ref);
+          return !(answer instanceof Unavailable) && answer;
+        },
+        LIMIT_MS,
+      );
       const { width, height } = shot;
 
       expect(decodePng(shot.png)).toMatchObject({ width, height });
@@ -362,7 +372,7 @@ export function describeProvisioner(
       });
 
       await world.crash(ref);
-      await until('the end is seen', LIMIT_MS, async () => (await provisioner.inspect(ref))?.state === 'exited');
+      await until('the end is seen', async () => (await provisioner.inspect(ref))?.state === 'exited', LIMIT_MS);
       const none = { code: 'UNAVAILABLE', part: 'screen' };
       expect(await provisioner.screenshot(ref)).toMatchObject(none);
       await provisioner.destroy(ref);
@@ -373,10 +383,14 @@ export function describeProvisioner(
     test('an installation shows its screen', async () => {
       const ref = await installing();
 
-      const shot = await until('a picture', LIMIT_MS, async () => {
-        const answer = await provisioner.screenshot(ref);
-        return !(answer instanceof Unavailable) && answer;
-      });
+      const shot = await until(
+        'a picture',
+        async () => {
+          const answer = await provisioner.screenshot(ref);
+          return !(answer instanceof Unavailable) && answer;
+        },
+        LIMIT_MS,
+      );
 
       expect(shot.width * shot.height).toBeGreaterThan(0);
       await provisioner.destroy(ref);
@@ -393,12 +407,16 @@ export function describeProvisioner(
     test('who watches is hinted, until he stops', async () => {
       const hints: string[] = [];
       const stop = provisioner.watch((ref) => hints.push(ref.id));
-      const ref = await until('a hint', LIMIT_MS, async () => {
-        const next = await cloned();
-        await world.crash(next);
-        await provisioner.destroy(next);
-        return hints.includes(next.id) && next;
-      });
+      const ref = await until(
+        'a hint',
+        async () => {
+          const next = await cloned();
+          await world.crash(next);
+          await provisioner.destroy(next);
+          return hints.includes(next.id) && next;
+        },
+        LIMIT_MS,
+      );
       expect(hints).toContain(ref.id);
 
       stop();

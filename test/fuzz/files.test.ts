@@ -2,9 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
+import { aVm } from '../support/rows.js';
 import { ANSWER_MS, type Draw, fuzz } from './support/fuzz.js';
 
 let world: World;

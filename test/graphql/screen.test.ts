@@ -5,7 +5,7 @@ import { encodeNodeId } from '../../src/graphql/nodeId.js';
 import { encodePng } from '../../src/provisioner/encodePng.js';
 import { aScreen, type TestScreen } from '../provisioner/aScreen.js';
 import { decodePng } from '../provisioner/decodePng.js';
-import { anImage, aVm } from '../rest/support/rows.js';
+import { anImage, aVm } from '../support/rows.js';
 import { REFUSAL, read } from './support/ask.js';
 import { createWorld, type World } from './support/world.js';
 

@@ -5,8 +5,8 @@ import type { ImageStatus } from '../../src/domain/image.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { call } from '../rest/support/call.js';
-import { anImage, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { anImage, aVm } from '../support/rows.js';
 
 let world: World;
 let probing: World;

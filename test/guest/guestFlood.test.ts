@@ -5,8 +5,8 @@ import { runCommand } from '../../src/actions/command/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { Agent } from '../rest/support/agent.js';
-import { anImage, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { anImage, aVm } from '../support/rows.js';
 
 /** What a guest can do without end, and what it must not cost the others. */
 let world: World;

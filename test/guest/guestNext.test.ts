@@ -4,9 +4,9 @@ import iconv from 'iconv-lite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Heartbeats } from '../../src/guest/heartbeats.js';
 import { Agent } from '../rest/support/agent.js';
-import { aVm } from '../rest/support/rows.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 
 let scene: Scene;

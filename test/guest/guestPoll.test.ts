@@ -7,9 +7,9 @@ import { ANYONE } from '../../src/domain/principal.js';
 import { openBus } from '../../src/events/bus.js';
 import { parseGuestPoll } from '../../src/guest/guestPoll.js';
 import { Agent } from '../rest/support/agent.js';
-import { aVm } from '../rest/support/rows.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
 import type { World } from '../rest/support/world.js';
+import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 
 let scene: Scene;

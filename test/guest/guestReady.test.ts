@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { vmStep } from '../../src/domain/vm.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { Agent } from '../rest/support/agent.js';
-import { anImage, aPool, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { anImage, aPool, aVm } from '../support/rows.js';
 
 let world: World;
 let probing: World;

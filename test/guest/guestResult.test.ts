@@ -8,9 +8,9 @@ import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { isTruncated } from '../../src/domain/command.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { Agent, type GuestReply, type GuestValues } from '../rest/support/agent.js';
-import { aVm } from '../rest/support/rows.js';
 import { type Shares, startShares } from '../rest/support/shares.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { aVm } from '../support/rows.js';
 
 let shares: Shares;
 let world: World;

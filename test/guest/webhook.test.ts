@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { macOf } from '../../src/domain/mac.js';
 import { call, expectProblem } from '../rest/support/call.js';
-import { anImage, aVm } from '../rest/support/rows.js';
 import { startWorld, type World } from '../rest/support/world.js';
+import { anImage, aVm } from '../support/rows.js';
 
 let world: World;
 

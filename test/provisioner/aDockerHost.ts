@@ -15,9 +15,9 @@ import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage, type Storage } from '../../src/storage/storage.js';
 import { buildStandIns, STUB_TAG } from '../standin/buildStandIns.js';
 import { alone } from '../support/alone.js';
+import { until } from '../support/until.js';
 import { freePort } from './freePort.js';
 import { guestCommand } from './guestCommand.js';
-import { until } from './until.js';
 
 export const STUB = STUB_TAG;
 export const docker = new Docker({ socketPath: '/var/run/docker.sock' });
@@ -118,7 +118,7 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
     },
     async ask(ref, command, limitMs = 20_000) {
       const address = await host.addressOf(ref);
-      return until(`${ref.kind} answers "${command}"`, limitMs, () => guestCommand(address, command));
+      return until(`${ref.kind} answers "${command}"`, () => guestCommand(address, command), limitMs);
     },
     async aGolden(limitMs = 60_000) {
       const spec = await host.installSpec();
@@ -126,8 +126,8 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
       const ref: MachineRef = { kind: 'golden', id: spec.id };
       await until(
         'the installation is done',
-        limitMs,
         async () => (await host.ask(ref, 'read .stage', limitMs)) === 'ok complete',
+        limitMs,
       );
       await provisioner.seal(spec.id);
       return spec.id;

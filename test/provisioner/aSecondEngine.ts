@@ -5,8 +5,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
+import { until } from '../support/until.js';
 import { docker } from './aDockerHost.js';
-import { until } from './until.js';
 
 /** A Docker daemon of its own, with other settings than the one that all tests share. */
 export interface SecondEngine {
@@ -42,10 +42,14 @@ export async function aRemappingEngine(image: string): Promise<SecondEngine> {
     const log = openSync(path('log'), 'a');
     daemon = spawn('unshare', ['--mount', '--net', 'sh', '-c', line(bridge)], { stdio: ['ignore', log, log], env });
     closeSync(log);
-    await until('the second Docker answers', 30_000, async () => {
-      if (daemon.exitCode !== null) throw new Error(`it ended:\n${readFileSync(path('log'), 'utf8').slice(-2000)}`);
-      return second.ping().catch(() => false);
-    });
+    await until(
+      'the second Docker answers',
+      async () => {
+        if (daemon.exitCode !== null) throw new Error(`it ended:\n${readFileSync(path('log'), 'utf8').slice(-2000)}`);
+        return second.ping().catch(() => false);
+      },
+      30_000,
+    );
   }
   async function end(): Promise<void> {
     if (daemon.exitCode !== null) return;

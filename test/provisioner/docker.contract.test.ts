@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describeProvisioner } from '../provisioner.contract.js';
+import { until } from '../support/until.js';
 import { aDockerHost, docker } from './aDockerHost.js';
-import { until } from './until.js';
 
 describeProvisioner('docker', async () => {
   const host = await aDockerHost();
@@ -10,8 +10,8 @@ describeProvisioner('docker', async () => {
     async installed(id) {
       await until(
         'the installation is done',
-        30_000,
         async () => (await host.ask({ kind: 'golden', id }, 'read .stage')) === 'ok complete',
+        30_000,
       );
     },
     crash: ({ kind, id }) => docker.getContainer(`vapiorc_${kind}_${id}`).kill(),

@@ -18,8 +18,8 @@ import { Broken, EndpointTaken, type MachineRef } from '../../src/provisioner/pr
 import { unprotectGolden } from '../../src/storage/protectGolden.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { ALONE } from '../support/alone.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
-import { until } from './until.js';
 
 let host: DockerHost;
 let goldenImageId: string;
@@ -52,7 +52,7 @@ test('names of OEM files arrive in Windows as they are, whatever they are writte
     const spec = { ...(await host.installSpec()), oemBundle };
     expect(await host.another({}, { storage }).install(spec, () => {})).toHaveProperty('engineId');
     const ref: MachineRef = { kind: 'golden', id: spec.id };
-    await until('Windows is there', 60_000, async () => (await host.ask(ref, 'read .stage')) === 'ok complete');
+    await until('Windows is there', async () => (await host.ask(ref, 'read .stage')) === 'ok complete', 60_000);
     const names = await host.ask(ref, 'read .oddnames');
     const { Config } = await container(ref);
     await host.provisioner.destroy(ref);
@@ -237,10 +237,14 @@ test('guests can not reach each other, and the gateway of their network is known
     Cmd: ['timeout', '2', 'bash', '-c', `echo > /dev/tcp/${target}/7777`],
   });
   await probe.start({ Detach: true });
-  const done = await until('the attempt ends', 10_000, async () => {
-    const state = await probe.inspect();
-    return !state.Running && state;
-  });
+  const done = await until(
+    'the attempt ends',
+    async () => {
+      const state = await probe.inspect();
+      return !state.Running && state;
+    },
+    10_000,
+  );
 
   expect(done.ExitCode).not.toBe(0);
   const network = await docker.getNetwork(host.settings.network).inspect();

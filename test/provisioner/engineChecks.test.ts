@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DockerSettings } from '../../src/provisioner/docker/settings.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
 import { aLyingEngine } from './aLyingEngine.js';
-import { until } from './until.js';
 
 let host: DockerHost;
 let folder: string;
@@ -114,7 +114,7 @@ test('Podman is known by its name and refused, for it drops what keeps guests ap
   const line = ['--mount', 'podman', ...places, 'system', 'service', '--time=0', `unix://${socket}`];
   const podman = spawn('unshare', line, { stdio: 'ignore' });
   try {
-    await until('Podman answers', 20_000, () =>
+    await until('Podman answers', () =>
       host
         .another({ dockerSocket: socket })
         .health()

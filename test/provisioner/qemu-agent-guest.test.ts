@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { QEMU_TAG } from '../standin/buildStandIns.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost } from './aDockerHost.js';
-import { until } from './until.js';
 
 /** A real QEMU without KVM takes its time. */
 const BOOT_LIMIT_MS = 120_000;
@@ -24,10 +24,14 @@ test('the QEMU guest agent of a real QEMU runs scripts in its guest, over one co
   const ref: MachineRef = { kind: 'vm', id: spec.id };
   const never = new AbortController().signal;
   const open = () =>
-    until('the agent answers', BOOT_LIMIT_MS, async () => {
-      const agent = await provisioner.qemuAgent(spec.id);
-      return !(agent instanceof Error) && agent;
-    });
+    until(
+      'the agent answers',
+      async () => {
+        const agent = await provisioner.qemuAgent(spec.id);
+        return !(agent instanceof Error) && agent;
+      },
+      BOOT_LIMIT_MS,
+    );
   const run = async (agent: QemuAgent, script: string, timeoutMs = 20_000, cancelled = never) => {
     const { stdout, stderr, ...ended } = await agent.run(Buffer.from(script), { timeoutMs, cancelled });
     return { ...ended, stdout: Buffer.from(stdout).toString(), stderr: Buffer.from(stderr).toString() };

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { sha256File } from '../../src/storage/sha256File.js';
 import { QEMU_TAG } from '../standin/buildStandIns.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost, docker } from './aDockerHost.js';
-import { until } from './until.js';
 
 /** A real QEMU without KVM takes its time. */
 const BOOT_LIMIT_MS = 120_000;
@@ -25,8 +25,8 @@ test('three real QEMU guests share one golden disk: each reads it, writes stay w
   await host.provisioner.install({ ...spec, diskGiB: 32 }, () => {});
   await until(
     'the installation is done',
-    BOOT_LIMIT_MS,
     async () => (await host.ask(golden, 'read .stage', BOOT_LIMIT_MS)) === 'ok complete',
+    BOOT_LIMIT_MS,
   );
   const precious = randomUUID();
   expect(await host.ask(golden, `write precious ${precious}`)).toBe('ok');
@@ -43,7 +43,7 @@ test('three real QEMU guests share one golden disk: each reads it, writes stay w
   expect(await each((vm) => host.ask(vm, 'read mine'))).toEqual(['ok clone-0', 'ok clone-1', 'ok clone-2']);
   await host.ask(vms[0] as MachineRef, 'write precious changed');
   expect(await host.ask(vms[1] as MachineRef, 'read precious')).toBe(`ok ${precious}`);
-  await each((vm) => until('RDP answers', BOOT_LIMIT_MS, () => host.provisioner.answersRdp(vm.id)));
+  await each((vm) => until('RDP answers', () => host.provisioner.answersRdp(vm.id), BOOT_LIMIT_MS));
 
   const mounted = (await each(({ id }) => docker.getContainer(`vapiorc_vm_${id}`).inspect())).flatMap(({ Mounts }) =>
     Mounts.map(({ Type }) => Type),

@@ -4,9 +4,9 @@ import { chordOfCharacter, parseChord } from '../../src/domain/keys.js';
 import type { Screenshot } from '../../src/domain/screen.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { QEMU_TAG } from '../standin/buildStandIns.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost } from './aDockerHost.js';
 import { decodePng } from './decodePng.js';
-import { until } from './until.js';
 
 /** A real QEMU without KVM takes its time. */
 const BOOT_LIMIT_MS = 120_000;
@@ -34,12 +34,12 @@ test('a real QEMU shows what its guest does, and its guest reads every key as it
   await provisioner.install({ ...spec, diskGiB: 32 }, () => {});
   await until(
     'the installation is done',
-    BOOT_LIMIT_MS,
     async () => (await host.ask(ref, 'read .stage', BOOT_LIMIT_MS)) === 'ok complete',
+    BOOT_LIMIT_MS,
   );
   const type = (text: string) => Array.from(text, (character) => chordOfCharacter(character) ?? []);
   const read = (line: string) =>
-    until(`"${line}" was read`, 20_000, async () => (await host.ask(ref, 'read .keys')) === `ok ${line}`);
+    until(`"${line}" was read`, async () => (await host.ask(ref, 'read .keys')) === `ok ${line}`);
   const before = (await provisioner.screenshot(ref)) as Screenshot;
   expect([before.width, before.height]).toEqual([720, 400]); // text mode
   expect(lit(before)).toBeGreaterThan(1000);

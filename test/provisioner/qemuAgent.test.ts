@@ -9,8 +9,8 @@ import { type Lead, NotLeading } from '../../src/domain/lead.js';
 import type { QemuAgent } from '../../src/domain/qemuAgent.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
 import { ALONE } from '../support/alone.js';
+import { until } from '../support/until.js';
 import { aGuestAgent, removeGuestFiles } from './aGuestAgent.js';
-import { until } from './until.js';
 
 afterAll(removeGuestFiles);
 
@@ -47,7 +47,7 @@ describe('the QEMU guest agent', () => {
     expect(Buffer.from(ended.stdout).toString()).toBe(`${words}\n`);
     expect(Buffer.from(ended.stderr).toString()).toBe('wrong\n');
     expect(file).toMatch(/^\/tmp\/vapiorc-[0-9a-f-]{36}\.sh$/);
-    await until('the script is gone', 5000, async () => !existsSync(file));
+    await until('the script is gone', async () => !existsSync(file), 5000);
     agent.close();
   });
 
@@ -126,7 +126,7 @@ describe('the QEMU guest agent', () => {
 
     await expect(run(agent, `sleep 1; mkdir ${done}\n`, 100)).rejects.toThrow(NotLeading);
 
-    await until('it went on to its end', 5000, async () => existsSync(done));
+    await until('it went on to its end', async () => existsSync(done), 5000);
     await rm(dirname(done), { recursive: true });
     agent.close();
   });

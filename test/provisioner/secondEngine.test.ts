@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
+import { until } from '../support/until.js';
 import { aDockerHost, type DockerHost, doorsOf, STUB } from './aDockerHost.js';
 import { aRemappingEngine, type SecondEngine } from './aSecondEngine.js';
-import { until } from './until.js';
 
 /** On a Docker that remaps users: its containers' root is not the host's. */
 let engine: SecondEngine;
@@ -34,12 +34,12 @@ test('machines are made without its remapping: they have their storage, their de
   const ref = await installing();
 
   const storage = join(host.storage.layout.install(ref.id), 'storage');
-  await until('the guest has written its disk', 20_000, async () => (await readdir(storage)).includes('data.qcow2'));
+  await until('the guest has written its disk', async () => (await readdir(storage)).includes('data.qcow2'));
   const container = engine.docker.getContainer(`vapiorc_golden_${ref.id}`);
   const opened = await container.exec({ Cmd: ['sh', '-c', ': <>/dev/net/tun'] });
   (await opened.start({})).resume();
   expect(
-    await until('it was tried', 5_000, async () => [(await opened.inspect()).ExitCode].find(Number.isInteger)),
+    await until('it was tried', async () => [(await opened.inspect()).ExitCode].find(Number.isInteger), 5_000),
   ).toBe(0);
   await host.provisioner.destroy(ref);
   expect(await host.provisioner.list()).toEqual([]);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createSimulatedProvisioner } from '../../src/provisioner/simulated/simulated.js';
 import { describeProvisioner } from '../provisioner.contract.js';
 import { alone } from '../support/alone.js';
-import { until } from './until.js';
+import { until } from '../support/until.js';
 
 describeProvisioner(
   'simulated',
@@ -38,7 +38,7 @@ describeProvisioner(
       installSpec: async () => ({ ...machine(), isoUrl: null, oemBundle: null }),
       cloneSpec: async (goldenImageId) => ({ ...machine(), goldenImageId, containerImage: 'simulated' }),
       installed: async (id) => {
-        await until('the installation is done', 5000, async () => done.has(id));
+        await until('the installation is done', async () => done.has(id), 5000);
       },
       crash: async (ref) => provisioner.kill(ref, 1),
       befall: async (ref, misfortune, on) => provisioner.befall(ref, misfortune, on),

@@ -6,9 +6,9 @@ import { createLog } from '../../src/log.js';
 import type { MachineRef } from '../../src/provisioner/provisioner.js';
 import { createStorage } from '../../src/storage/storage.js';
 import { buildVariant } from '../standin/buildStandIns.js';
+import { until } from '../support/until.js';
 import { freePort as freeServerPort } from '../system/support/ports.js';
 import { aDockerHost, type DockerHost, docker, doorsOf, STUB } from './aDockerHost.js';
-import { until } from './until.js';
 
 /** How a guest's calls come in over real Docker networks: at which address, and from which. */
 describe.each([
@@ -54,7 +54,7 @@ describe.each([
   });
 
   test('calls in, and is known by the address of its container', async () => {
-    const call = await until('a call', 20_000, async () => calls[0]);
+    const call = await until('a call', async () => calls[0]);
 
     const { nat, user } = await doorsOf(host.provisioner);
     expect(call.at).toBe(actual === 'user' ? user : nat);

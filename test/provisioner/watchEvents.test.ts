@@ -7,8 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.js';
 import { openEngine } from '../../src/provisioner/docker/engine/engine.js';
 import { watchEvents } from '../../src/provisioner/docker/engine/watchEvents.js';
+import { until } from '../support/until.js';
 import { docker, STUB } from './aDockerHost.js';
-import { until } from './until.js';
 
 const deployment = `test-${randomUUID().slice(0, 8)}`;
 let folder: string;
@@ -62,7 +62,7 @@ test('hints go on after the engine was away, and who depends on it is told', asy
     stopped.signal,
   );
   const hinted = (id: string) =>
-    until(`a hint for ${id}`, 20_000, async () => {
+    until(`a hint for ${id}`, async () => {
       await aMachineComesAndGoes({ 'vapiorc.deployment': deployment, 'vapiorc.vm': id });
       return hints.includes(id);
     });
@@ -92,7 +92,7 @@ test('a stranger is no hint', async () => {
     stopped.signal,
   );
 
-  await until('a hint of ours', 20_000, async () => {
+  await until('a hint of ours', async () => {
     await aMachineComesAndGoes({ 'vapiorc.deployment': 'another', 'vapiorc.vm': 'theirs' });
     await aMachineComesAndGoes({ 'vapiorc.deployment': deployment });
     await aMachineComesAndGoes({ 'vapiorc.deployment': deployment, 'vapiorc.vm': 'ours' });

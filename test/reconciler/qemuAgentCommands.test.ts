@@ -16,8 +16,8 @@ import { Loop } from '../../src/primitives/loop.js';
 import { agentOn } from '../../src/provisioner/qga/openQemuAgent.js';
 import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
 import { aGuestAgent, removeGuestFiles } from '../provisioner/aGuestAgent.js';
-import { anImage, aVm } from '../rest/support/rows.js';
 import { ALONE } from '../support/alone.js';
+import { anImage, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
+import { anImage, aPool, aVm } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { type Answer, call, expectProblem } from './support/call.js';
-import { anImage, aPool, aVm } from './support/rows.js';
-import { startWorld, until, type World } from './support/world.js';
+import { startWorld, type World } from './support/world.js';
 
 let world: World;
 const assign = (query: string, init: RequestInit = {}): Promise<Answer> =>
   call(world.url, 'POST', `/api/vms/assign?${query}`, init);
 const queued = (count = 1) =>
   until(
-    world,
     'the request is queued',
     async () => (await world.db.assignment.count({ where: { status: 'QUEUED' } })) === count,
   );
@@ -76,7 +76,7 @@ describe('when no VM is there in time', () => {
   });
 
   test('it says why the pool does not grow', async () => {
-    await aPool(world.db, '11', { blocked: 'the host has no memory left' });
+    await aPool(world.db, { blocked: 'the host has no memory left' });
     await anImage(world.db);
 
     expect((await assign('assigned_to=x&wait_seconds=0')).body.message).toContain('the host has no memory left');
@@ -111,7 +111,6 @@ describe('a caller who goes away', () => {
 
     await failed;
     await until(
-      world,
       'the request left the queue',
       async () => (await world.db.assignment.count({ where: { status: 'QUEUED' } })) === 0,
     );
@@ -129,7 +128,7 @@ describe('a caller who goes away', () => {
 
     await failed;
     // Either the request was gone before the VM was there, or the VM was given and then released.
-    await until(world, 'nobody holds the VM', async () => {
+    await until('nobody holds the VM', async () => {
       const open = await world.db.assignment.count({ where: { status: { not: 'ENDED' } } });
       return open === 0;
     });

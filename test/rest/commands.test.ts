@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { guestToken } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';
+import { aVm } from '../support/rows.js';
 import { call, expectProblem } from './support/call.js';
-import { aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

@@ -1,8 +1,8 @@
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNginx } from '../support/nginx.js';
+import { aPool } from '../support/rows.js';
 import type { RunningProxy } from '../support/runProxy.js';
-import { aPool } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 const CHROMIUM = '/usr/bin/chromium';

@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewEvent } from '../../src/domain/events.js';
+import { aPool, aVm } from '../support/rows.js';
+import { until } from '../support/until.js';
 import { call, expectProblem } from './support/call.js';
-import { aPool, aVm } from './support/rows.js';
-import { startWorld, until, type World } from './support/world.js';
+import { startWorld, type World } from './support/world.js';
 
 interface Told {
   id: string;
@@ -57,7 +58,6 @@ async function listen(query = '', headers: Record<string, string> = {}) {
 test('tells what happens from now on', async () => {
   await tell(ofPool('10'));
   await until(
-    world,
     'the event was read',
     async () => (await world.db.event.count({ where: { seq: { gt: world.feed.head } } })) === 0,
   );

@@ -9,9 +9,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
+import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
 import { call, expectProblem } from './support/call.js';
-import { aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 const run = promisify(execFile);

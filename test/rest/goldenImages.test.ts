@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { anImage } from '../support/rows.js';
 import { call, expectProblem } from './support/call.js';
-import { anImage } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CapacityExhausted, Unavailable } from '../../src/domain/errors.js';
+import { anImage, aPool, aVm } from '../support/rows.js';
 import { call, expectProblem } from './support/call.js';
-import { anImage, aPool, aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;
@@ -187,8 +187,8 @@ describe('POST /api/vms/instances/{id}/release and DELETE /api/vms/instances/{id
 describe('POST /api/vms/hot-spares/ensure', () => {
   test('wakes every pool, or one', async () => {
     const resting = { failures: 3, retryAt: new Date(Date.now() + 600_000) };
-    await aPool(world.db, '11', resting);
-    await aPool(world.db, '10', resting);
+    await aPool(world.db, resting);
+    await aPool(world.db, { vmType: '10', ...resting });
 
     expect((await api('POST', '/hot-spares/ensure?vm_type=win10')).body.status).toBe('success');
     expect(await world.db.pool.count({ where: { retryAt: null } })).toBe(1);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { curlLines, expectPortFree, PROTOTYPE_PORT, runCurl, runPythonExample } from '../prototype/client.js';
-import { aVm } from './support/rows.js';
+import { aVm } from '../support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

@@ -1,7 +1,7 @@
 import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
-import { aVm } from './support/rows.js';
+import { aVm } from '../support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 const EVENTS = 1_550;

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { encodePng } from '../../src/provisioner/encodePng.js';
 import { aScreen, type TestScreen } from '../provisioner/aScreen.js';
 import { decodePng } from '../provisioner/decodePng.js';
+import { anImage, aVm } from '../support/rows.js';
 import { call, expectProblem } from './support/call.js';
-import { anImage, aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

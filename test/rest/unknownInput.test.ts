@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { aShare, type TestShare } from '../storage/aShare.js';
+import { aVm } from '../support/rows.js';
 import { call, expectProblem } from './support/call.js';
-import { aVm } from './support/rows.js';
 import { startWorld, type World } from './support/world.js';
 
 let world: World;

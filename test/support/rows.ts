@@ -55,8 +55,12 @@ export async function anImage(
 }
 
 let readySeconds = 0;
+let nextPort = 20_001;
 
-/** A VM of the current image (made when there is none): a ready hot spare, unless told otherwise. */
+/**
+ * A VM of the current image (made when there is none): a ready hot spare, unless told otherwise, with an engine's id and an endpoint where one
+ * of its status has them.
+ */
 export async function aVm(db: Db, over: Partial<Prisma.VmUncheckedCreateInput> = {}): Promise<Vm> {
   const vmType = over.vmType ?? '11';
   const { id: poolId, lineId } = await (over.poolId === undefined
@@ -66,11 +70,12 @@ export async function aVm(db: Db, over: Partial<Prisma.VmUncheckedCreateInput> =
     over.goldenImageId ??
     ((await db.goldenImage.findFirst({ where: { lineId, current: true } })) ?? (await anImage(db, { lineId, vmType })))
       .id;
-  const status = over.status ?? 'READY';
+  const { id = randomUUID(), status = 'READY' } = over;
   const assigned = status === 'ASSIGNED';
+  const cleanedAt = over.cleanedAt ?? (status === 'DESTROYED' ? new Date() : null);
   return db.vm.create({
     data: {
-      id: randomUUID(),
+      id,
       poolId,
       vmType,
       goldenImageId,
@@ -78,10 +83,13 @@ export async function aVm(db: Db, over: Partial<Prisma.VmUncheckedCreateInput> =
       hotSpare: !assigned,
       cpuCores: 2,
       ramMiB: 4096,
+      cleanedAt,
+      ...(status !== 'REQUESTED' && cleanedAt === null
+        ? { endpoint: String(nextPort++), engineId: `container-of-${id}` }
+        : {}),
       ...(status === 'READY' || assigned ? { readyAt: new Date(Date.UTC(2026, 0, 1, 0, 0, readySeconds++)) } : {}),
       ...(assigned ? { assignedTo: 'somebody', assignedAt: new Date() } : {}),
       ...(status === 'FAILED' ? { reason: 'made to fail' } : {}),
-      ...(status === 'DESTROYED' ? { cleanedAt: new Date() } : {}),
       ...over,
     },
   });

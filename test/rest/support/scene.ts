@@ -1,7 +1,7 @@
 import { runCommand } from '../../../src/actions/command/runCommand.js';
 import type { Command } from '../../../src/db/commands.js';
+import { aVm } from '../../support/rows.js';
 import { Agent, type GuestValues } from './agent.js';
-import { aVm } from './rows.js';
 import { type Shares, startShares } from './shares.js';
 import { startWorld, type World } from './world.js';
 

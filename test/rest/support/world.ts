@@ -183,12 +183,3 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
 }
-
-/** Resolves when `check` holds, asked again after each event of the feed; fails when it does not within 10 s. */
-export async function until(world: World, what: string, check: () => Promise<boolean>): Promise<void> {
-  const limit = AbortSignal.timeout(10_000);
-  const cursor = world.feed.head;
-  if (await check()) return;
-  for await (const _ of world.feed.subscribe(cursor, {}, limit)) if (await check()) return;
-  throw new Error(`did not happen within 10 s: ${what}`);
-}
