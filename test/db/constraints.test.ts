@@ -71,7 +71,7 @@ describe('what the rows may not say, the database refuses', () => {
 describe('endpoints', () => {
   test('are unique over VMs and golden images, however many ask at once, and end with a clear answer', async () => {
     const machines = await Promise.all([
-      ...Array.from({ length: 8 }, async () => ({ kind: 'vm' as const, id: (await aVm(db)).id })),
+      ...Array.from({ length: 8 }, async () => ({ kind: 'vm' as const, id: (await aVm(db, { endpoint: null })).id })),
       ...Array.from({ length: 4 }, async (_, n) => ({
         kind: 'golden' as const,
         id: (await anImage(db, { vmType: '7', version: 100 + n, current: false })).id,
@@ -85,7 +85,7 @@ describe('endpoints', () => {
   });
 
   test('are given in the order of the list; a machine keeps its own, unless that is to be skipped', async () => {
-    const machine = { kind: 'vm', id: (await aVm(db)).id } as const;
+    const machine = { kind: 'vm', id: (await aVm(db, { endpoint: null })).id } as const;
     const ids = ['b', 'c', 'a'];
     expect(await allotEndpoint(write, machine, ids, [])).toBe('b');
     expect(await allotEndpoint(write, machine, ids, [])).toBe('b');

@@ -54,7 +54,7 @@ test('a row that is held is read as any other, whatever is in it; one that is no
 
 /** Holds the VM's row, and takes the lock once somebody who holds one waits for that row. */
 async function againstAllocation(name: 'endpoints' | 'computerNames') {
-  const { id } = await aVm(db);
+  const { id } = await aVm(db, { endpoint: null });
   const write = createWrite(db, () => {})(RECONCILER);
   const held = gate();
   const row = write(async (tx) => {
