@@ -59,12 +59,13 @@ export interface Core {
   health: () => Promise<HealthReport>;
 }
 
-/** Builds and wires everything that needs the database, once. Each thing that must be closed is pushed as it is opened. */
+/** Builds and wires everything that needs the database, once. Each thing that must be closed is pushed as it is opened. `open`: how machines are made. */
 export async function startCore(
   config: Config,
   database: DatabasePlace,
   log: Logger,
   closers: Closer[],
+  open = openProvisioner,
 ): Promise<Core> {
   const { url: databaseUrl, reserve } = database;
   const opened = (name: string, close: () => Promise<void>) => closers.push({ name, close });
@@ -91,7 +92,7 @@ export async function startCore(
     listens: () => config.readiness === 'agent' && (guests === undefined || guests.health().status === 'OK'),
     log,
   });
-  const { provisioner, simulated } = openProvisioner(
+  const { provisioner, simulated } = open(
     config,
     deployment.name,
     log,
@@ -204,11 +205,9 @@ export async function startCore(
     whoIs,
     health,
     upgrade: (req, socket, head) => {
-      if (whoIs(req.socket.remoteAddress) !== 'caller') refuseUpgrade(req, socket, NOTHING_FOR_GUESTS);
-      else {
-        callers.enter(req);
-        graphql.upgrade(req, socket, head);
-      }
+      if (whoIs(req.socket.remoteAddress) !== 'caller') return refuseUpgrade(req, socket, NOTHING_FOR_GUESTS);
+      callers.enter(req);
+      graphql.upgrade(req, socket, head);
     },
     handle: (req, res) => {
       // Where the server listens on more than loopback, guests reach this port too: for them it is the guest door.

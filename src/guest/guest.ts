@@ -41,8 +41,6 @@ export interface GuestRoutesOptions {
   share: ShareOf;
   heartbeats: Heartbeats;
   log: Logger;
-  /** Milliseconds that only go forward, for the rate limits. */
-  now?: () => number;
 }
 
 export interface GuestRoutes {
@@ -59,7 +57,7 @@ export interface GuestRoutes {
 export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
   const app = new Hono();
   const { db, deployment, heartbeats, log } = options;
-  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, options.now);
+  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value);
   const held = new HeldCalls();
   const turns = new KeyedLock();
   const warned = new Recent<true>();
@@ -74,7 +72,7 @@ export function createGuestRoutes(options: GuestRoutesOptions): GuestRoutes {
 
   const calls: Record<string, GuestCall> = {
     ready: readyCall(options),
-    progress: progressCall(options.now),
+    progress: progressCall(),
     next: nextCall({ ...options, ...delivery, held }),
     result: resultCall(delivery),
   };

@@ -14,8 +14,8 @@ const RULES = new Map([
 const STEPS_AT_ONCE = 100;
 
 /** `progress`: how far an installation is. Of no meaning from a VM. Steps that come too fast for people are lost. */
-export function progressCall(now?: () => number): GuestCall {
-  const limit = new RateLimit(LIMITS.guestStepsPerSecond.value, now, undefined, STEPS_AT_ONCE);
+export function progressCall(): GuestCall {
+  const limit = new RateLimit(LIMITS.guestStepsPerSecond.value, undefined, undefined, STEPS_AT_ONCE);
   return {
     maxBodyBytes: LIMITS.guestBodyBytes.value,
     async answer({ image, write }, body) {

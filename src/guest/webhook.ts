@@ -17,7 +17,6 @@ export interface WebhookOptions {
   readiness: 'agent' | 'rdp' | 'either';
   /** Whether these routes do anything: whoever reaches them and knows an address may say that a machine is ready. */
   webhook: boolean;
-  now?: () => number;
 }
 
 type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
@@ -27,14 +26,14 @@ type Machine = { type: 'golden_image' | 'vm_instance'; id: string };
  * can work the address out, so this is for guests of golden images from the prototype; new ones use /guest/v1.
  * The vm_type in the path says nothing that the address does not say: the prototype's guests always put 11 there.
  */
-export function addWebhookRoutes(app: Hono, { db, writeAs, readiness, webhook, now }: WebhookOptions): void {
+export function addWebhookRoutes(app: Hono, { db, writeAs, readiness, webhook }: WebhookOptions): void {
   if (!webhook) {
     const fix = 'New guests report by /guest/v1. For those of the prototype set VAPIORC_WEBHOOK=on.';
     app.all('/webhook/*', (c) => c.json(problem('WEBHOOK_OFF', "the prototype's webhook is off", fix), 404));
     return;
   }
 
-  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value, now);
+  const limit = new RateLimit(LIMITS.guestCallsPerSecond.value);
   app.use('/webhook/*', async (c, next) => {
     if (limit.allows(remoteAddress(c))) return next();
     c.header('Retry-After', '1');

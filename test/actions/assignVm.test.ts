@@ -9,11 +9,11 @@ import { Batcher } from '../../src/primitives/batcher.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { orders } from '../support/actions.js';
 import { anImage, aVm } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(() => world.close());
 

@@ -3,8 +3,8 @@ import { handOut } from '../../src/actions/assignment/handOut.js';
 import type { Order } from '../../src/actions/assignment/orders.js';
 import type { ActionContext } from '../../src/actions/context.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 

@@ -4,11 +4,11 @@ import { heldVm } from '../../src/actions/vm/heldVm.js';
 import { Conflict, NotFound } from '../../src/domain/errors.js';
 import { VM_STATUSES } from '../../src/domain/vm.js';
 import { aVm } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterAll(() => world.close());
 

@@ -7,11 +7,11 @@ import { setPool } from '../../src/actions/pool/setPool.js';
 import { createVm } from '../../src/actions/vm/createVm.js';
 import { InvalidInput, NoGoldenImage, NotFound } from '../../src/domain/errors.js';
 import { aLine, anImage, aPool } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   await anImage(world.db);
   const { id: lineId } = await aLine(world.db, { name: 'ten', vmType: '10' });
   await aPool(world.db, { name: 'tens', vmType: '10', lineId });

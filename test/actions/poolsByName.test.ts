@@ -11,12 +11,12 @@ import { Conflict, NotFound } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aLine, anImage, aPool, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(() => world.close());
 

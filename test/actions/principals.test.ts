@@ -6,8 +6,8 @@ import { contextOf } from '../../src/actions/context.js';
 import { createVm } from '../../src/actions/vm/createVm.js';
 import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import type { Principal } from '../../src/domain/principal.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { anImage, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {

@@ -10,11 +10,11 @@ import { Conflict, InvalidInput, NotFound } from '../../src/domain/errors.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { aVm } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterAll(() => world.close());
 

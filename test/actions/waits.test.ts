@@ -8,10 +8,10 @@ import { WAIT_SECONDS } from '../../src/db/waits.js';
 import type { NoVmInTime } from '../../src/domain/errors.js';
 import { reconcileLeases } from '../../src/reconciler/leases.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { orders } from '../support/actions.js';
 import { anImage, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {

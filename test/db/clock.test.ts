@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { reconcileLeases } from '../../src/reconciler/leases.js';
 import { reconcileVm } from '../../src/reconciler/vm.js';
 import { anImage, aVm } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
 const HOUR = 3_600_000;
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(async () => {
   vi.useRealTimers();

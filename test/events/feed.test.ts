@@ -5,12 +5,12 @@ import type { Event } from '../../src/domain/events.js';
 import { ANYONE } from '../../src/domain/principal.js';
 import { Feed } from '../../src/events/feed.js';
 import { Slices } from '../../src/primitives/slices.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(() => world.close());
 

@@ -2,16 +2,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { startWorld, type World } from '../rest/support/world.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { ANSWER_MS, type Draw, fuzz } from './support/fuzz.js';
 
 let world: World;
 let files: TestShare;
 let vmId: string;
 beforeAll(async () => {
-  world = await startWorld({ share: () => files.share });
+  world = await startWorld({}, { engine: { share: () => files.share } });
 });
 afterAll(() => world.close());
 beforeEach(async () => {

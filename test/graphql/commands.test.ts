@@ -7,14 +7,14 @@ import type { Vm } from '../../src/generated/prisma/client.js';
 import { deliverCommand } from '../../src/guest/deliverCommand.js';
 import { noteResult } from '../../src/guest/noteResult.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { errorOf, REFUSAL, read } from './support/ask.js';
 import { socketClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 let vm: Vm;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await startWorld();
   vm = await aVm(world.db, { status: 'ASSIGNED', assignedTo: 'task_1' });
   await world.db.guest.create({ data: { machineId: vm.id, session: 's1', build: '10.0.26100', codePage: 437 } });
 });

@@ -2,11 +2,11 @@ import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeNodeId } from '../../src/graphql/nodeId.js';
 import { gate } from '../support/gate.js';
-import { createWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
 });
 afterAll(() => world.close());
 
@@ -14,7 +14,7 @@ afterAll(() => world.close());
 function askFrom(localAddress: string, query: string): Promise<{ status: number; data: object | undefined }> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const req = request(world.url, { method: 'POST', headers, localAddress }, (res) => {
+    const req = request(world.graphqlUrl, { method: 'POST', headers, localAddress }, (res) => {
       let text = '';
       res.on('data', (chunk) => {
         text += chunk;
@@ -88,7 +88,7 @@ test('documents of one address that take long to look through keep another waiti
   const ask = (by: Agent, query: string) =>
     new Promise<number>((resolve, reject) => {
       const headers = { 'content-type': 'application/json' };
-      request(world.url, { method: 'POST', headers, agent: by }, (res) =>
+      request(world.graphqlUrl, { method: 'POST', headers, agent: by }, (res) =>
         res.resume().once('end', () => resolve(res.statusCode ?? 0)),
       )
         .on('error', reject)

@@ -6,8 +6,8 @@ import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { aStorage, type TestStorage } from '../storage/aStorage.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { ask, REFUSAL, read } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 let files: TestShare;
@@ -16,7 +16,7 @@ let vm: Vm;
 
 beforeAll(async () => {
   storage = await aStorage();
-  world = await createWorld({ share: () => files.share, oemBundles: storage.storage.oemBundles });
+  world = await startWorld({}, { engine: { share: () => files.share, oemBundles: storage.storage.oemBundles } });
 });
 afterAll(async () => {
   await world.close();

@@ -3,17 +3,17 @@ import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
 });
 afterAll(() => world.close());
 
 /** A request whose body is left as it came. */
 async function get(headers: Record<string, string>, method = 'GET') {
-  const sent = request(world.url, { method, headers: { accept: 'text/html,*/*;q=0.8', ...headers } }).end();
+  const sent = request(world.graphqlUrl, { method, headers: { accept: 'text/html,*/*;q=0.8', ...headers } }).end();
   const [response] = await once(sent, 'response');
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);
@@ -50,7 +50,7 @@ test('a browser shows it, runs a query and a subscription in it, and asks no oth
   });
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    const { host } = new URL(world.url);
+    const { host } = new URL(world.graphqlUrl);
     const foreign: string[] = [];
     const complaints: string[] = [];
     page.on('request', (sent) => {
@@ -65,7 +65,7 @@ test('a browser shows it, runs a query and a subscription in it, and asks no oth
     });
 
     const run = async (query: string, answer: RegExp) => {
-      await page.goto(`${world.url}?query=${encodeURIComponent(query)}`);
+      await page.goto(`${world.graphqlUrl}?query=${encodeURIComponent(query)}`);
       await page.locator('.graphiql-execute-button').click();
       await page.locator('.result-window', { hasText: answer }).waitFor({ timeout: 30_000 });
     };

@@ -8,22 +8,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { ask, errorOf, read } from './support/ask.js';
 import { fetchClient, socketClient, sseClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
 });
 afterAll(() => world.close());
 
 const post = (body: string | Blob, headers: Record<string, string>) =>
-  fetch(world.url, { method: 'POST', headers, body });
+  fetch(world.graphqlUrl, { method: 'POST', headers, body });
 const JSON_BODY = JSON.stringify({ query: '{ __typename }' });
 
 describe('GraphQL over HTTP', () => {
-  const audits = serverAudits({ url: () => world.url, fetchFn: fetch });
+  const audits = serverAudits({ url: () => world.graphqlUrl, fetchFn: fetch });
   test('there are 61 audits', () => expect(audits).toHaveLength(61));
   test.each(audits.map((audit) => [audit.id, audit.name, audit] as const))('%s %s', async (_id, _name, audit) => {
     expect(await audit.fn()).toMatchObject({ status: 'ok' });
@@ -36,7 +36,7 @@ describe('GraphQL over HTTP', () => {
   });
 
   test('another path is not found', async () => {
-    for (const path of ['/', '/x', '//']) expect((await fetch(`${world.url}${path}`)).status).toBe(404);
+    for (const path of ['/', '/x', '//']) expect((await fetch(`${world.graphqlUrl}${path}`)).status).toBe(404);
   });
 });
 
@@ -62,7 +62,7 @@ describe('a page of another site', () => {
   });
 
   test('runs no mutation by GET', async () => {
-    const answer = await fetch(`${world.url}?query=${encodeURIComponent(mutation('attacker'))}`, {
+    const answer = await fetch(`${world.graphqlUrl}?query=${encodeURIComponent(mutation('attacker'))}`, {
       headers: { accept: 'application/json' },
     });
     expect(answer.status).toBe(405);
@@ -71,12 +71,14 @@ describe('a page of another site', () => {
 
   test('is not allowed by preflight, nor to read answers', async () => {
     const origin = 'https://evil.example';
-    const preflight = await fetch(world.url, {
+    const preflight = await fetch(world.graphqlUrl, {
       method: 'OPTIONS',
       headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
     });
     expect([...preflight.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
-    const answer = await fetch(`${world.url}?query={__typename}`, { headers: { origin, accept: 'application/json' } });
+    const answer = await fetch(`${world.graphqlUrl}?query={__typename}`, {
+      headers: { origin, accept: 'application/json' },
+    });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
   });
 });
@@ -133,7 +135,7 @@ describe('what costs too much', () => {
     const body = JSON.stringify({ query: `{ __typename } # ${'x'.repeat(LIMITS.graphqlBodyBytes.value)}` });
     expect((await post(body, { 'content-type': 'application/json' })).status).toBe(413);
     const status = await new Promise<number | undefined>((resolve, reject) => {
-      const chunked = request(world.url, {
+      const chunked = request(world.graphqlUrl, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
       });
@@ -208,7 +210,7 @@ describe('a client of another protocol is told in its own terms:', () => {
     form.set('operations', '{"query":"mutation ($file: Upload!) { putFile(file: $file) { __typename } }"}');
     form.set('map', '{"0":["variables.file"]}');
     form.set('0', new Blob(['abc']), 'a.txt');
-    const answer = await fetch(world.url, { method: 'POST', body: form });
+    const answer = await fetch(world.graphqlUrl, { method: 'POST', body: form });
     expect(answer.status).toBe(415);
     expect(await answer.json()).toMatchObject({
       errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE', fix: expect.stringContaining('putFile') } }],
@@ -216,7 +218,7 @@ describe('a client of another protocol is told in its own terms:', () => {
   });
 
   test('a mutation by GET', async () => {
-    const answer = await fetch(`${world.url}?query=${encodeURIComponent('mutation { __typename }')}`, {
+    const answer = await fetch(`${world.graphqlUrl}?query=${encodeURIComponent('mutation { __typename }')}`, {
       headers: { accept: 'application/json' },
     });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
@@ -224,7 +226,7 @@ describe('a client of another protocol is told in its own terms:', () => {
   });
 
   test('graphql-sse with one connection for all', async () => {
-    const client = createClient({ url: world.url, singleConnection: true, retryAttempts: 0 });
+    const client = createClient({ url: world.graphqlUrl, singleConnection: true, retryAttempts: 0 });
     const refused = await client
       .iterate({ query: '{ __typename }' })
       .next()
@@ -234,7 +236,7 @@ describe('a client of another protocol is told in its own terms:', () => {
   });
 
   test.each(['PUT', 'DELETE', 'PATCH'])('%s', async (method) => {
-    const answer = await fetch(world.url, { method });
+    const answer = await fetch(world.graphqlUrl, { method });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);
     expect(await answer.json()).toMatchObject({
       errors: [{ extensions: { code: 'METHOD_NOT_ALLOWED', fix: expect.stringContaining('singleConnection') } }],
@@ -247,7 +249,7 @@ describe('SSE', () => {
     await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED' }));
     const leave = new AbortController();
     const query = encodeURIComponent('subscription { vmEvents(after: "0") { kind } }');
-    const answer = await fetch(`${world.url}?query=${query}`, {
+    const answer = await fetch(`${world.graphqlUrl}?query=${query}`, {
       headers: { accept: 'text/event-stream' },
       signal: leave.signal,
     });
@@ -265,7 +267,7 @@ describe('SSE', () => {
   test('a caller that does not read holds up only itself, and leaves nothing behind', async () => {
     const data = { pad: 'x'.repeat(200_000) };
     for (let n = 0; n < 100; n++) await world.write(async (_tx, tell) => tell({ kind: 'POOL_CHANGED', data }));
-    const { hostname, port, host } = new URL(world.url);
+    const { hostname, port, host } = new URL(world.graphqlUrl);
     const body = JSON.stringify({ query: 'subscription { vmEvents(after: "0") { data } }' });
     const caller = connect(Number(port), hostname);
     caller.write(
@@ -283,7 +285,7 @@ describe('SSE', () => {
 describe('a fault', () => {
   const SECRET = 'postgresql://user:secret@db/x failed at "Vm"';
   const failing = () => {
-    world.settings.health = async () => {
+    world.engine.health = async () => {
       throw new Error(SECRET);
     };
   };
@@ -357,7 +359,7 @@ describe('a fault', () => {
     expect((await errorOf(world, '{ nothing }')).message).toContain('Cannot query field "nothing"');
     expect((await errorOf(world, '{ vms(first: "x") { nodes { id } } }')).message).toContain('Int cannot represent');
     expect((await errorOf(world, '{')).message).toContain('Syntax Error');
-    const answer = await fetch(`${world.url}?query={__typename}&variables=rubbish`, {
+    const answer = await fetch(`${world.graphqlUrl}?query={__typename}&variables=rubbish`, {
       headers: { accept: 'application/json' },
     });
     expect(answer.status).toBe(400);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anImage } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { read } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
 });
 afterAll(() => world?.close());
 

@@ -4,13 +4,13 @@ import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
 import { PRICES } from '../../src/domain/prices.js';
+import { startWorld, type World } from '../support/world.js';
 import { type Answer, ask, errorOf, read } from './support/ask.js';
 import { fetchClient, socketClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
 });
 afterAll(() => world.close());
 
@@ -178,7 +178,11 @@ describe('variables', () => {
     const query = JSON.stringify(ASSIGN);
     const deep = `${'['.repeat(500_000)}${']'.repeat(500_000)}`;
     const body = `{"query": ${query}, "variables": {"i": ${deep}}, "extensions": {"x": ${deep.slice(400_000, 600_000)}}}`;
-    const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const response = await fetch(world.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     expect(response.status).toBeLessThan(500);
     expect(await response.text()).toContain('QUERY_SIZE');
   });

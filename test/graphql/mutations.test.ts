@@ -5,12 +5,12 @@ import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { ask, REFUSAL, read } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld({ VAPIORC_ISO_HOSTS: 'x.example' });
 });
 afterAll(() => world.close());
 
@@ -96,13 +96,13 @@ describe('golden images', () => {
         fix: expect.stringContaining('VAPIORC_ISO_HOSTS'),
       }),
     );
-    world.settings.admit = async () => new CapacityExhausted('disk', 'needs 64 GiB, 3 GiB are free', 'Free some.');
+    world.engine.admit = async () => new CapacityExhausted('disk', 'needs 64 GiB, 3 GiB are free', 'Free some.');
     expect(await mutate('createGoldenImage', {})).toEqual(
       refusal('CapacityExhausted', { message: 'needs 64 GiB, 3 GiB are free', fix: 'Free some.' }),
     );
-    world.settings.admit = async () => new Unavailable('kvm', 'no /dev/kvm', 'Set VAPIORC_KVM=off.');
+    world.engine.admit = async () => new Unavailable('kvm', 'no /dev/kvm', 'Set VAPIORC_KVM=off.');
     expect(await mutate('createGoldenImage', {})).toEqual(refusal('Unavailable', { fix: 'Set VAPIORC_KVM=off.' }));
-    world.settings.admit = async () => undefined;
+    delete world.engine.admit;
   });
 
   test('an image is marked ready, promoted, retired and deleted; each twice, and out of order with a Conflict', async () => {
@@ -149,12 +149,11 @@ describe('VMs', () => {
     await anImage(world.db, { vmType: 've' });
     await aPool(world.db, { vmType: 've', maxVms: 0 });
     expect(await mutate('createVm', { vmType: 've' })).toEqual(refusal('Conflict'));
-    world.settings.admit = async () =>
-      new CapacityExhausted('memory', 'needs 4096 MiB, 100 MiB are free', 'Free some.');
+    world.engine.admit = async () => new CapacityExhausted('memory', 'needs 4096 MiB, 100 MiB are free', 'Free some.');
     expect(await mutate('createVm', { vmType: 've' })).toEqual(refusal('CapacityExhausted', { fix: 'Free some.' }));
-    world.settings.admit = async () => new Unavailable('docker', 'no answer', 'Start Docker.');
+    world.engine.admit = async () => new Unavailable('docker', 'no answer', 'Start Docker.');
     expect(await mutate('createVm', { vmType: 've' })).toEqual(refusal('Unavailable', { fix: 'Start Docker.' }));
-    world.settings.admit = async () => undefined;
+    delete world.engine.admit;
   });
 
   test.each(['releaseVm', 'destroyVm'])('%s ends the VM once, by its id or its bare UUID', async (name) => {
@@ -294,7 +293,7 @@ describe('assignVm', () => {
     await anImage(world.db, { vmType: 'core11' });
     const caller = new AbortController();
     const query = `mutation { assignVm(input: {assignedTo: "gone", vmType: "core11", waitSeconds: 3000, cancelIfLate: true}) { __typename } }`;
-    const request = fetch(world.url, {
+    const request = fetch(world.graphqlUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query }),

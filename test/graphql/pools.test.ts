@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setPool } from '../../src/actions/pool/setPool.js';
 import { aLine, anImage, aPool, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { errorOf, REFUSAL, read } from './support/ask.js';
 import { socketClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 /** Of the line `studio`, and its pool `desks`; beside them the default line and pool of the same vmType. */
 let rows: { image: { id: string }; desk: { id: string }; plain: { id: string } };
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
   const { id: lineId } = await aLine(world.db, { name: 'studio' });
   const image = await anImage(world.db, { lineId });
   const { id: poolId } = await aPool(world.db, { name: 'desks', lineId });

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNginx } from '../support/nginx.js';
 import type { RunningProxy } from '../support/runProxy.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 let proxy: RunningProxy;
 beforeAll(async () => {
-  world = await createWorld();
-  proxy = await startNginx(new URL(world.url).origin);
+  world = await startWorld();
+  proxy = await startNginx(new URL(world.graphqlUrl).origin);
 });
 afterAll(async () => {
   await proxy?.stop();

@@ -2,16 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { getDeployment } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
+import { VERSION } from '../../src/version.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { ask, errorOf, read } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 const nodeId = (type: string, id: string) => Buffer.from(`${type}:${id}`).toString('base64');
 
 describe('queries', () => {
   let world: World;
   beforeAll(async () => {
-    world = await createWorld();
+    world = await startWorld({ VAPIORC_PUBLIC_HOST: 'vm.example' });
   });
   afterAll(() => world.close());
 
@@ -74,7 +75,7 @@ describe('queries', () => {
       __typename: 'Vm',
       id: ids[3],
       status: 'READY',
-      rdpPort: null,
+      rdpPort: Number(vm.endpoint) + 1000,
       allowedActions: ['DESTROY'],
       goldenImage: { imageId: image.id },
     });
@@ -260,19 +261,24 @@ describe('queries', () => {
   });
 
   test('health names each part and the whole', async () => {
+    world.engine.health = async () => ({
+      provisioner: { status: 'DOWN', message: 'no answer' },
+      storage: { status: 'OK', message: 'fine' },
+    });
     const { health } = await read(
       world,
-      '{ health { status version database { status } bus { status message } provisioner { status } storage { status } guests { status } } }',
+      '{ health { status version database { status } bus { status } provisioner { status message } storage { status } guests { status } } }',
     );
     expect(health).toEqual({
       status: 'DEGRADED',
-      version: '1.2.3',
+      version: VERSION,
       database: { status: 'OK' },
-      bus: { status: 'DOWN', message: 'no connection' },
-      provisioner: { status: 'OK' },
+      bus: { status: 'OK' },
+      provisioner: { status: 'DOWN', message: 'no answer' },
       storage: { status: 'OK' },
       guests: { status: 'OK' },
     });
+    delete world.engine.health;
   });
 
   test('objects beneath a list are read with one query for all', async () => {
@@ -288,7 +294,7 @@ describe('queries', () => {
 describe('pages', () => {
   let world: World;
   beforeAll(async () => {
-    world = await createWorld();
+    world = await startWorld();
   });
   afterAll(() => world.close());
 

@@ -7,15 +7,15 @@ import WebSocket from 'ws';
 import { LIMITS } from '../../src/domain/limits.js';
 import { anImage } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { errorOf } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
   await anImage(world.db);
 });
 afterAll(() => world.close());
@@ -83,7 +83,7 @@ describe('what nobody reads is not kept', () => {
     const begin = async () => {
       const headers = { 'content-type': 'application/json', accept: 'text/event-stream, application/json' };
       const calls = Array.from({ length: COUNT }, () => {
-        const call = request(world.url, { method: 'POST', headers });
+        const call = request(world.graphqlUrl, { method: 'POST', headers });
         call.on('error', () => {}).end(JSON.stringify({ query, variables: { a: long() } }));
         return call;
       });

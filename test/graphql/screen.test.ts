@@ -6,14 +6,14 @@ import { encodePng } from '../../src/provisioner/encodePng.js';
 import { aScreen, type TestScreen } from '../provisioner/aScreen.js';
 import { decodePng } from '../provisioner/decodePng.js';
 import { anImage, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { REFUSAL, read } from './support/ask.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 let shown: TestScreen;
 beforeAll(async () => {
   shown = await aScreen();
-  world = await createWorld({ screens: shown.screens });
+  world = await startWorld({}, { engine: shown.engine });
 });
 afterAll(async () => {
   await world.close();

@@ -2,17 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { getIntrospectionQuery } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { LIMITS } from '../../src/domain/limits.js';
+import { UnderWay } from '../../src/http/underWay.js';
 import { anImage } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
+import { read } from './support/ask.js';
 import { fetchClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
+/** The core's own count of what callers have under way. */
+let underWay: UnderWay;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld({ VAPIORC_PUBLIC_HOST: 'vm.example', VAPIORC_LOG_LEVEL: 'debug' });
+  const begun = vi.spyOn(UnderWay.prototype, 'begin');
+  await read(world, '{ __typename }');
+  underWay = begun.mock.contexts[0] as UnderWay;
+  begun.mockRestore();
 });
 afterAll(() => world.close());
 
@@ -169,7 +177,7 @@ describe('what a socket can do', () => {
   });
 
   test('no more than its address may have under way, over all its sockets, each place given back once', async () => {
-    const { operations } = world.underWay;
+    const { operations } = underWay;
     const most = LIMITS.operationsPerAddress.value;
     const elsewhere = Array.from({ length: most - 2 }, () => operations.take('127.0.0.1'));
     const { socket, messages } = await greeted();
@@ -201,7 +209,7 @@ describe('what a socket can do', () => {
   });
 
   test('is refused where its address has as many sockets as it may', async () => {
-    const { sockets } = world.underWay;
+    const { sockets } = underWay;
     const taken = Array.from({ length: LIMITS.webSocketsPerAddress.value - 1 }, () => sockets.take('127.0.0.1'));
     await until('those of other tests are closed', async () => {
       const free = sockets.take('127.0.0.1');
@@ -271,7 +279,7 @@ describe('what a socket can do', () => {
       socket.send(rubbish);
       expect((await once(socket, 'close'))[0]).toBeGreaterThanOrEqual(4400);
     }
-    const { hostname, port } = new URL(world.url);
+    const { hostname, port } = new URL(world.graphqlUrl);
     const raw = connect(Number(port), hostname);
     raw.write('GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     raw.on('error', () => {});
@@ -309,7 +317,7 @@ describe('when the server goes', () => {
   test('sockets are closed with 1001, streams complete and waiting callers are answered', async () => {
     await anImage(world.db);
     expect(world.feed.subscribers).toBe(0);
-    const waiting = fetch(world.url, {
+    const waiting = fetch(world.graphqlUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -324,7 +332,7 @@ describe('when the server goes', () => {
     await until('all three to wait', async () => world.feed.subscribers === 3);
 
     const closed = once(socket, 'close');
-    await world.graphql.close();
+    await world.end('graphql');
 
     expect((await closed)[0]).toBe(1001);
     expect(await stream).toContain('over');

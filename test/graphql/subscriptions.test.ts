@@ -6,14 +6,14 @@ import type { EventKind } from '../../src/domain/events.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { errorOf, read } from './support/ask.js';
 import { type Client, fetchClient, socketClient, sseClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 const aWorldEach = () => {
   beforeEach(async () => {
-    world = await createWorld();
+    world = await startWorld();
   });
   afterEach(() => world.close());
 };
@@ -189,7 +189,7 @@ describe('what subscriptions tell', () => {
 describe('mistakes', () => {
   let client: Client;
   beforeAll(async () => {
-    world = await createWorld();
+    world = await startWorld();
     client = socketClient(world);
   });
   afterAll(async () => {

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
 import { schema } from '../../src/graphql/schema.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { ask, errorOf, read } from './support/ask.js';
 import { fetchClient } from './support/clients.js';
-import { createWorld, type World } from './support/world.js';
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await startWorld();
   await aVm(world.db);
 });
 afterAll(() => world.close());

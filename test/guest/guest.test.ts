@@ -5,8 +5,8 @@ import type { ImageStatus } from '../../src/domain/image.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { call } from '../rest/support/call.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { anImage, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 let probing: World;
@@ -18,7 +18,7 @@ const report = (machineId: string, body: BodyInit, { url, deployment } = world) 
   });
 
 beforeAll(async () => {
-  [world, probing] = await Promise.all([startWorld(), startWorld({ readiness: 'rdp' })]);
+  [world, probing] = await Promise.all([startWorld(), startWorld({ VAPIORC_READINESS: 'rdp' })]);
 });
 beforeEach(() => world.empty());
 afterAll(async () => {

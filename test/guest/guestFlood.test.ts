@@ -5,8 +5,9 @@ import { runCommand } from '../../src/actions/command/runCommand.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import { Agent } from '../rest/support/agent.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { anImage, aVm } from '../support/rows.js';
+import { stopClock } from '../support/stopClock.js';
+import { startWorld, type World } from '../support/world.js';
 
 /** What a guest can do without end, and what it must not cost the others. */
 let world: World;
@@ -39,9 +40,10 @@ test('an installation that reports steps without end writes some of them, and th
   const image = await anImage(world.db, { status: 'INSTALLING' });
   const agent = new Agent(world, image.id);
   const told = () => world.db.event.count({ where: { kind: 'GOLDEN_IMAGE_PROGRESS' } });
+  const goOn = stopClock();
   const flood = async (count: number) => {
     for (let at = 0; at < count; at += 40) {
-      world.settings.rateClockMs += 1_000;
+      goOn(1_000);
       const step = (n: number) => agent.call('progress', { step: `${count} ${at} ${n}`, done: 1, of: 9 });
       const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => step(n)));
       expect(answers.map(({ lines }) => lines.do)).toEqual(Array.from({ length: 40 }, () => 'ok'));

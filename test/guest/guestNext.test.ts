@@ -5,9 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Heartbeats } from '../../src/guest/heartbeats.js';
 import { Agent } from '../rest/support/agent.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 
 let scene: Scene;
 let world: World;
@@ -105,7 +105,7 @@ describe('a command', () => {
   });
 
   test('comes with the answer where there are no shares', async () => {
-    const bare = await startWorld({ on: world });
+    const bare = await startWorld({}, { on: world });
     const { vmId, agent } = await working();
     await run(vmId);
     const told = await new Agent(bare, vmId).next({ session: agent.session });
@@ -245,7 +245,7 @@ test('an agent that never reported who it is does not count as heard', async () 
 
   expect((await agent.next({ session: 'another' })).lines).toEqual({ do: 'ready' });
   await agent.result('00000000-0000-4000-8000-000000000000', { session: 'another' });
-  await other.heartbeats.stop();
+  await other.end('heartbeats');
 
   expect((await world.db.guest.findUniqueOrThrow({ where: { machineId } })).seenAt).toEqual(long);
   await other.close();
@@ -261,7 +261,7 @@ test('a heartbeat is noted, later, without a write for each', async () => {
 
   for (let n = 0; n < 5; n++) await agent.next();
   expect((await world.db.guest.findUniqueOrThrow({ where: { machineId: id } })).seenAt).toEqual(long);
-  await other.heartbeats.stop();
+  await other.end('heartbeats');
 
   const { seenAt } = await world.db.guest.findUniqueOrThrow({ where: { machineId: id } });
   expect(Date.now() - seenAt.getTime()).toBeLessThan(10_000);

@@ -5,8 +5,8 @@ import type { Share } from '../../src/domain/share.js';
 import { noteOutput } from '../../src/guest/noteOutput.js';
 import { Agent } from '../rest/support/agent.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 
 let scene: Scene;
 let world: World;
@@ -101,13 +101,18 @@ describe('output', () => {
   });
 
   test('that can not be read is told once for each command', async () => {
-    const failing: World = await startWorld({
-      on: world,
-      share: (vmId) => ({
-        ...(shares.share(vmId) as Share),
-        open: () => Promise.reject(new Error('an error of the disk')),
-      }),
-    });
+    const failing: World = await startWorld(
+      {},
+      {
+        on: world,
+        engine: {
+          share: ({ id }) => ({
+            ...(shares.share(id) as Share),
+            open: () => Promise.reject(new Error('an error of the disk')),
+          }),
+        },
+      },
+    );
     const { vmId, agent, id } = await writing();
     const there = new Agent(failing, vmId);
     there.session = agent.session;

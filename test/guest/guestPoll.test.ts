@@ -8,9 +8,9 @@ import { openBus } from '../../src/events/bus.js';
 import { parseGuestPoll } from '../../src/guest/guestPoll.js';
 import { Agent } from '../rest/support/agent.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
-import type { World } from '../rest/support/world.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import type { World } from '../support/world.js';
 
 let scene: Scene;
 let world: World;
@@ -105,7 +105,7 @@ describe('a poll that waits', () => {
     await quick.next();
 
     const before = Date.now();
-    await other.guestRoutes.stop();
+    await other.end('guest calls');
 
     expect((await Promise.all(polls)).map(({ lines }) => lines)).toEqual([{ do: 'none' }, { do: 'none' }]);
     expect(Date.now() - before).toBeLessThan(1_000);

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { vmStep } from '../../src/domain/vm.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { Agent } from '../rest/support/agent.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 let probing: World;
 beforeAll(async () => {
-  [world, probing] = await Promise.all([startWorld(), startWorld({ readiness: 'rdp' })]);
+  [world, probing] = await Promise.all([startWorld(), startWorld({ VAPIORC_READINESS: 'rdp' })]);
 });
 beforeEach(() => world.empty());
 afterAll(async () => {

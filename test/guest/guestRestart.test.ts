@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cancelCommand } from '../../src/actions/command/cancelCommand.js';
 import { Agent } from '../rest/support/agent.js';
 import { type Scene, startScene } from '../rest/support/scene.js';
-import type { World } from '../rest/support/world.js';
 import { aVm } from '../support/rows.js';
+import type { World } from '../support/world.js';
 
 let scene: Scene;
 let world: World;

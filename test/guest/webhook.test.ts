@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { macOf } from '../../src/domain/mac.js';
 import { call, expectProblem } from '../rest/support/call.js';
-import { startWorld, type World } from '../rest/support/world.js';
 import { anImage, aVm } from '../support/rows.js';
+import { stopClock } from '../support/stopClock.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 
@@ -10,7 +11,7 @@ const webhook = (method: string, path: string, mac?: string, url = world.url) =>
   call(url, method, `/webhook/${path}`, mac === undefined ? {} : { headers: { 'MAC-Address': mac } });
 
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ VAPIORC_WEBHOOK: 'on' });
 });
 beforeEach(() => world.empty());
 afterAll(() => world.close());
@@ -68,7 +69,7 @@ test('a golden image whose agent has spoken is not sealed by its address alone',
 });
 
 test('is off unless it is turned on: an installation that somebody speaks for goes on', async () => {
-  const off = await startWorld({ webhook: false });
+  const off = await startWorld();
   const image = await anImage(off.db, { status: 'INSTALLING' });
 
   expectProblem(await webhook('POST', 'ready/11', macOf(image.id), off.url), 404, 'WEBHOOK_OFF');
@@ -131,7 +132,7 @@ test('a VM on its way out is ignored', async () => {
 });
 
 test('where a probe decides, a VM is ignored and a golden image is not', async () => {
-  const probing = await startWorld({ readiness: 'rdp' });
+  const probing = await startWorld({ VAPIORC_WEBHOOK: 'on', VAPIORC_READINESS: 'rdp' });
   const vm = await aVm(probing.db, { status: 'BOOTING' });
   const image = await anImage(probing.db, { status: 'INSTALLING', vmType: '10' });
 
@@ -145,6 +146,7 @@ test('where a probe decides, a VM is ignored and a golden image is not', async (
 });
 
 test('too many calls from one address are refused', async () => {
+  stopClock();
   const answers = await Promise.all(Array.from({ length: 150 }, () => webhook('GET', 'status/11', macOf('x'))));
 
   const refused = answers.filter(({ status }) => status === 429);

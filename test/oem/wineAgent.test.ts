@@ -9,9 +9,9 @@ import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import { guestToken } from '../../src/db/deployment.js';
 import { Receptions } from '../../src/storage/receptions.js';
 import { createShare } from '../../src/storage/share.js';
-import { startWorld } from '../rest/support/world.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld } from '../support/world.js';
 import { type GuestServer, guestConfig, startGuestServer } from './support/guestServer.js';
 import { INSTALL, WineGuest } from './support/wine.js';
 
@@ -163,13 +163,10 @@ describe('the agent under Wine', () => {
   test('does as the real server says: is admitted, runs commands, and is cut off when the VM is released', async () => {
     await wine.pullPlug();
     const uploads = mkdtempSync(join(tmpdir(), 'vapiorc-uploads-'));
-    const world = await startWorld({
-      share: () => createShare({ root: wine.share, uploads, reserveBytes: 0 }, new Receptions()),
-    });
-    // The world's clock of the rate limits stands still, the agent does not.
-    const rateClock = setInterval(() => {
-      world.settings.rateClockMs += 100;
-    }, 100);
+    const world = await startWorld(
+      {},
+      { engine: { share: () => createShare({ root: wine.share, uploads, reserveBytes: 0 }, new Receptions()) } },
+    );
     try {
       const { id } = await aVm(world.db, { status: 'BOOTING' });
       const token = guestToken(world.deployment, id);
@@ -225,7 +222,6 @@ describe('the agent under Wine', () => {
       await releaseVm(world, { id });
       await until('the agent is cut off', async () => wine.read('vapiorc/agent.log')?.includes('answered 410'));
     } finally {
-      clearInterval(rateClock);
       await wine.pullPlug();
       await world.close();
       rmSync(uploads, { recursive: true });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Screens } from '../../src/domain/screen.js';
 import { dial } from '../../src/provisioner/dial.js';
 import { ContainerScreens } from '../../src/provisioner/docker/guest/containerScreens.js';
 import { MACHINE_PORTS } from '../../src/provisioner/machinePorts.js';
@@ -10,6 +11,8 @@ import { vncServer } from '../standin/supervisor/stub/vnc.js';
 export interface TestScreen {
   /** What the product works with. */
   screens: ContainerScreens;
+  /** The same, as an engine has it. */
+  engine: Screens;
   /** What the machine of every id shows, and what came to its keyboard and mouse. */
   screen: Screen;
   /** Text that was typed; keys without a character as <keysym>. */
@@ -29,7 +32,13 @@ export async function aScreen(): Promise<TestScreen> {
   });
   screen.on('pointed', (text) => pointed.push(text));
   const { port, close } = await listening(vncServer('a screen', screen));
-  return { screens: screensAt(port), screen, typed: () => typed, pointed, close };
+  const screens = screensAt(port);
+  const engine: Screens = {
+    screenshot: (ref) => screens.screenshot(ref),
+    press: (ref, chords) => screens.press(ref, chords),
+    click: (ref, click) => screens.click(ref, click),
+  };
+  return { screens, engine, screen, typed: () => typed, pointed, close };
 }
 
 /** Screens behind a server that says whatever it likes. */

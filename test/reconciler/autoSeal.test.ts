@@ -4,10 +4,10 @@ import { createGoldenImage } from '../../src/actions/image/createGoldenImage.js'
 import { setPool } from '../../src/actions/pool/setPool.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import { aDockerHost, type DockerHost } from '../provisioner/aDockerHost.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 let host: DockerHost | undefined;
 beforeEach(() => {
   host = undefined;
@@ -31,7 +31,7 @@ const is = (status: GoldenImage['status'], id: string) =>
   });
 
 test('what the guest says to be installed is sealed by itself, and its spares wait for no tick', async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   world.reconcile();
 
   const { startedAt, installedAt, readyAt } = await is('READY', await requested());
@@ -48,7 +48,7 @@ test('what the guest says to be installed is sealed by itself, and its spares wa
 
 test('the manual step still works, on a guest that says nothing', async () => {
   host = await aDockerHost(); // no install.bat, so nobody reports
-  world = await createWorld({ provisioner: host.provisioner });
+  world = await createStepWorld({ provisioner: host.provisioner });
   await setPool(world, { vmType: '11', hotSpares: 0 });
   world.reconcile();
   const id = await requested();

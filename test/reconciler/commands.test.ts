@@ -4,12 +4,12 @@ import { noteGuest } from '../../src/db/guests.js';
 import type { Prisma } from '../../src/generated/prisma/client.js';
 import { reconcileCommands } from '../../src/reconciler/commands.js';
 import { aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterAll(() => world.close());
 

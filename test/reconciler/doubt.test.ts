@@ -5,12 +5,12 @@ import { Unavailable } from '../../src/domain/errors.js';
 import { reconcileImage } from '../../src/reconciler/image.js';
 import { reconcileVm } from '../../src/reconciler/vm.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(() => world.close());
 
@@ -164,7 +164,7 @@ describe('a machine that is lost', () => {
 
 test('a VM of an engine that has no endpoints to give is made and handed out all the same', async () => {
   await world.close();
-  world = await createWorld({}, { endpoints: false });
+  world = await createStepWorld({}, { endpoints: false });
   const id = await aReadyVm();
 
   expect(await world.assignVm({ vmType: '11', assignedTo: 'job' })).toMatchObject({ status: 'FULFILLED', vmId: id });

@@ -7,16 +7,16 @@ import { damagedImages } from '../../src/db/damagedImages.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import type { Reconciler } from '../../src/reconciler/reconciler.js';
 import { anImage, aPool } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
 const MISSING = 'simulated: the golden image is missing';
 
-let world: World;
+let world: StepWorld;
 let image: GoldenImage;
 let reconciler: Reconciler;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   image = await anImage(world.db);
   await aPool(world.db, { hotSpares: 2 });
 });

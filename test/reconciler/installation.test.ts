@@ -11,12 +11,12 @@ import { createStorage } from '../../src/storage/storage.js';
 import { noteInstallStep } from '../../src/transitions/noteProgress.js';
 import { reportInstalled } from '../../src/transitions/reportGuest.js';
 import { aDockerHost, type DockerHost, docker } from '../provisioner/aDockerHost.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
 /** One step of the reconciler at a time, on real containers; the clock is the test's. */
 let host: DockerHost;
-let world: World;
+let world: StepWorld;
 let aheadMs = 0;
 let oemPath: string;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ afterAll(() => host?.remove());
 beforeEach(async () => {
   aheadMs = 0;
   const storage = createStorage({ path: host.path, deployment: host.deployment, oemPath, log: createLog('silent') });
-  world = await createWorld({
+  world = await createStepWorld({
     provisioner: host.another({}, { storage }),
     now: () => new Date(Date.now() + aheadMs),
     installTimeoutMs: 60 * 60_000,

@@ -9,12 +9,12 @@ import { releaseVm } from '../../src/actions/vm/releaseVm.js';
 import type { GoldenImage } from '../../src/db/images.js';
 import type { Vm } from '../../src/db/vms.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 beforeEach(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterEach(() => world.close());
 
@@ -22,7 +22,7 @@ const ok = <T>(result: T): Exclude<T, Error> => {
   if (result instanceof Error) throw result;
   return result as Exclude<T, Error>;
 };
-const count = (where: Parameters<World['db']['vm']['count']>[0]) => world.db.vm.count(where);
+const count = (where: Parameters<StepWorld['db']['vm']['count']>[0]) => world.db.vm.count(where);
 const ready = (n: number, more = {}) =>
   until(`${n} ready spares`, async () => (await count({ where: { status: 'READY', hotSpare: true, ...more } })) === n);
 const allCleaned = () =>

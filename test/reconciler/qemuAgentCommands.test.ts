@@ -18,19 +18,19 @@ import { QemuAgentCommands } from '../../src/reconciler/qemuAgentCommands.js';
 import { aGuestAgent, removeGuestFiles } from '../provisioner/aGuestAgent.js';
 import { ALONE } from '../support/alone.js';
 import { anImage, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
 afterAll(removeGuestFiles);
 
-let world: World;
+let world: StepWorld;
 let vmId: string;
 let opened = 0;
 const stops: (() => Promise<void>)[] = [];
 /** What the provisioner answers: the agent of every VM, unless a test changes it. */
-let qemuAgent: World['provisioner']['qemuAgent'];
+let qemuAgent: StepWorld['provisioner']['qemuAgent'];
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   world.deps.provisioner = { ...world.provisioner, qemuAgent: (id) => qemuAgent(id) };
 });
 afterAll(() => world.close());

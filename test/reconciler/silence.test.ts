@@ -10,10 +10,10 @@ import type { Deps } from '../../src/reconciler/deps.js';
 import { probeSpares } from '../../src/reconciler/probeSpares.js';
 import { whySilent } from '../../src/reconciler/silentVm.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
-let world: World;
+let world: StepWorld;
 afterEach(() => world?.close());
 
 const UNHEARD_MS = 90_000;
@@ -36,7 +36,7 @@ const claim = async () => {
 const vmOf = (id: string) => world.db.vm.findUniqueOrThrow({ where: { id } });
 
 test('a spare of which nothing was heard is passed over, whether it is claimed or a queue is served', async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   const [silent, heard, late] = [await aVm(world.db), await aVm(world.db), await aVm(world.db)];
   await seenAgo(91, silent.id);
   await seenAgo(89, heard.id, late.id);
@@ -51,7 +51,7 @@ test('a spare of which nothing was heard is passed over, whether it is claimed o
 });
 
 test('it is handed out again once it was heard', async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   const { id } = await aVm(world.db);
   await seenAgo(91, id);
   await sighted(world.db, [id]);
@@ -60,7 +60,7 @@ test('it is handed out again once it was heard', async () => {
 });
 
 test('a time in which nobody listened is not held against a spare, and after it the spare has its full time again', async () => {
-  world = await createWorld();
+  world = await createStepWorld();
   const spares = [await aVm(world.db), await aVm(world.db)];
   await seenAgo(7200, ...spares.map(({ id }) => id));
   expect((await silentVms(world.db, true)).size).toBe(2);
@@ -81,8 +81,8 @@ test('a time in which nobody listened is not held against a spare, and after it 
 });
 
 /** A pool with this many ready spares whose guests poll, and whose silence counts. */
-async function aPoolOf(hotSpares: number, over: Parameters<typeof createWorld>[0] = {}): Promise<string[]> {
-  world = await createWorld({ unheardMs: 1500, ...over });
+async function aPoolOf(hotSpares: number, over: Parameters<typeof createStepWorld>[0] = {}): Promise<string[]> {
+  world = await createStepWorld({ unheardMs: 1500, ...over });
   await anImage(world.db);
   await aPool(world.db, { hotSpares });
   const reconciler = world.reconcile();
@@ -154,7 +154,7 @@ const ASKS = [
 ] as const;
 
 test('one that can not be asked does not keep the others from being asked; where none can, nobody listens', async () => {
-  world = await createWorld({ readiness: 'rdp' });
+  world = await createStepWorld({ readiness: 'rdp' });
   const [broken, well] = [await aVm(world.db), await aVm(world.db)];
   await seenAgo(60, broken.id, well.id);
   const { listenedAt } = await world.db.deployment.findFirstOrThrow();
@@ -172,7 +172,7 @@ test('one that can not be asked does not keep the others from being asked; where
 test.each(ASKS)(
   'a spare that is asked %s was alive when it was asked, however late the answer is noted',
   async (_why, ask) => {
-    world = await createWorld({ readiness: 'rdp' });
+    world = await createStepWorld({ readiness: 'rdp' });
     const { id } = await aVm(world.db);
     await seenAgo(60, id);
     const asked = world.db.clock.now().getTime();
@@ -188,7 +188,7 @@ test.each(ASKS)(
 );
 
 test.each(ASKS)('a server that leads no more says of no spare that is asked %s that it lives', async (_why, ask) => {
-  world = await createWorld({ readiness: 'rdp' });
+  world = await createStepWorld({ readiness: 'rdp' });
   const { id } = await aVm(world.db);
   await seenAgo(60, id);
   const before = [await seenAt(id), await world.db.deployment.findFirstOrThrow()];

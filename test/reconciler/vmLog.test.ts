@@ -6,20 +6,20 @@ import { reconcileVm } from '../../src/reconciler/vm.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { aDockerHost, type DockerHost, docker, STUB } from '../provisioner/aDockerHost.js';
 import { anImage, aVm } from '../support/rows.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 import { until } from '../support/until.js';
-import { createWorld, type World } from '../support/world.js';
 
 /** One step of the reconciler at a time, on real containers. */
 let host: DockerHost;
 let goldenImageId: string;
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
   host = await aDockerHost();
   goldenImageId = await host.aGolden();
 });
 afterAll(() => host?.remove());
 beforeEach(async () => {
-  world = await createWorld({ provisioner: host.provisioner });
+  world = await createStepWorld({ provisioner: host.provisioner });
   await anImage(world.db, { id: goldenImageId, containerImage: STUB, language: 'English' });
 });
 afterEach(() => world?.close());

@@ -5,8 +5,8 @@ import { LIMITS } from '../../src/domain/limits.js';
 import { reportVmReady } from '../../src/transitions/reportGuest.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { type Answer, call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 const assign = (query: string, init: RequestInit = {}): Promise<Answer> =>
@@ -18,7 +18,7 @@ const queued = (count = 1) =>
   );
 
 beforeAll(async () => {
-  world = await startWorld({ publicHost: 'localhost', assignWaitSeconds: 10 });
+  world = await startWorld({ VAPIORC_ASSIGN_WAIT_SECONDS: '10' });
 });
 beforeEach(() => world.empty());
 afterAll(() => world.close());

@@ -4,8 +4,8 @@ import { guestToken } from '../../src/db/deployment.js';
 import { LIMITS } from '../../src/domain/limits.js';
 import type { Vm } from '../../src/generated/prisma/client.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 let vm: Vm;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNginx } from '../support/nginx.js';
 import { aPool } from '../support/rows.js';
 import type { RunningProxy } from '../support/runProxy.js';
-import { startWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 

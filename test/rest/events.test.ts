@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewEvent } from '../../src/domain/events.js';
 import { aPool, aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 interface Told {
   id: string;

@@ -11,8 +11,8 @@ import { LIMITS } from '../../src/domain/limits.js';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { aVm } from '../support/rows.js';
 import { until } from '../support/until.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 const run = promisify(execFile);
 let world: World;
@@ -20,7 +20,7 @@ let files: TestShare;
 let vmId: string;
 
 beforeAll(async () => {
-  world = await startWorld({ share: () => files.share });
+  world = await startWorld({}, { engine: { share: () => files.share } });
 });
 afterAll(() => world.close());
 beforeEach(async () => {

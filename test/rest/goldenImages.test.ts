@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { anImage } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 const api = (method: string, path: string) => call(world.url, method, `/api/vms/golden-images${path}`);
 
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ VAPIORC_ISO_HOSTS: 'example.com' });
 });
 beforeEach(() => world.empty());
 afterAll(() => world.close());

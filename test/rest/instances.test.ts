@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CapacityExhausted, Unavailable } from '../../src/domain/errors.js';
 import { anImage, aPool, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 const api = (method: string, path: string) => call(world.url, method, `/api/vms${path}`);
 
 beforeAll(async () => {
-  world = await startWorld({ publicHost: 'vms.example.org' });
+  world = await startWorld({ VAPIORC_PUBLIC_HOST: 'vms.example.org' });
 });
 beforeEach(async () => {
   await world.empty();
-  world.settings.admit = async () => undefined;
+  delete world.engine.admit;
 });
 afterAll(() => world.close());
 
@@ -151,7 +151,7 @@ describe('POST /api/vms/instances', () => {
     [new Unavailable('kvm', '/dev/kvm is missing', 'Set VAPIORC_KVM=off.'), { part: 'kvm' }],
   ])('is refused when the host cannot: %s', async (refusal, facts) => {
     await anImage(world.db);
-    world.settings.admit = async () => refusal;
+    world.engine.admit = async () => refusal;
 
     expectProblem(await api('POST', '/instances'), 503, refusal.code, facts);
   });

@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aStorage, type TestStorage } from '../storage/aStorage.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 let storage: TestStorage;
 
 beforeAll(async () => {
   storage = await aStorage();
-  world = await startWorld({ oemBundles: storage.storage.oemBundles });
+  world = await startWorld({}, { engine: { oemBundles: storage.storage.oemBundles } });
 });
 afterAll(async () => {
   await world.close();

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
+import { VERSION } from '../../src/version.js';
 import { aFieldName } from '../support/aFieldName.js';
+import { startWorld, type World } from '../support/world.js';
 import { call } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 interface Operation {
   operationId?: string;
@@ -34,7 +35,7 @@ const operations = () =>
 
 test('is OpenAPI 3.1 of this version', () => {
   expect(document.openapi).toBe('3.1.0');
-  expect(document.info).toMatchObject({ title: 'vapiorc', version: '1.2.3' });
+  expect(document.info).toMatchObject({ title: 'vapiorc', version: VERSION });
 });
 
 test('names every route of the API, the prototype’s among them', () => {

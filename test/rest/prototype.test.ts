@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { curlLines, expectPortFree, PROTOTYPE_PORT, runCurl, runPythonExample } from '../prototype/client.js';
 import { aVm } from '../support/rows.js';
-import { startWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 let world: World;
 
 beforeAll(async () => {
   await expectPortFree();
-  world = await startWorld({ port: PROTOTYPE_PORT });
+  world = await startWorld({}, { port: PROTOTYPE_PORT });
 });
 beforeEach(() => world.empty());
 afterAll(() => world?.close());

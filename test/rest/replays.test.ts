@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIMITS } from '../../src/domain/limits.js';
 import { aVm } from '../support/rows.js';
-import { startWorld, type World } from './support/world.js';
+import { startWorld, type World } from '../support/world.js';
 
 const EVENTS = 1_550;
 const FOLLOWERS = 120;
@@ -19,7 +19,7 @@ beforeAll(async () => {
     SELECT 'POOL_CHANGED', '11', 'api', '{"hotSpares": 2}' FROM generate_series(1, ${EVENTS})`;
   const last = await world.db.event.findFirstOrThrow({ orderBy: { seq: 'desc' } });
   lastSeq = last.seq;
-  fresh = await startWorld({ on: world });
+  fresh = await startWorld({}, { on: world });
 });
 afterAll(async () => {
   await fresh.close();

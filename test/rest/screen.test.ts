@@ -4,15 +4,15 @@ import { encodePng } from '../../src/provisioner/encodePng.js';
 import { aScreen, type TestScreen } from '../provisioner/aScreen.js';
 import { decodePng } from '../provisioner/decodePng.js';
 import { anImage, aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 let shown: TestScreen;
 let vmId: string;
 beforeAll(async () => {
   shown = await aScreen();
-  world = await startWorld({ screens: shown.screens });
+  world = await startWorld({}, { engine: shown.engine });
 });
 afterAll(async () => {
   await world.close();

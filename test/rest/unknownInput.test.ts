@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { aShare, type TestShare } from '../storage/aShare.js';
 import { aVm } from '../support/rows.js';
+import { startWorld, type World } from '../support/world.js';
 import { call, expectProblem } from './support/call.js';
-import { startWorld, type World } from './support/world.js';
 
 let world: World;
 let files: TestShare;
 let vmId: string;
 
 beforeAll(async () => {
-  world = await startWorld({ share: () => files.share });
+  world = await startWorld({}, { engine: { share: () => files.share } });
 });
 afterAll(() => world.close());
 beforeEach(async () => {

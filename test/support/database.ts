@@ -35,6 +35,14 @@ export function unbornDatabase(): TestDatabase {
   };
 }
 
+/** From now on nobody gets into this database, and whoever is in is thrown out. */
+export async function cutOff(databaseUrl: string): Promise<void> {
+  const { adminUrl } = inject('postgres');
+  const name = new URL(databaseUrl).pathname.slice(1);
+  await query(adminUrl, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await query(adminUrl, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+}
+
 async function query(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   await client.connect();

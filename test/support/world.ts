@@ -1,106 +1,146 @@
-import { openDatabase } from '../../src/db/client.js';
-import { getDeployment } from '../../src/db/deployment.js';
-import { createWrite } from '../../src/db/write.js';
-import { guestOf, RECONCILER } from '../../src/domain/principal.js';
-import { openBus } from '../../src/events/bus.js';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import pg from 'pg';
+import { vi } from 'vitest';
+import type { ActionContext, ActionDeps } from '../../src/actions/context.js';
+import { loadConfig } from '../../src/config.js';
+import { startCore } from '../../src/core.js';
+import { type Db, openDatabase } from '../../src/db/client.js';
+import { type Deployment, getDeployment } from '../../src/db/deployment.js';
+import { LOCKS } from '../../src/db/locks.js';
+import { createWrite, type WriteAs } from '../../src/db/write.js';
 import { Feed } from '../../src/events/feed.js';
-import { Heartbeats } from '../../src/guest/heartbeats.js';
-import { createLog } from '../../src/log.js';
-import { Slices } from '../../src/primitives/slices.js';
-import { createSimulatedProvisioner } from '../../src/provisioner/simulated/simulated.js';
-import type { Deps } from '../../src/reconciler/deps.js';
-import { Memory } from '../../src/reconciler/memory.js';
-import { Reconciler } from '../../src/reconciler/reconciler.js';
-import { reportInstalled, reportVmReady } from '../../src/transitions/reportGuest.js';
-import { calling, createActions, orders } from './actions.js';
-import { alone } from './alone.js';
+import { createListener } from '../../src/http/createListener.js';
+import { listen } from '../../src/http/listen.js';
+import type { Logger } from '../../src/log.js';
+import { openProvisioner } from '../../src/openProvisioner.js';
+import { type Closer, closeAll } from '../../src/primitives/closers.js';
+import type { Provisioner } from '../../src/provisioner/provisioner.js';
+import { calling, createActions } from './actions.js';
+import { collectLog } from './collectLog.js';
 import { createTestDatabase } from './database.js';
+import { type WatchedFeed, watchFeed } from './watchFeed.js';
 
-/** The core on a database of its own and simulated machines; nothing reconciles until it is told to. */
-export async function createWorld(over: Partial<Deps> = {}, { endpoints = true } = {}) {
-  const database = await createTestDatabase();
-  const log = createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent');
-  const db = openDatabase(database.url);
-  const bus = openBus({ databaseUrl: database.url, log });
-  const writeAs = createWrite(db, (seq) => bus.publish(seq));
-  const feed = new Feed({ db, bus, log, slices: new Slices() });
-  await feed.start();
-  const provisioner = alone(
-    createSimulatedProvisioner({
-      createMs: 1,
-      bootMs: 5,
-      installMs: 5,
-      failureRate: 0,
-      onReady: (vmId) => void reportVmReady({ write: writeAs(guestOf(vmId)) }, vmId).catch(() => {}),
-      onInstalled: (imageId) => void reportInstalled({ write: writeAs(guestOf(imageId)) }, imageId).catch(() => {}),
-      onEnded: () => {},
-      onSeen: (vmId) => heartbeats.seen(vmId),
-      seenEveryMs: 20,
-      ...(endpoints && { hostPorts: { ports: { start: 8001, end: 8100 }, publicHost: 'localhost' } }),
-    }),
-  );
-  let hears = false;
-  const heartbeats = new Heartbeats({
-    db,
-    unheardMs: over.unheardMs ?? 60_000,
-    counts: over.readiness !== 'rdp',
-    listens: () => hears,
-    log,
+/** What a test says of the engine, which is not ours; in all else it is the simulator. */
+export type Engine = Partial<Provisioner>;
+
+/**
+ * The server's core, both APIs and the guests' protocol, as it is but for the engine, on a database and a port of its own. Another server
+ * leads, which does nothing: rows stay as they are written. A test that calls an action itself has a call of anybody's (`ActionContext`).
+ */
+export interface World extends ActionContext {
+  db: Db;
+  /** http://127.0.0.1:<port> */
+  url: string;
+  graphqlUrl: string;
+  socketUrl: string;
+  databaseUrl: string;
+  server: Server;
+  feed: WatchedFeed;
+  writeAs: WriteAs;
+  actions: ActionDeps;
+  deployment: Deployment;
+  /** What was logged. */
+  log: Record<string, unknown>[];
+  logger: Logger;
+  /** Change it at any time. What the core asks for once, at its start, is to be given then. */
+  engine: Engine;
+  /** Ends this part of the core, as a stop of the server does. */
+  end(part: 'graphql' | 'guest calls' | 'heartbeats'): Promise<void>;
+  /** Removes every row but the deployment's, and what was logged. */
+  empty(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  engine?: Engine;
+  /** Another server of the same database. */
+  on?: World;
+  /** A free one unless given. */
+  port?: number;
+}
+
+/** Starts it, with these settings as a user has them. */
+export async function startWorld(
+  settings: Record<string, string> = {},
+  { engine = {}, on, port = 0 }: WorldOptions = {},
+): Promise<World> {
+  const database = on ? { url: on.databaseUrl, drop: async () => {} } : await createTestDatabase();
+  const config = loadConfig({ DATABASE_URL: database.url, VAPIORC_PROVISIONER: 'simulated', ...settings });
+  const { log, logger } = collectLog(config.logLevel);
+  const leader = on ? undefined : await holdLead(database.url);
+  const closers: Closer[] = [];
+  const feeds = vi.spyOn(Feed.prototype, 'start');
+  const core = await startCore(config, { url: database.url, elsewhere: undefined }, logger, closers, (...given) => {
+    const { provisioner, simulated } = openProvisioner(...given);
+    const altered = new Proxy(provisioner, {
+      get: (simulator, key) => Reflect.get(key in engine ? engine : simulator, key),
+    });
+    return { provisioner: altered, ...(simulated && !engine.share && { simulated }) };
   });
-  heartbeats.start();
-  const deps: Deps = {
-    db,
-    write: writeAs(RECONCILER),
-    provisioner,
-    deployment: await getDeployment(db, 'simulated'),
-    log,
-    now: () => db.clock.now(),
-    memory: new Memory(),
-    ledSince: new Date(0),
-    readiness: 'agent',
-    unheardMs: 60_000,
-    bootTimeoutMs: 60_000,
-    installTimeoutMs: 60_000,
-    installStuckMs: 60_000,
-    ...over,
-  };
-  const actions = createActions(
-    { db, writeAs, feed },
-    { allotment: provisioner.allotment, admit: (need) => provisioner.admit(need) },
-  );
-  let reconciler: Reconciler | undefined;
+  const feed = watchFeed(feeds.mock.contexts[0] as Feed);
+  feeds.mockRestore();
+  const server = createListener({}, core);
+  const address = `127.0.0.1:${await listen(server, '127.0.0.1', port)}`;
+
+  const db = openDatabase(database.url);
+  const writeAs = createWrite(db, () => feed.poke());
+  const actions = createActions({ db, writeAs, feed });
   return {
+    url: `http://${address}`,
+    graphqlUrl: `http://${address}/graphql`,
+    socketUrl: `ws://${address}/graphql`,
+    databaseUrl: database.url,
+    server,
     ...calling(actions),
     db,
-    url: database.url,
-    bus,
+    feed,
     writeAs,
-    log,
-    provisioner,
-    deps,
     actions,
-    assignVm: orders(actions.placeOrder),
-    /** Makes the world match the rows from now on. */
-    reconcile: () => {
-      reconciler = new Reconciler(deps, feed);
-      reconciler.start();
-      return reconciler;
+    deployment: await getDeployment(db, 'simulated'),
+    log,
+    logger,
+    engine,
+    end: async (part) => closers.find(({ name }) => name === part)?.close(),
+    async empty() {
+      await db.$executeRawUnsafe(EMPTY);
+      log.length = 0;
     },
-    /** From now on guests are heard, and silence counts; or not any more. */
-    listen: (on = true) => {
-      hears = on;
-    },
-    kinds: async () => (await db.event.findMany({ orderBy: { seq: 'asc' } })).map((event) => event.kind),
-    close: async () => {
-      await reconciler?.stop();
-      await heartbeats.stop();
-      await feed.stop();
-      await bus.close();
-      await provisioner.close();
+    async close() {
+      await closeAll(closers, logger);
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
       await db.$disconnect();
+      await leader?.end();
       await database.drop();
     },
   };
 }
 
-export type World = Awaited<ReturnType<typeof createWorld>>;
+/** In an order that what refers goes before what it refers to. A TRUNCATE of tables with a few rows takes ten times as long. */
+const EMPTY = `DO $$ BEGIN ${[
+  'Event',
+  'CommandOutput',
+  'Command',
+  'Assignment',
+  'Sighting',
+  'Guest',
+  'Vm',
+  'InstallScreenshot',
+  'GoldenImage',
+  'Pool',
+  'ImageLine',
+]
+  .map((table) => `DELETE FROM "${table}";`)
+  .join(' ')} END $$`;
+
+/** The lead, as a server holds it. */
+async function holdLead(url: string): Promise<pg.Client> {
+  const session = new pg.Client({ connectionString: url });
+  session.on('error', () => {}); // the database is taken away
+  await session.connect();
+  await session.query('SELECT pg_advisory_lock($1::bigint)', [String(LOCKS.leader)]);
+  return session;
+}

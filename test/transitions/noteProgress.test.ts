@@ -4,11 +4,11 @@ import { installDurations } from '../../src/db/installDurations.js';
 import { guestOf } from '../../src/domain/principal.js';
 import { noteInstallStep, noteProgress } from '../../src/transitions/noteProgress.js';
 import { aLine, anImage } from '../support/rows.js';
-import { createWorld, type World } from '../support/world.js';
+import { createStepWorld, type StepWorld } from '../support/stepWorld.js';
 
-let world: World;
+let world: StepWorld;
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createStepWorld();
 });
 afterAll(() => world?.close());
 beforeEach(() => world.db.goldenImage.deleteMany());

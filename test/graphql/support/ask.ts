@@ -9,11 +9,11 @@ export interface Answer {
 
 /** Sends one operation as any client does. */
 export async function ask(
-  { url }: { url: string },
+  { graphqlUrl }: { graphqlUrl: string },
   query: string,
   variables: Record<string, unknown> = {},
 ): Promise<Answer> {
-  const response = await fetch(url, {
+  const response = await fetch(graphqlUrl, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({ query, variables }),
@@ -24,7 +24,7 @@ export async function ask(
 
 /** The data of an operation that has no errors. */
 export async function read(
-  world: { url: string },
+  world: { graphqlUrl: string },
   query: string,
   variables: Record<string, unknown> = {},
 ): Promise<Answer['data']> {
@@ -34,7 +34,7 @@ export async function read(
 }
 
 /** The one error of an operation. */
-export async function errorOf(world: { url: string }, query: string, variables: Record<string, unknown> = {}) {
+export async function errorOf(world: { graphqlUrl: string }, query: string, variables: Record<string, unknown> = {}) {
   const { errors } = await ask(world, query, variables);
   expect(errors).toHaveLength(1);
   return errors?.[0] as NonNullable<Answer['errors']>[number];

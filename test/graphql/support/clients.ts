@@ -1,7 +1,7 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import type { World } from './world.js';
+import type { World } from '../../support/world.js';
 
 /** `data` has the shape that each test asserts. */
 export interface Told {
@@ -32,7 +32,7 @@ export function socketClient(world: World): Client {
 
 /** graphql-sse's own client: one connection for each subscription. */
 export function sseClient(world: World): Client {
-  const client = createSseClient({ url: world.url, retryAttempts: 0 });
+  const client = createSseClient({ url: world.graphqlUrl, retryAttempts: 0 });
   return {
     subscribe: (query, variables) => subscription(client.iterate({ query, ...(variables && { variables }) })),
     close: async () => client.dispose(),
@@ -50,7 +50,7 @@ export function fetchClient(world: World): Client {
   };
 }
 
-async function* eventStream({ url }: World, body: object, signal: AbortSignal): AsyncGenerator<Told> {
+async function* eventStream({ graphqlUrl: url }: World, body: object, signal: AbortSignal): AsyncGenerator<Told> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream' },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { guestToken } from '../../../src/db/deployment.js';
-import type { World } from './world.js';
+import type { World } from '../../support/world.js';
 
 export interface GuestReply {
   status: number;
@@ -39,13 +39,10 @@ export class Agent {
   }
 
   next(values: GuestValues = {}, signal?: AbortSignal): Promise<GuestReply> {
-    // The rate limit is not what is looked at here.
-    this.world.settings.rateClockMs += 1_000;
     return this.call('next', { session: this.session, wait: 0, running: this.running.join(','), ...values }, signal);
   }
 
   result(id: string, values: GuestValues = {}): Promise<GuestReply> {
-    this.world.settings.rateClockMs += 1_000;
     this.running = this.running.filter((other) => other !== id);
     const ended = { id, session: this.session, state: 'exited', exit: 0, stdout: 0, stderr: 0, via: 'share' };
     return this.call('result', { ...ended, ...values });

@@ -1,9 +1,9 @@
 import { runCommand } from '../../../src/actions/command/runCommand.js';
 import type { Command } from '../../../src/db/commands.js';
 import { aVm } from '../../support/rows.js';
+import { type Engine, startWorld, type World } from '../../support/world.js';
 import { Agent, type GuestValues } from './agent.js';
 import { type Shares, startShares } from './shares.js';
-import { startWorld, type World } from './world.js';
 
 /** VMs in somebody's hands whose agents call in, with real folders as their shares. */
 export interface Scene {
@@ -21,7 +21,8 @@ export interface Scene {
 
 export async function startScene(): Promise<Scene> {
   const shares = startShares();
-  const world = await startWorld({ share: shares.share });
+  const engine: Engine = { share: ({ id }) => shares.share(id) };
+  const world = await startWorld({}, { engine });
   return {
     world,
     shares,
@@ -37,7 +38,7 @@ export async function startScene(): Promise<Scene> {
       return command.id;
     },
     commandOf: (id) => world.db.command.findUniqueOrThrow({ where: { id } }),
-    anotherServer: () => startWorld({ share: shares.share, on: world }),
+    anotherServer: () => startWorld({}, { engine, on: world }),
     async close() {
       await world.close();
       shares.remove();
