@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anOperation } from './support/aDocument.js';
 import { aRunningServer, type RunningServer } from './support/aRunningServer.js';
@@ -62,7 +62,9 @@ async function listen(socket: Socket, quietMs: number): Promise<string> {
 
 test('no frames make the server ill', async () => {
   await fuzz(12, async (draw) => {
-    const socket = server.connect();
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) }).setEncoding('latin1');
+    socket.on('error', () => {});
     socket.write(HANDSHAKE);
     const [greeting] = (await once(socket, 'data', { signal: AbortSignal.timeout(ANSWER_MS) })) as [string];
     expect(greeting).toContain('101 Switching Protocols');

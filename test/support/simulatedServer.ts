@@ -1,20 +1,22 @@
 import { start } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
-import { createLog } from '../../src/log.js';
 import { anyPort } from './anyPort.js';
+import { collectLog } from './collectLog.js';
 import { createTestDatabase } from './database.js';
 
 export interface SimulatedServer {
   /** http://127.0.0.1:<port> */
   url: string;
   databaseUrl: string;
+  /** What was logged, warnings and worse. */
+  log: Record<string, unknown>[];
   /** Its VMs, which are in this process, end with it. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The whole server in this process, on a database of its own, with simulated VMs that take milliseconds. */
-export async function startSimulatedServer(): Promise<SimulatedServer> {
+export async function startSimulatedServer(settings: Record<string, string> = {}): Promise<SimulatedServer> {
   const database = await createTestDatabase();
   const config = loadConfig({
     VAPIORC_PROVISIONER: 'simulated',
@@ -25,9 +27,11 @@ export async function startSimulatedServer(): Promise<SimulatedServer> {
     VAPIORC_SIMULATED_BOOT_MS: '5',
     VAPIORC_SIMULATED_INSTALL_MS: '5',
     DATABASE_URL: database.url,
+    ...settings,
   });
+  const { log, logger } = collectLog('warn');
   const up = async () => {
-    const app = await start(config, createLog(process.env.VAPIORC_TEST_LOG_LEVEL ?? 'silent'));
+    const app = await start(config, logger);
     await app.ready;
     return app;
   };
@@ -35,6 +39,7 @@ export async function startSimulatedServer(): Promise<SimulatedServer> {
   return {
     url: app.url,
     databaseUrl: database.url,
+    log,
     async restart() {
       await app.stop();
       app = await up();

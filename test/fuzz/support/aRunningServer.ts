@@ -3,15 +3,14 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import { type Db, openDatabase } from '../../../src/db/client.js';
 import { type Deployment, getDeployment } from '../../../src/db/deployment.js';
-import { aServer, type TestServer } from '../../http/support/aServer.js';
+import { type SimulatedServer, startSimulatedServer } from '../../support/simulatedServer.js';
 import { until } from '../../support/until.js';
 import { ANSWER_MS } from './fuzz.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-export interface RunningServer extends TestServer {
-  url: string;
+export interface RunningServer extends SimulatedServer {
   db: Db;
   deployment: Deployment;
   /** Of a VM that was handed out, of a spare, of a golden image and so on: ids that there are. */
@@ -22,16 +21,8 @@ export interface RunningServer extends TestServer {
 
 /** The whole server with simulated machines, which are quick, a golden image, a pool and somebody who has a VM. */
 export async function aRunningServer(): Promise<RunningServer> {
-  const server = await aServer({
-    VAPIORC_PROVISIONER: 'simulated',
-    VAPIORC_HOST: '127.0.0.1',
-    VAPIORC_SIMULATED_CREATE_MS: '5',
-    VAPIORC_SIMULATED_BOOT_MS: '10',
-    VAPIORC_SIMULATED_INSTALL_MS: '20',
-    VAPIORC_ASSIGN_WAIT_SECONDS: '1',
-  });
-  await server.app.ready;
-  const url = server.app.url;
+  const server = await startSimulatedServer({ VAPIORC_ASSIGN_WAIT_SECONDS: '1' });
+  const { url } = server;
   const db = openDatabase(server.databaseUrl);
   const post = async (path: string) =>
     (await fetch(`${url}${path}`, { method: 'POST' })).json() as Promise<Record<string, string>>;
@@ -51,7 +42,6 @@ export async function aRunningServer(): Promise<RunningServer> {
 
   return {
     ...server,
-    url,
     db,
     deployment,
     ids: [

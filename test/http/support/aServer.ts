@@ -4,10 +4,9 @@ import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { type App, start } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config.js';
+import { collectLog } from '../../support/collectLog.js';
 import { createTestDatabase } from '../../support/database.js';
 import { freePort } from '../../system/support/ports.js';
 
@@ -66,14 +65,8 @@ export async function aServer(over: Record<string, string> = {}): Promise<TestSe
     VAPIORC_STORAGE_PATH: join(folder, 'storage'),
     ...over,
   });
-  const log: Record<string, unknown>[] = [];
-  const sink = new Writable({
-    write(line, _encoding, done) {
-      log.push(JSON.parse(String(line)));
-      done();
-    },
-  });
-  const app = await start(config, pino({ level: 'warn', base: null }, sink));
+  const { log, logger } = collectLog('warn');
+  const app = await start(config, logger);
   const sockets: Socket[] = [];
   return {
     app,
