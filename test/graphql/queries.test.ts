@@ -282,12 +282,11 @@ describe('queries', () => {
   });
 
   test('objects beneath a list are read with one query for all', async () => {
-    for (let n = 0; n < 20; n++) await aVm(world.db, { vmType: 'vista' });
-    const { db } = world;
-    await db.$executeRawUnsafe('SELECT 1');
+    for (let n = 0; n < 90; n++) await aVm(world.db, { vmType: 'vista' });
     const before = await statements(world);
-    await read(world, '{ vms(vmType: "vista") { nodes { goldenImage { version } } } }');
-    expect((await statements(world)) - before).toBeLessThanOrEqual(5); // the list, the images, and what it takes to ask this; not 20
+    await read(world, '{ vms(vmType: "vista", first: 100) { nodes { goldenImage { version } } } }');
+    // The list, the images, what it takes to ask this, and what a server does by itself meanwhile; not 90.
+    expect((await statements(world)) - before).toBeLessThan(30);
   });
 });
 
