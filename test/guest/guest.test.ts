@@ -6,6 +6,7 @@ import { LIMITS } from '../../src/domain/limits.js';
 import type { VmStatus } from '../../src/domain/vm.js';
 import { call } from '../rest/support/call.js';
 import { anImage, aVm } from '../support/rows.js';
+import { stopClock } from '../support/stopClock.js';
 import { startWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -163,6 +164,7 @@ describe('a report that is no good', () => {
 
 test('more than fifty reports a second from one machine are too many; others are not affected', async () => {
   const [loud, quiet] = [await aVm(world.db), await aVm(world.db)];
+  stopClock();
 
   const answers = await Promise.all(
     Array.from({ length: LIMITS.guestCallsPerSecond.value + 30 }, () => report(loud.id, 'phase=ready')),

@@ -34,7 +34,11 @@ test('a poll waits no longer than it may', () => {
 describe('a poll that waits', () => {
   test('is answered as soon as there is something, asked for at any server', async () => {
     const { vmId, agent } = await working();
-    const bus = openBus({ databaseUrl: world.databaseUrl, log: world.logger });
+    const bus = openBus({
+      databaseUrl: world.databaseUrl,
+      channel: `vapiorc:${world.deployment.name}`,
+      log: world.logger,
+    });
     const elsewhere = { ...world, write: createWrite(world.db, (seq) => bus.publish(seq))(ANYONE) };
     await until('the bus is up', async () => bus.health().status === 'OK');
 

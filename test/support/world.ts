@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import PQueue from 'p-queue';
 import pg from 'pg';
 import { vi } from 'vitest';
 import type { ActionContext, ActionDeps } from '../../src/actions/context.js';
@@ -60,6 +61,9 @@ export interface WorldOptions {
   port?: number;
 }
 
+/** One after the other: the feed of each is found by who starts one meanwhile. */
+const starts = new PQueue({ concurrency: 1 });
+
 /** Starts it, with these settings as a user has them. */
 export async function startWorld(
   settings: Record<string, string> = {},
@@ -70,16 +74,21 @@ export async function startWorld(
   const { log, logger } = collectLog(config.logLevel);
   const leader = on ? undefined : await holdLead(database.url);
   const closers: Closer[] = [];
-  const feeds = vi.spyOn(Feed.prototype, 'start');
-  const core = await startCore(config, { url: database.url, elsewhere: undefined }, logger, closers, (...given) => {
-    const { provisioner, simulated } = openProvisioner(...given);
-    const altered = new Proxy(provisioner, {
-      get: (simulator, key) => Reflect.get(key in engine ? engine : simulator, key),
-    });
-    return { provisioner: altered, ...(simulated && !engine.share && { simulated }) };
+  const { core, feed } = await starts.add(async () => {
+    const feeds = vi.spyOn(Feed.prototype, 'start');
+    try {
+      const core = await startCore(config, { url: database.url, elsewhere: undefined }, logger, closers, (...given) => {
+        const { provisioner, simulated } = openProvisioner(...given);
+        const altered = new Proxy(provisioner, {
+          get: (simulator, key) => Reflect.get(key in engine ? engine : simulator, key),
+        });
+        return { provisioner: altered, ...(simulated && !engine.share && { simulated }) };
+      });
+      return { core, feed: watchFeed(feeds.mock.contexts[0] as Feed) };
+    } finally {
+      feeds.mockRestore();
+    }
   });
-  const feed = watchFeed(feeds.mock.contexts[0] as Feed);
-  feeds.mockRestore();
   const server = createListener({}, core);
   const address = `127.0.0.1:${await listen(server, '127.0.0.1', port)}`;
 
@@ -119,7 +128,7 @@ export async function startWorld(
   };
 }
 
-/** In an order that what refers goes before what it refers to. A TRUNCATE of tables with a few rows takes ten times as long. */
+/** In an order that what refers goes before what it refers to. A TRUNCATE makes the files of each table and index anew. */
 const EMPTY = `DO $$ BEGIN ${[
   'Event',
   'CommandOutput',
