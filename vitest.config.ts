@@ -17,7 +17,7 @@ export default defineConfig({
   // Vite would load graphql as an ES module where Node loads it as CommonJS: two copies that refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

@@ -123,11 +123,15 @@ test.each([0, 1, 68, 75, 88, 137, 143, 255])('exit code %i is explained', (code)
   expect(explainExit(code, unknown)).toMatch(new RegExp(`^[a-z].*\\(exit code ${code}\\)$`, 'i'));
 });
 
-test.each([58, 64, 68])('exit code %i speaks of isoUrl, and of no vmType, where one was given', (code) => {
-  expect(explainExit(code, { ...unknown, isoUrl: true })).toMatch(/isoUrl/);
-  expect(explainExit(code, { ...unknown, isoUrl: true })).not.toMatch(/vmType/);
-  expect(explainExit(code, unknown)).not.toMatch(/isoUrl/);
-});
+test.each([58, 64, 68])(
+  'exit code %i speaks of the URL of the medium, and of no version, where one was given',
+  (code) => {
+    const given = explainExit(code, { ...unknown, isoUrl: true });
+    expect(given).toMatch(/URL/);
+    expect(given).not.toMatch(/version/);
+    expect(explainExit(code, unknown)).not.toMatch(/URL/);
+  },
+);
 
 const started = '❯ Windows started successfully, visit http://127.0.0.1:8006/ to view the screen...';
 const tooSlow = '❯ ERROR: Timeout while waiting for QEMU to boot the machine, terminating...';

@@ -5,11 +5,12 @@ const MOST_PAUSE_MS = 160;
 
 /** Asks again and again until the answer is neither undefined nor false; throws, saying what was awaited, after `limitMs`. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined | false>, limitMs = 20_000): Promise<T> {
-  const deadline = Date.now() + limitMs;
-  for (let pauseMs = 10; ; pauseMs = Math.min(2 * pauseMs, MOST_PAUSE_MS)) {
+  const began = Date.now();
+  for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await sleep(pauseMs);
+    const waitedMs = Date.now() - began;
+    if (waitedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await sleep(Math.min(10 + waitedMs / 20, MOST_PAUSE_MS));
   }
 }
