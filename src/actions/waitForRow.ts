@@ -2,6 +2,7 @@ import type { EventFilter } from '../db/events.js';
 import type { Event } from '../domain/events.js';
 import type { Feed } from '../events/feed.js';
 import { deadline } from '../primitives/deadline.js';
+import { patiently } from './patiently.js';
 
 /** What `waitForRow` must know of a row. */
 export interface Awaited<Row> {
@@ -19,22 +20,22 @@ export async function waitForRow<Row>(
   row: Row,
   { read, isSettled, filter, concerns = () => true }: Awaited<Row>,
   waitMs: number,
-  caller?: AbortSignal,
+  caller: { gone: AbortSignal; address: string },
 ): Promise<Row> {
   if (isSettled(row) || waitMs <= 0) return row;
   // The cursor is taken before the row is read again, so what happens between the two is in the feed.
   const cursor = feed.head;
-  const latest = await read();
+  const latest = await patiently(read, caller.gone);
   if (isSettled(latest)) return latest;
-  const { signal, done } = deadline(waitMs, caller);
+  const { signal, done } = deadline(waitMs, caller.gone);
   try {
-    for await (const event of feed.subscribe(cursor, filter, signal)) {
+    for await (const event of feed.subscribe(cursor, filter, signal, caller.address)) {
       if (!concerns(event)) continue;
-      const now = await read();
+      const now = await patiently(read, caller.gone);
       if (isSettled(now)) return now;
     }
   } finally {
     done();
   }
-  return read();
+  return patiently(read, caller.gone);
 }

@@ -114,7 +114,7 @@ export function nextCall(deps: NextDeps): GuestCall {
       if (over.aborted) return { do: 'none' };
       const again = deadline(decided.againMs ?? Number.POSITIVE_INFINITY, over);
       try {
-        for await (const _ of feed.subscribe(cursor, { vmId: vm.id, kinds: WAKING }, again.signal)) break;
+        for await (const _ of feed.subscribe(cursor, { vmId: vm.id, kinds: WAKING }, again.signal, vm.id)) break;
       } finally {
         again.done();
       }

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { aName, checkedText, idOf, vmType } from '../actions/fields.js';
 import { Unfit } from '../actions/input.js';
 import { knownCursor } from '../actions/knownCursor.js';
+import { patiently } from '../actions/patiently.js';
 import { poolFilter } from '../actions/pool/poolFilter.js';
 import { readInput } from '../actions/readInput.js';
 import { unwrap } from '../answers/refusals.js';
@@ -52,7 +53,12 @@ export function addEventRoutes(app: OpenAPIHono, log: Logger): void {
     const cursor = after === undefined ? feed.head : unwrap(await knownCursor(context, after));
     const stop = new AbortController();
     gone.addEventListener('abort', () => stop.abort(), { once: true });
-    const body = eventStream(feed.subscribe(cursor, filter, stop.signal, address), namesOf(read), stop, log);
+    const body = eventStream(
+      feed.subscribe(cursor, filter, stop.signal, address),
+      namesOf(read, stop.signal),
+      stop,
+      log,
+    );
     return c.body(body, 200, { 'Content-Type': 'text/event-stream', ...EVENT_STREAM_HEADERS });
   });
 }
@@ -67,14 +73,17 @@ function cursorOf(given: string): bigint | Unfit {
   return /^\d{1,18}$/.test(given) ? BigInt(given) : new Unfit('Give the id of an event, or 0 for all.');
 }
 
-/** What the pools of a stream are called, each asked once: a name never changes. */
-function namesOf(read: Read): NameOf {
-  const known = new Map<string, string>();
+/** What the pools of a stream are called, each asked once: a name never changes. Null: it was deleted. */
+function namesOf(read: Read, gone: AbortSignal): NameOf {
+  const known = new Map<string, string | null>();
   return async (poolId) => {
     if (poolId === null) return null;
-    const name = known.get(poolId) ?? (await read((db) => poolNames(db, [poolId]))).get(poolId);
-    if (name !== undefined) known.set(poolId, name);
-    return name ?? null;
+    let name = known.get(poolId);
+    if (name === undefined) {
+      name = (await patiently(() => read((db) => poolNames(db, [poolId])), gone)).get(poolId) ?? null;
+      known.set(poolId, name);
+    }
+    return name;
   };
 }
 

@@ -90,7 +90,9 @@ describe('a caller whose server died', () => {
     const { waitUntil } = await world.db.assignment.findUniqueOrThrow({ where: { id } });
     expect((waitUntil?.getTime() ?? 0) - Date.now()).toBeGreaterThan(590_000);
 
-    expect(await ask(aServer(), 0, { assignedTo: 'gone', idempotencyKey: 'job-1' })).toMatchObject({ id: vm.id });
+    expect(await ask(aServer(), 0, { assignedTo: 'gone', idempotencyKey: 'job-1' })).toMatchObject({
+      vm: { id: vm.id },
+    });
 
     await itsServerDied();
     await sweep();
@@ -146,7 +148,7 @@ describe('two calls with one key, at two servers', () => {
 
     await reportVmReady(world, vm.id);
 
-    expect(await long).toMatchObject({ id: vm.id });
+    expect(await long).toMatchObject({ vm: { id: vm.id } });
   });
 
   test('one that asks for it to stay queued is not undone by one that waits in vain', async () => {

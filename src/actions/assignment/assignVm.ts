@@ -35,12 +35,10 @@ export const assignVm = defineAction({
   about: 'Who needs which VM.',
   refusals: ['NOT_FOUND', 'NO_GOLDEN_IMAGE', 'CONFLICT', 'NO_VM_IN_TIME', 'UNAVAILABLE'],
   async run(context: ActionContext, { waitSeconds, cancelIfLate, ...order }) {
-    const { by, read, gone } = context;
+    const { by, gone } = context;
     if (cancelIfLate) {
-      const vm = await handOut(context, order, waitSeconds);
-      if (vm instanceof Error) return vm;
-      const assignment = await read((db) => db.assignment.findUniqueOrThrow({ where: { id: vm.assignmentId } }));
-      return { vm, assignment };
+      const handed = await handOut(context, order, waitSeconds);
+      return handed instanceof Error ? handed : { vm: handed.vm, assignment: handed.assignment };
     }
     const placed = await context.placeOrder({ ...order, caller: gone }, by);
     if (placed instanceof Error) return placed;

@@ -1,9 +1,11 @@
 import type { Assignment } from '../../db/assignments.js';
+import type { Read } from '../../db/reads.js';
 import { getVm, type Vm } from '../../db/vms.js';
 import { collect, isLastWait } from '../../db/waits.js';
 import { Conflict, NoVmInTime } from '../../domain/errors.js';
 import { cancelQueued } from '../../transitions/cancelQueued.js';
 import type { ActionContext } from '../context.js';
+import { patiently } from '../patiently.js';
 import { releaseVm } from '../vm/releaseVm.js';
 import { type Order, type Ordered, RETRY_SECONDS } from './orders.js';
 import { waitForAssignment } from './waitForAssignment.js';
@@ -11,7 +13,10 @@ import { waitForAssignment } from './waitForAssignment.js';
 export type NotHandedOut = Exclude<Ordered, Assignment>;
 
 /** A VM that is there to be used. */
-export type HandedOut = Vm & { assignmentId: string };
+export interface HandedOut {
+  vm: Vm;
+  assignment: Assignment;
+}
 
 /**
  * Gets the caller a VM, waiting at most `waitSeconds` for one; a request that waited in vain leaves the queue.
@@ -28,11 +33,26 @@ export async function handOut(
   order: Omit<Order, 'caller' | 'waitSeconds'>,
   waitSeconds: number,
 ): Promise<HandedOut | NotHandedOut> {
-  const { gone, waits, read, write } = context;
-  const asked = await context.placeOrder({ ...order, waitSeconds, caller: gone }, context.by);
+  const asked = await context.placeOrder({ ...order, waitSeconds, caller: context.gone }, context.by);
   if (asked instanceof Error) return asked;
   if (asked.status === 'ENDED') return orderIsOver(asked);
+  try {
+    return await attend(context, order, asked, waitSeconds);
+  } catch (err) {
+    // Its caller is told an error and knows of no VM.
+    if (order.idempotencyKey === undefined) context.placeOrder.takeBack(asked.id);
+    throw err;
+  }
+}
 
+async function attend(
+  context: ActionContext,
+  order: Pick<Order, 'idempotencyKey' | 'pool'>,
+  asked: Assignment,
+  waitSeconds: number,
+): Promise<HandedOut | NoVmInTime> {
+  const { gone, waits, write } = context;
+  const read: Read = (query) => patiently(() => context.read(query), gone);
   let assignment = asked;
   const began = performance.now();
   const leave = waits.enter(asked.id);
@@ -51,25 +71,21 @@ export async function handOut(
       if (!gone.aborted && !(await isLastWait(tx, asked.id))) return undefined;
       return cancelQueued(tx, tell, asked.id, gone.aborted ? 'cancelled' : 'no VM in time');
     });
-    if (ended) return noVm(await whyPoolIsEmpty(context, ended.poolId));
+    if (ended) return noVm(await whyPoolIsEmpty(read, ended.poolId));
     // It was fulfilled in that very moment: then it is handed out.
     assignment = await read((db) => db.assignment.findUniqueOrThrow({ where: { id: asked.id } }));
     if (assignment.status === 'QUEUED') return noVm('another call with the same idempotency key still waits');
   }
   if (assignment.vmId === null) return noVm(assignment.reason);
-  if (gone.aborted && !canComeBack) {
-    await releaseVm(context, { id: assignment.vmId });
-    return noVm('the caller went away');
-  }
   const { vmId } = assignment;
   if (assignment.waitUntil !== null && !gone.aborted) await write((tx) => collect(tx, asked.id));
   const vm = await read((db) => getVm(db, vmId));
-  if (vm?.status === 'ASSIGNED') return { ...vm, assignmentId: assignment.id };
-  // It broke, or somebody released it, between the two reads.
-  await releaseVm(context, { id: assignment.vmId });
-  return noVm(
-    `the VM that was assigned (${assignment.vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`,
-  );
+  const isHeard = !gone.aborted || canComeBack;
+  if (vm?.status === 'ASSIGNED' && isHeard) return { vm, assignment };
+  // Nobody hears of it; or it broke, or somebody released it, between the two reads.
+  await releaseVm(context, { id: vmId });
+  if (!isHeard) return noVm('the caller went away');
+  return noVm(`the VM that was assigned (${vmId}) is not usable any more${vm?.reason ? `: ${vm.reason}` : ''}`);
 }
 
 /** A key gets its one assignment; when that is over there is nothing to hand out. */
@@ -81,7 +97,7 @@ export function orderIsOver({ id, vmId, reason }: Assignment): Conflict {
   );
 }
 
-async function whyPoolIsEmpty({ read }: Pick<ActionContext, 'read'>, poolId: string): Promise<string | null> {
+async function whyPoolIsEmpty(read: Read, poolId: string): Promise<string | null> {
   const pool = await read((db) => db.pool.findUnique({ where: { id: poolId }, select: { blocked: true } }));
   return pool?.blocked ?? null;
 }

@@ -32,7 +32,11 @@ export interface Order extends PoolGiven {
 }
 
 export type Ordered = Assignment | InvalidInput | NotFound | NoGoldenImage | NoVmInTime | Conflict | Unavailable;
-export type PlaceOrder = (order: Order, by: Principal) => Promise<Ordered>;
+export interface PlaceOrder {
+  (order: Order, by: Principal): Promise<Ordered>;
+  /** Undoes this assignment, as soon as the database lets it: its caller was told an error. */
+  takeBack(assignmentId: string): void;
+}
 
 /** Most orders that share one transaction. */
 const BATCH = 64;
@@ -64,13 +68,14 @@ export function createOrders({ writeAs, stopped }: { writeAs: WriteAs; stopped?:
       caller?.aborted ? new NoVmInTime(vmType ?? name, 0, RETRY_SECONDS, 'the caller went away') : undefined,
     meetsAll: isAway,
   });
-  return async (given, by) => {
+  const place = async (given: Order, by: Principal) => {
     if (batcher.length + takeBack.length >= LIMITS.ordersWaiting.value)
       return new Unavailable('database', 'too many orders wait for the database', `Try again in ${RETRY_SECONDS} s.`);
     const { idempotencyKey = null, leaseSeconds = null, waitSeconds = null, caller, assignedTo } = given;
     const pool = poolOf(given);
     return batcher.add({ id: randomUUID(), by, caller, pool, assignedTo, idempotencyKey, leaseSeconds, waitSeconds });
   };
+  return Object.assign(place, { takeBack: (id: string) => takeBack.add([id]) });
 }
 
 interface Placed {

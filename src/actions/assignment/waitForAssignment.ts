@@ -4,7 +4,7 @@ import { waitForRow } from '../waitForRow.js';
 
 /** The assignment once it is no longer QUEUED, or as it is after `waitMs` or when the caller goes away. */
 export function waitForAssignment(
-  { read, feed, gone }: Pick<ActionContext, 'read' | 'feed' | 'gone'>,
+  { read, feed, gone, address }: Pick<ActionContext, 'read' | 'feed' | 'gone' | 'address'>,
   assignment: Assignment,
   waitMs: number,
 ): Promise<Assignment> {
@@ -14,5 +14,5 @@ export function waitForAssignment(
     isSettled: ({ status }: Assignment) => status !== 'QUEUED',
     filter: { assignmentId: id },
   };
-  return waitForRow(feed, assignment, awaited, waitMs, gone);
+  return waitForRow(feed, assignment, awaited, waitMs, { gone, address });
 }

@@ -44,7 +44,7 @@ export const runCommand = defineAction({
   }),
   about: 'What to run, and where.',
   refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
-  async run(context: Pick<ActionContext, 'by' | 'read' | 'feed' | 'gone' | 'write' | 'qemuAgent'>, given) {
+  async run(context: Pick<ActionContext, 'by' | 'address' | 'read' | 'feed' | 'gone' | 'write' | 'qemuAgent'>, given) {
     const { assignedTo, waitSeconds, workingDirectory = null, idempotencyKey = null, ...rest } = given;
     const input = { ...rest, workingDirectory, idempotencyKey };
     if (input.transport === 'QEMU_GUEST_AGENT' && !context.qemuAgent) return qemuAgentOff();

@@ -6,7 +6,7 @@ import { waitForRow } from '../waitForRow.js';
 
 /** The command once it is over, or as it is after `waitMs` or when the caller goes away. */
 export function waitForCommand(
-  { read, feed, gone }: Pick<ActionContext, 'read' | 'feed' | 'gone'>,
+  { read, feed, gone, address }: Pick<ActionContext, 'read' | 'feed' | 'gone' | 'address'>,
   command: Command,
   waitMs: number,
 ): Promise<Command> {
@@ -17,5 +17,5 @@ export function waitForCommand(
     filter: { vmId, kinds: ['COMMAND_ENDED'] },
     concerns: (event: Event) => event.data.commandId === id,
   };
-  return waitForRow(feed, command, awaited, waitMs, gone);
+  return waitForRow(feed, command, awaited, waitMs, { gone, address });
 }
