@@ -4,7 +4,7 @@ import { type Assignment, Prisma } from '../generated/prisma/client.js';
 import { handedTo, spares } from './claim.js';
 import type { Tx } from './client.js';
 import type { Pool } from './pools.js';
-import { nextInQueue } from './queue.js';
+import { nextInQueue, WAITING } from './queue.js';
 import { claimSpares } from './vms.js';
 import { COME_BACK_SECONDS, WAIT_SECONDS } from './waits.js';
 
@@ -27,12 +27,12 @@ export interface Request {
 }
 
 const THE_POOL = Prisma.sql`(SELECT "id" FROM pool)`;
-const SOMEBODY_WAITS = Prisma.sql`EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND "status" = 'QUEUED')`;
+const SOMEBODY_WAITS = Prisma.sql`EXISTS (SELECT 1 FROM "Assignment" WHERE "poolId" = ${THE_POOL} AND ${WAITING})`;
 
 /**
- * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Newcomers get none while somebody waits. Where no golden image is there or coming, requests
- * that got no spare are left out of the answer, and so are those of a vmType that is not the pool's; all, where there is no such pool. Its row is
- * held, so that it is not deleted beneath a request that is queued.
+ * Gives each request a ready spare of this pool, longest ready first, or a place in its queue; one statement. Newcomers get none while
+ * somebody waits. Where no golden image is there or coming, requests that got no spare are left out of the answer, and so are those of a
+ * vmType that is not the pool's; all, where there is no such pool. Its row is held, so that it is not deleted beneath a request that is queued.
  */
 export function claimOrQueue(tx: Tx, name: string, requests: readonly Request[]): Promise<Assignment[]> {
   const orders = JSON.stringify(requests.map((request, n) => ({ ...request, n: n + 1 })));

@@ -7,11 +7,21 @@ const ORDER = Prisma.sql`"turn"`;
 /** The same for lists: what is queued is shown in the order in which it is served. */
 export const IN_TURN = { turn: 'asc' } as const;
 
-/** Those who wait for this pool, whose turn is next, but not callers who are gone. Their rows are held; those that others hold are skipped. */
+/** A row of "Assignment" for which somebody waits: a caller who is gone does so no more, whatever has not yet been taken off. */
+export const WAITING = Prisma.sql`"Assignment"."status" = 'QUEUED' AND ("Assignment"."waitUntil" IS NULL OR "Assignment"."waitUntil" > now())`;
+
+/** By pool: how many wait. One for which nobody does is not in it. */
+export async function countWaiting(db: Db | Tx, poolIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = await db.$queryRaw<{ poolId: string; n: number }[]>(Prisma.sql`
+    SELECT "poolId", count(*)::int AS "n" FROM "Assignment"
+    WHERE "poolId" = ANY (${[...poolIds]}::uuid[]) AND ${WAITING} GROUP BY "poolId"`);
+  return new Map(rows.map(({ poolId, n }) => [poolId, n]));
+}
+
+/** Those who wait for this pool, whose turn is next. Their rows are held; those that others hold are skipped. */
 export function nextInQueue(tx: Tx, poolId: string, limit: number): Promise<Pick<Assignment, 'id' | 'assignedTo'>[]> {
   return tx.$queryRaw(Prisma.sql`
-    SELECT "id", "assignedTo" FROM "Assignment" WHERE "poolId" = ${poolId}::uuid AND "status" = 'QUEUED'
-      AND ("waitUntil" IS NULL OR "waitUntil" > now())
+    SELECT "id", "assignedTo" FROM "Assignment" WHERE "poolId" = ${poolId}::uuid AND ${WAITING}
     ORDER BY ${ORDER} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`);
 }
 
@@ -20,7 +30,7 @@ export async function queuePositions(db: Db, ids: readonly string[]): Promise<Ma
   const rows = await db.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
     SELECT "id", "position" FROM (
       SELECT "id", row_number() OVER (PARTITION BY "poolId" ORDER BY ${ORDER})::int AS "position"
-      FROM "Assignment" WHERE "status" = 'QUEUED'
+      FROM "Assignment" WHERE ${WAITING}
         AND "poolId" IN (SELECT "poolId" FROM "Assignment" WHERE "id" = ANY (${[...ids]}::uuid[]))
     ) AS queue WHERE "id" = ANY (${[...ids]}::uuid[])`);
   return new Map(rows.map(({ id, position }) => [id, position]));

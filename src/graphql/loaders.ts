@@ -5,7 +5,7 @@ import { type Command, type CommandOutput, outputOf } from '../db/commands.js';
 import { type Guest, guestsOf } from '../db/guests.js';
 import type { GoldenImage } from '../db/images.js';
 import { estimatesOf } from '../db/installDurations.js';
-import { queuePositions } from '../db/queue.js';
+import { countWaiting, queuePositions } from '../db/queue.js';
 import type { Read } from '../db/reads.js';
 import type { Vm } from '../db/vms.js';
 import type { VmStatus } from '../domain/vm.js';
@@ -64,7 +64,7 @@ export function createLoaders(read: Read): Loaders {
     }),
     pool: many(async (db, ids) => byId(await db.pool.findMany({ where: { id: { in: ids } } }))),
     poolCounts: many(countVms),
-    queued: many(countQueued),
+    queued: many(countWaiting),
     line: many(async (db, ids) => byId(await db.imageLine.findMany({ where: { id: { in: ids } } }))),
     poolsOfLine: many(async (db, lineIds) => {
       const pools = await db.pool.findMany({ where: { lineId: { in: lineIds } }, orderBy: { name: 'asc' } });
@@ -98,13 +98,4 @@ async function countVms(db: Db, poolIds: string[]): Promise<Map<string, PoolCoun
     if (pool !== undefined) pool.byStatus[status] = _count;
   }
   return counts;
-}
-
-async function countQueued(db: Db, poolIds: string[]): Promise<Map<string, number>> {
-  const groups = await db.assignment.groupBy({
-    by: ['poolId'],
-    where: { poolId: { in: poolIds }, status: 'QUEUED' },
-    _count: true,
-  });
-  return new Map(groups.map(({ poolId, _count }) => [poolId, _count]));
 }

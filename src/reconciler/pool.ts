@@ -3,6 +3,7 @@ import { serveQueue } from '../db/assignments.js';
 import type { Tx } from '../db/client.js';
 import { currentImage } from '../db/images.js';
 import { getPool, lockPool, type Pool, poolRecovered } from '../db/pools.js';
+import { countWaiting } from '../db/queue.js';
 import type { Tell } from '../domain/events.js';
 import { poolPlan, sizesOf } from '../domain/pool.js';
 import { madeBy, RECONCILER } from '../domain/principal.js';
@@ -26,7 +27,7 @@ export async function reconcilePool(deps: Deps, poolId: string): Promise<void> {
 }
 
 async function serve({ db, write }: Deps, pool: Pool): Promise<void> {
-  while ((await db.assignment.count({ where: { poolId: pool.id, status: 'QUEUED' } })) > 0) {
+  while ((await countWaiting(db, [pool.id])).size > 0) {
     const served = await write((tx, tell) => serveQueue(tx, pool, BATCH, tell));
     if (served < BATCH) break;
   }
@@ -47,7 +48,7 @@ async function planOf({ now }: Deps, tx: Tx, poolId: string) {
   const pool = await lockPool(tx, poolId);
   if (pool === null) return undefined;
   const image = await currentImage(tx, pool.lineId);
-  const queued = await tx.assignment.count({ where: { poolId, status: 'QUEUED' } });
+  const queued = (await countWaiting(tx, [poolId])).get(poolId) ?? 0;
   const rows = await tx.vm.findMany({
     where: { poolId, cleanedAt: null },
     select: {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { lockRow } from '../../db/lockRow.js';
 import type { Pool } from '../../db/pools.js';
+import { countWaiting } from '../../db/queue.js';
 import { Conflict, NotFound } from '../../domain/errors.js';
 import { field, prose } from '../../domain/prose.js';
 import { defineAction } from '../action.js';
@@ -24,7 +25,7 @@ export const deletePool = defineAction({
         if (pool === null) return new NotFound('pool', name);
         const { id: poolId, vmType } = pool;
         const live = await tx.vm.count({ where: { poolId, cleanedAt: null } });
-        const queued = await tx.assignment.count({ where: { poolId, status: 'QUEUED' } });
+        const queued = (await countWaiting(tx, [poolId])).get(poolId) ?? 0;
         if (live > 0 || queued > 0)
           return new Conflict(
             `pool ${name} has ${live} VMs that are not gone yet, and ${queued} requests wait for one`,
