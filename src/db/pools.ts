@@ -52,7 +52,8 @@ export async function poolFailed(
   reason: string,
   now: Date,
 ): Promise<void> {
-  const pool = await tx.pool.findUniqueOrThrow({ where: { id: poolId } });
+  const pool = await lockPool(tx, poolId);
+  if (pool === null) return;
   // A host that lost power breaks all its spares at once, which says nothing about the image.
   const together = readyAt !== null && pool.retryAt !== null && pool.retryAt > now;
   const failures = pool.failures + (together ? 0 : 1);

@@ -49,6 +49,7 @@ export class ScreenDoors {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #pending = false;
+  #stopped = false;
 
   constructor(readonly options: ScreenDoorsOptions) {}
 
@@ -64,17 +65,19 @@ export class ScreenDoors {
 
   /** Looks now; pokes during a look add up to one more. */
   poke(): void {
-    if (this.#pending) return;
+    if (this.#pending || this.#stopped) return;
     this.#pending = true;
     this.#looking = this.#looking.then(() => {
       this.#pending = false;
-      return this.#look().catch((err: unknown) => this.options.log.debug({ err }, 'screens could not be looked after'));
+      return this.#stopped
+        ? undefined
+        : this.#look().catch((err: unknown) => this.options.log.debug({ err }, 'screens could not be looked after'));
     });
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#pending = true; // nothing is looked at any more
+    this.#stopped = true;
     await this.#looking;
     await Promise.all([...this.#doors.values()].map((door) => door.close()));
     this.#doors.clear();
