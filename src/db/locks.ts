@@ -15,9 +15,11 @@ export const LOCKS = {
   leader: 7_602_174_913n,
   /** No two guests' computer names are judged at the same time. */
   computerNames: 7_602_174_914n,
+  /** Pools and image lines are counted, and made, one at a time. */
+  names: 7_602_174_915n,
 } as const;
 
 /** Waits for the lock and holds it to the end of the transaction. Only within `write`, which tries again after a deadlock. */
-export async function holdLock(tx: Tx, name: 'endpoints' | 'computerNames'): Promise<void> {
+export async function holdLock(tx: Tx, name: 'endpoints' | 'computerNames' | 'names'): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS[name]}::bigint)`;
 }

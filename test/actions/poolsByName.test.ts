@@ -195,6 +195,14 @@ describe('there may be no more than so many', () => {
     expect(await setPool(world, { pool: 'p0', hotSpares: 1 })).toMatchObject({ hotSpares: 1 });
   });
 
+  test('pools, where several make the last one at the same moment', async () => {
+    const { lineId } = await anImage(world.db);
+    const rows = Array.from({ length: LIMITS.pools.value - 2 }, (_, n) => ({ name: `p${n}`, lineId, vmType: '11' }));
+    await world.db.pool.createMany({ data: rows.map((row) => ({ ...row, hotSpares: 0, maxVms: 1 })) });
+    const made = await Promise.all(['a', 'b', 'c', 'd'].map((pool) => setPool(world, { pool, hotSpares: 0 })));
+    expect(made.filter((answer) => answer instanceof Conflict)).toHaveLength(3);
+  });
+
   test('lines', async () => {
     const names = Array.from({ length: LIMITS.imageLines.value }, () => `l-${randomUUID()}`);
     await world.db.imageLine.createMany({ data: names.map((name) => ({ name, vmType: '11' })) });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Tx } from '../../db/client.js';
+import { holdLock } from '../../db/locks.js';
 import { isUniqueViolation } from '../../db/uniqueViolation.js';
 import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
@@ -120,6 +121,7 @@ async function lineFor(
   if (!mayBear(name, vmType))
     return new InvalidInput('line', name, prose`It is the name of a ${VM_TYPE}, which ${vmType} is not: give another.`);
   const known = await tx.imageLine.findUnique({ where: { name } });
+  if (known === null) await holdLock(tx, 'names');
   if (known === null && (await tx.imageLine.count()) >= LIMITS.imageLines.value)
     return new Conflict(
       `there are ${LIMITS.imageLines.value} image lines, as many as there may be`,

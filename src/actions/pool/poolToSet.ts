@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/client.js';
+import { holdLock } from '../../db/locks.js';
 import type { Pool } from '../../db/pools.js';
 import { Conflict, InvalidInput, NotFound } from '../../domain/errors.js';
 import { LIMITS } from '../../domain/limits.js';
@@ -49,6 +50,7 @@ async function makePool(
       name,
       prose`It is the name of a ${VM_TYPE}, which ${line.vmType} is not: give another.`,
     );
+  await holdLock(tx, 'names');
   if ((await tx.pool.count()) >= LIMITS.pools.value)
     return new Conflict(`there are ${LIMITS.pools.value} pools, as many as there may be`, 'Delete one first.');
   return ensurePool(tx, deps, name, line);
