@@ -104,7 +104,7 @@ test('a time in which no server heard the guests does not count', async () => {
 test('the leader does it by itself', async () => {
   const id = await aCommand({ status: 'RUNNING', startedAt: ago(161_000) });
   // Nothing else is done for VMs that are over.
-  await world.db.vm.updateMany({ data: { status: 'DESTROYED', cleanedAt: new Date() } });
+  await world.db.vm.updateMany({ data: { status: 'DESTROYED', cleanedAt: new Date(), endpoint: null } });
 
   world.reconcile();
 
