@@ -116,9 +116,10 @@ export async function aDockerHost(changes: Partial<DockerSettings> = {}): Promis
       const { NetworkSettings } = await docker.getContainer(`vapiorc_${kind}_${id}`).inspect();
       return NetworkSettings.Networks[settings.network]?.IPAddress ?? '';
     },
-    async ask(ref, command, limitMs = 20_000) {
-      const address = await host.addressOf(ref);
-      return until(`${ref.kind} answers "${command}"`, () => guestCommand(address, command), limitMs);
+    ask(ref, command, limitMs = 20_000) {
+      // Its address may still be to come.
+      const answer = async () => guestCommand(await host.addressOf(ref), command);
+      return until(`${ref.kind} answers "${command}"`, answer, limitMs);
     },
     async aGolden(limitMs = 60_000) {
       const spec = await host.installSpec();
