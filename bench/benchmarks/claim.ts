@@ -1,12 +1,8 @@
-import pg from 'pg';
-import { createOrders } from '../../src/actions/assignment/orders.js';
-import { openDatabase } from '../../src/db/client.js';
-import { createWrite } from '../../src/db/write.js';
-import { ANYONE } from '../../src/domain/principal.js';
-import { openBus } from '../../src/events/bus.js';
+import type pg from 'pg';
 import type { Benchmark } from '../benchmark.js';
+import { claimsOn } from '../claimsOn.js';
 import { figures, median } from '../figures.js';
-import { seedImage, seedSpares, VM_TYPE } from '../seed.js';
+import { seedSpares, VM_TYPE } from '../seed.js';
 
 const CALLERS = 16;
 const ROUNDS = 5;
@@ -24,23 +20,8 @@ const BARE = `UPDATE "Vm" SET "status" = 'ASSIGNED', "hotSpare" = false, "assign
 export const claim: Benchmark = {
   name: 'claim',
   async run(kit) {
-    const url = await kit.database('claim');
-    const pool = new pg.Pool({ connectionString: url, max: CALLERS });
-    const db = openDatabase(url);
-    const bus = openBus({ databaseUrl: url, log: kit.log });
-    kit.opened('claim', async () => {
-      await bus.close();
-      await db.$disconnect();
-      await pool.end();
-    });
-    const assignVm = createOrders({ writeAs: createWrite(db, (seq) => bus.publish(seq)) });
-    const imageId = await seedImage(pool);
-
-    const byCommand = async (assignedTo: string) => {
-      const answer = await assignVm({ vmType: VM_TYPE, assignedTo }, ANYONE);
-      if (answer instanceof Error) throw answer;
-      return answer.vmId;
-    };
+    const { pool, imageId, orders } = await claimsOn(kit, 'claim', CALLERS);
+    const byCommand = orders();
     const bare = async (assignedTo: string) => {
       const { rows } = await pool.query<{ id: string }>({ name: 'bare', text: BARE, values: [VM_TYPE, assignedTo] });
       return rows[0]?.id ?? null;

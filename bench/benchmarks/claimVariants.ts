@@ -1,12 +1,8 @@
-import pg from 'pg';
-import { createOrders } from '../../src/actions/assignment/orders.js';
-import { openDatabase } from '../../src/db/client.js';
-import { createWrite } from '../../src/db/write.js';
-import { ANYONE } from '../../src/domain/principal.js';
-import { openBus } from '../../src/events/bus.js';
+import type pg from 'pg';
 import type { Benchmark, Finding } from '../benchmark.js';
+import { claimsOn } from '../claimsOn.js';
 import { figures, median } from '../figures.js';
-import { seedImage, seedSpares, VM_TYPE } from '../seed.js';
+import { seedSpares } from '../seed.js';
 
 const CALLERS = 16;
 const ROUNDS = 3;
@@ -59,24 +55,9 @@ const WAYS: Record<string, Way> = {
 export const claimVariants: Benchmark = {
   name: 'claimVariants',
   async run(kit) {
-    const url = await kit.database('claim_variants');
-    const pool = new pg.Pool({ connectionString: url, max: CALLERS });
-    const db = openDatabase(url);
-    const bus = openBus({ databaseUrl: url, log: kit.log });
-    kit.opened('claimVariants', async () => {
-      await bus.close();
-      await db.$disconnect();
-      await pool.end();
-    });
-    const imageId = await seedImage(pool);
-    const orders = () => createOrders({ writeAs: createWrite(db, (seq) => bus.publish(seq)) });
-    const byOrder = (place: ReturnType<typeof orders>) => async (assignedTo: string) => {
-      const answer = await place({ vmType: VM_TYPE, assignedTo }, ANYONE);
-      if (answer instanceof Error) throw answer;
-      return answer.vmId;
-    };
-    const shared = byOrder(orders());
-    const alone = Array.from({ length: CALLERS }, () => byOrder(orders()));
+    const { pool, imageId, orders } = await claimsOn(kit, 'claim_variants', CALLERS);
+    const shared = orders();
+    const alone = Array.from({ length: CALLERS }, orders);
     const ways: Record<string, (caller: number, assignee: string) => Promise<string | null>> = {
       ...Object.fromEntries(Object.entries(WAYS).map(([name, way]) => [name, byClient(pool, way)])),
       // With its assignment, its event and the lock that orders the log.
