@@ -9,7 +9,7 @@ import { LOCKS } from './locks.js';
  * is held until the commit, so whoever draws a later seq also commits later, and a reader's cursor can't step over an
  * event that commits late. The numbers are drawn after the lock is held, because the rows come out of a join with it. What happened to
  * a VM happened in its pool: that is looked up before the lock is waited for, since it comes out of a count of those rows, and every
- * other transaction that tells something waits while it is held.
+ * other transaction that tells something waits while it is held. One by one, by the key: of a join Postgres makes a read of all VMs.
  */
 export async function append(tx: Tx, events: readonly (NewEvent & { by: Principal })[]): Promise<bigint> {
   const rows = JSON.stringify(
@@ -29,12 +29,10 @@ export async function append(tx: Tx, events: readonly (NewEvent & { by: Principa
   );
   const appended = await tx.$queryRaw<{ seq: bigint }[]>(Prisma.sql`
     WITH told AS MATERIALIZED (
-      SELECT e."kind", e."vmType", coalesce(e."poolId", vm."poolId") AS "poolId", e."vmId", e."goldenImageId", e."assignmentId",
-        e."actor", e."principalId", e."principalName", e."reason", e."data"
-      FROM ROWS FROM (jsonb_to_recordset(${rows}::jsonb) AS ("kind" text, "vmType" text, "poolId" uuid, "vmId" uuid, "goldenImageId" uuid,
-        "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb))
-        WITH ORDINALITY AS e LEFT JOIN "Vm" vm ON vm."id" = e."vmId"
-      ORDER BY e."ordinality"
+      SELECT e."kind", e."vmType", coalesce(e."poolId", (SELECT "poolId" FROM "Vm" WHERE "id" = e."vmId")), e."vmId", e."goldenImageId",
+        e."assignmentId", e."actor", e."principalId", e."principalName", e."reason", e."data"
+      FROM jsonb_to_recordset(${rows}::jsonb) AS e("kind" text, "vmType" text, "poolId" uuid, "vmId" uuid, "goldenImageId" uuid,
+        "assignmentId" uuid, "actor" text, "principalId" text, "principalName" text, "reason" text, "data" jsonb)
     ), held AS MATERIALIZED (
       SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint) FROM (SELECT count(*) AS "n" FROM told) AS counted WHERE "n" > 0
     )
