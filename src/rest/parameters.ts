@@ -12,11 +12,14 @@ export const jsonBody = <Shape extends z.ZodRawShape>(shape: Shape) =>
 
 export const text = (description: string) => z.string().openapi({ param: { description } });
 
-/** A whole number in the query. */
+/** A whole number in the query, as text. */
+export const WHOLE_NUMBER = /^\d{1,9}$/;
+
+/** One that is a parameter of its own. */
 export const numberParameter = (description: string) =>
   z
     .string()
-    .regex(/^\d{1,9}$/, 'Give a whole number.')
+    .regex(WHOLE_NUMBER, 'Give a whole number.')
     .transform(Number)
     .openapi({ type: 'integer', param: { description } });
 

@@ -9,7 +9,7 @@ import { unwrap } from '../answers/refusals.js';
 import type { Refusal } from '../domain/errors.js';
 import { told } from '../domain/prose.js';
 import { actionContext } from './actionContext.js';
-import { jsonBody, numberParameter, text } from './parameters.js';
+import { jsonBody, numberParameter, text, WHOLE_NUMBER } from './parameters.js';
 
 type Fields = Pick<AnyAction, 'fields'>;
 type AnswerOf<A extends AnyAction> = Exclude<Awaited<ReturnType<A>>, Refusal>;
@@ -84,7 +84,7 @@ export function asked<Input extends z.ZodObject>(
   const given = inputFrom({ fields }, { ...c.req.query(), ...c.req.param() });
   for (const [field, text] of Object.entries(also)) if (text !== undefined) given[field] = text;
   for (const [field, { type }] of fields)
-    if (type === 'integer' && /^\d{1,9}$/.test(String(given[field]))) given[field] = Number(given[field]);
+    if (type === 'integer' && WHOLE_NUMBER.test(String(given[field]))) given[field] = Number(given[field]);
   return unwrap(parseInput(input, given, fields));
 }
 

@@ -121,12 +121,14 @@ async function lineFor(
   if (!mayBear(name, vmType))
     return new InvalidInput('line', name, prose`It is the name of a ${VM_TYPE}, which ${vmType} is not: give another.`);
   const known = await tx.imageLine.findUnique({ where: { name } });
-  if (known === null) await holdLock(tx, 'names');
-  if (known === null && (await tx.imageLine.count()) >= LIMITS.imageLines.value)
-    return new Conflict(
-      `there are ${LIMITS.imageLines.value} image lines, as many as there may be`,
-      'Use one of them.',
-    );
+  if (known === null) {
+    await holdLock(tx, 'names');
+    if ((await tx.imageLine.count()) >= LIMITS.imageLines.value)
+      return new Conflict(
+        `there are ${LIMITS.imageLines.value} image lines, as many as there may be`,
+        'Use one of them.',
+      );
+  }
   const line = known ?? (await ensureLine(tx, name, vmType));
   if (line.vmType !== vmType)
     return new InvalidInput(

@@ -4,9 +4,9 @@ import { runCommand } from '../../actions/command/runCommand.js';
 import type { CommandOutput, Command as CommandRow } from '../../db/commands.js';
 import { COMMAND_STATUSES, COMMAND_TRANSPORTS, isTruncated } from '../../domain/command.js';
 import { LIMITS } from '../../domain/limits.js';
+import { Time } from '../parameters.js';
 import { bodyOf } from '../verbs.js';
 
-const Time = z.string().openapi({ format: 'date-time' });
 const kept = `What it wrote so far; the first ${LIMITS.commandOutputBytes.value / 1024} KiB.`;
 
 export const CommandId = z.object({ command_id: z.string().openapi({ param: { name: 'command_id', in: 'path' } }) });

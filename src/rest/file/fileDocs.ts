@@ -1,7 +1,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { readInput } from '../../actions/readInput.js';
 import { Done, ok, Problem, refusals } from '../../answers/responses.js';
-import { text } from '../parameters.js';
+import { InstanceId, Time, text } from '../parameters.js';
 import { parametersOf } from '../verbs.js';
 import { Holder } from '../vm/heldVm.js';
 import { LISTED } from './listFiles.js';
@@ -12,8 +12,7 @@ const PATH = '/api/vms/instances/{instance_id}/files/{path}';
 export const filePathParameter = (name: string, description: string) =>
   z.string().openapi({ param: { name, in: 'path', description } });
 
-const params = z.object({
-  instance_id: z.string().openapi({ param: { name: 'instance_id', in: 'path' } }),
+const params = InstanceId.extend({
   path: filePathParameter(
     'path',
     'Names joined by "/", each percent-encoded as UTF-8 by itself: "in/tools/set%20up.exe". It begins with `in/` (Z:\\in in the guest, what callers hand in) or `out/` (Z:\\out, what the guest hands out).',
@@ -55,7 +54,7 @@ const FileList = z
         name: z.string(),
         kind: z.enum(['file', 'folder']),
         size: z.int().openapi({ description: 'Bytes; 0 for a folder.' }),
-        modified_at: z.string().openapi({ format: 'date-time' }),
+        modified_at: Time,
         path: z.string().openapi({ description: 'To be used in this route, percent-encoded.' }),
       }),
     ),

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { newVmFile, removable, type VmFile, type VmFileOrder, vmFile } from '../../actions/file/vmFile.js';
 import { vmReleased } from '../../actions/vm/vmReleased.js';
 import { answerRefusal, unwrap } from '../../answers/refusals.js';
+import { done } from '../../answers/responses.js';
 import { Conflict, InvalidInput, NotFound, Refusal } from '../../domain/errors.js';
 import { guestPath } from '../../domain/windowsPath.js';
 import type { Logger } from '../../log.js';
@@ -66,7 +67,7 @@ export function addFileRoutes(app: OpenAPIHono, log: Logger): void {
     unwrap(removable(found));
     const removed = unwrap(await remove(found, recursive === 'true'));
     if (!removed) throw new NotFound('file', found.path.join('/'));
-    return c.json({ status: 'success' as const, message: 'Removed' }, 200);
+    return c.json(done('Removed'), 200);
   });
 }
 

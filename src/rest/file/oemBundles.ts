@@ -6,11 +6,12 @@ import { oemFile } from '../../actions/file/oemFile.js';
 import { bundlesOf } from '../../actions/file/withBundles.js';
 import { readInput } from '../../actions/readInput.js';
 import { unwrap } from '../../answers/refusals.js';
-import { Done, ok, refusals } from '../../answers/responses.js';
+import { Done, done, ok, refusals } from '../../answers/responses.js';
 import { NotFound } from '../../domain/errors.js';
 import { MAX_OEM_FILE_BYTES, type OemBundle } from '../../domain/oemBundles.js';
 import type { Logger } from '../../log.js';
 import { actionContext } from '../actionContext.js';
+import { Time } from '../parameters.js';
 import { asked } from '../verbs.js';
 import { digestField } from './digest.js';
 import { fileBody, filePathParameter, fileSha256 } from './fileDocs.js';
@@ -34,9 +35,7 @@ const BundleView = z
   .object({
     bundle: z.string(),
     size: z.int().openapi({ description: 'Bytes of all its files.' }),
-    files: z.array(
-      z.object({ path: z.string(), size: z.int(), modified_at: z.string().openapi({ format: 'date-time' }) }),
-    ),
+    files: z.array(z.object({ path: z.string(), size: z.int(), modified_at: Time })),
   })
   .openapi('OemBundle');
 const OemFileKept = z.object({ path: z.string(), size: z.int(), sha256: z.string() }).openapi('OemFileKept');
@@ -84,7 +83,7 @@ export function addOemRoutes(app: OpenAPIHono, log: Logger): void {
   app.openapi(destroy, async (c) => {
     const name = bundleOf(c);
     if (!(await allOf(c).remove(name))) throw new NotFound('OEM bundle', name);
-    return c.json({ status: 'success' as const, message: 'OEM bundle deleted' }, 200);
+    return c.json(done('OEM bundle deleted'), 200);
   });
 
   app.put(FILES, async (c) => {
@@ -104,7 +103,7 @@ export function addOemRoutes(app: OpenAPIHono, log: Logger): void {
   app.delete(FILES, async (c) => {
     const { share, path } = unwrap(await oemFile(allOf(c), { bundle: bundleOf(c), path: pathOf(c) }));
     if (!unwrap(await share.remove(path, false))) throw new NotFound('file', path.join('/'));
-    return c.json({ status: 'success' as const, message: 'Removed' }, 200);
+    return c.json(done('Removed'), 200);
   });
 }
 

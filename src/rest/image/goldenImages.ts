@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { markGoldenImageReady } from '../../actions/image/changeGoldenImage.js';
 import { createGoldenImage } from '../../actions/image/createGoldenImage.js';
-import { Done, ok, refusals } from '../../answers/responses.js';
+import { Done, done, ok, refusals } from '../../answers/responses.js';
 import { estimatesOf } from '../../db/installDurations.js';
 import type { EndpointsOf } from '../../domain/endpoints.js';
 import { actionContext } from '../actionContext.js';
@@ -79,6 +79,6 @@ export function addGoldenImageRoutes(app: OpenAPIHono, { endpointsOf }: { endpoi
     const image = await run(c, markGoldenImageReady, c.req.valid('param'));
     const message =
       image.status === 'READY' ? 'Golden image is ready' : 'Golden image marked as ready: it is being sealed';
-    return c.json({ status: 'success' as const, message }, 200);
+    return c.json(done(message), 200);
   });
 }

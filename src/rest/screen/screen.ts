@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { click } from '../../actions/screen/click.js';
 import { screenshot } from '../../actions/screen/screenshot.js';
 import { sendKeys } from '../../actions/screen/sendKeys.js';
-import { Done, jsonRequest, ok, refusals } from '../../answers/responses.js';
+import { Done, done, jsonRequest, ok, refusals } from '../../answers/responses.js';
 import type { Screenshot } from '../../domain/screen.js';
 import { GoldenId, InstanceId } from '../parameters.js';
 import { bodyOf, run } from '../verbs.js';
@@ -107,8 +107,8 @@ export function addScreenRoutes(app: OpenAPIHono): void {
   });
 }
 
-const pressed = { status: 'success' as const, message: 'The keys were pressed' };
-const clicked = { status: 'success' as const, message: 'The mouse was clicked' };
+const pressed = done('The keys were pressed');
+const clicked = done('The mouse was clicked');
 
 function answerOf({ takenAt, width, height, png }: Screenshot) {
   const headers = {
